@@ -1,0 +1,117 @@
+"""What of a painted frame carries over to the next one.
+
+A warm start is what makes painting a clip affordable, and what freezes, smears or leaves
+unpainted whatever moves. So each pixel of the new frame gets one of three treatments:
+
+- *still*: the source there is what it was when it was painted. The paint stays, to the bit.
+- *trusted*: it moved, and the flow says where from. The paint is carried along.
+- *untrusted*: it was not seen before. The source is recoloured as the paint around it was,
+  and painted anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from . import flow
+from .flow import Estimator, Field, Image
+
+NOISE = 8.0
+"""A source colour (0..255, mean of 5x5) that differs by less is unchanged: video is noisy."""
+MISMATCH = 25.0
+"""A flow is wrong where the colours that it joins differ by more."""
+SWAY = 0.25
+"""A median motion of so many pixels is a moving camera: then nothing is still."""
+SPECK = 11
+"""Changes smaller than this, in pixels across, are the noise of compression."""
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """A painted frame and the source that it is the painting of (in places of older frames)."""
+
+    source: Image
+    painted: Image
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """Where the painting of a new frame begins. Pictures (H, W, 3) and masks (H, W) in 0..1."""
+
+    start: Field
+    """What to paint over."""
+    warped: Field
+    """The painting before, laid over this frame."""
+    trust: Field
+    """Where ``warped`` is to be kept."""
+    still: NDArray[np.bool_]
+    """Bool: where nothing may change."""
+
+    def remember(self, memory: Memory, source: Image, painted: Image) -> Memory:
+        """The memory for the frame after: a still pixel stays the painting of its old source."""
+        return Memory(np.where(self.still[..., None], memory.source, source), painted)
+
+
+def carry(memory: Memory, source: Image, estimate: Estimator) -> Carried:
+    """Carry the painting in ``memory`` over to the frame ``source``."""
+    there = estimate(source, memory.source)
+    trust = flow.trust(there, estimate(memory.source, source))
+    if flow.blind(source):
+        trust[:] = 0
+    trust[_difference(source, flow.warp(memory.source, there)) > MISMATCH] = 0
+
+    still = _still(memory, source, there)
+    trust[still] = 1
+    # A sharper interpolation than bilinear: paint that is carried a hundred times must not fog.
+    warped = flow.warp(memory.painted, there, cv2.INTER_LANCZOS4)
+    warped = np.where(still[..., None], memory.painted, warped).astype(np.float32) / 255
+    new = recolor(memory, source)
+    start = new + trust[..., None] * (warped - new)
+    return Carried(start, warped, trust, still)
+
+
+def _still(memory: Memory, source: Image, there: Field) -> NDArray[np.bool_]:
+    """Where the source is what it was, but for noise, and a border around what is not."""
+    if float(np.median(np.hypot(there[..., 0], there[..., 1]))) > SWAY:
+        return np.zeros(source.shape[:2], bool)
+    changed = (_difference(source, memory.source) >= NOISE).astype(np.uint8)
+    grown = cv2.dilate(changed, np.ones((9, 9), np.uint8))
+    return cv2.morphologyEx(grown, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8)) == 0
+
+
+def _difference(one: Image, other: Image) -> Field:
+    """How much two pictures differ (H, W), in 0..255, in the colour channel that differs most."""
+    blurred = [cv2.blur(p.astype(np.float32), (5, 5)) for p in (one, other)]
+    return np.abs(blurred[0] - blurred[1]).max(-1)
+
+
+def recolor(memory: Memory, source: Image, radius: int = 24, smooth: float = 2e-3) -> Field:
+    """``source`` (0..1) in the colours that its like was painted in, nearby.
+
+    The guided filter (He et al. 2013) as a map of colours: in every window of ``radius`` the
+    painting is fitted as a linear function of its source, and the function is used on the new
+    source. So the sky takes the colours of the painted sky, and a coat those of painted coats.
+    """
+    guide = memory.source.astype(np.float32) / 255
+    paint = memory.painted.astype(np.float32) / 255
+    height, width = guide.shape[:2]
+
+    def mean(values: Field) -> Field:
+        size = (2 * radius + 1, 2 * radius + 1)
+        flat = cv2.blur(values.reshape(height, width, -1), size, borderType=cv2.BORDER_REPLICATE)
+        return flat.reshape(values.shape)
+
+    guide_mean, paint_mean = mean(guide), mean(paint)
+    variance = mean(guide[..., :, None] * guide[..., None, :])
+    variance -= guide_mean[..., :, None] * guide_mean[..., None, :]
+    shared = mean(guide[..., :, None] * paint[..., None, :])
+    shared -= guide_mean[..., :, None] * paint_mean[..., None, :]
+    slope = np.linalg.solve(variance + smooth * np.eye(3, dtype=np.float32), shared)
+    offset = paint_mean - np.einsum("hwi,hwij->hwj", guide_mean, slope)
+    slope, offset = mean(slope), mean(offset)
+    colors = source.astype(np.float32) / 255
+    return np.clip(np.einsum("hwi,hwij->hwj", colors, slope) + offset, 0, 1)

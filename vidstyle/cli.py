@@ -1,0 +1,238 @@
+"""The command line: options come from ``Settings``, the work is done by ``render``."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import signal
+import sys
+import traceback
+import types
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+
+from . import __version__
+from .errors import UsageError, VidstyleError
+from .progress import Reporter
+from .settings import Settings, choices
+
+PREVIEW_FRAMES = 3
+GROUPS = {
+    "part of the clip": ("start", "end", "max_frames"),
+    "look": (
+        "size",
+        "content_weight",
+        "style_weight",
+        "tv_weight",
+        "temporal_weight",
+        "content_layers",
+        "style_layers",
+    ),
+    "painting": (
+        "iterations",
+        "first_iterations",
+        "optimizer",
+        "init",
+        "flow",
+        "engine",
+        "network",
+        "weights",
+        "seed",
+    ),
+    "machine": ("device", "precision"),
+}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see vidstyle --help)")
+
+
+def _seconds(text: str) -> float:
+    """Seconds, or minutes:seconds, or hours:minutes:seconds."""
+    value = 0.0
+    for part in text.split(":"):
+        value = value * 60 + float(part)
+    return value
+
+
+def _reader(name: str, hint: Any, metavar: str | None) -> Callable[[str], Any]:
+    """What turns an option's text into the value of the field."""
+    kinds = get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+
+    def read(text: str) -> Any:
+        if get_origin(hint) is tuple:
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        if str in kinds or choices(hint) or any(text in choices(kind) for kind in kinds):
+            return text
+        try:
+            if float in kinds:
+                return _seconds(text) if metavar == "T" else float(text)
+            return int(text)
+        except ValueError:
+            raise UsageError(f"--{name.replace('_', '-')}: {text!r} is not a number") from None
+
+    return read
+
+
+def _default(value: Any) -> str:
+    return ",".join(value) if isinstance(value, tuple) else f"{value}"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; every option of ``Settings`` with its own help and default."""
+    parser = _Parser(
+        prog="vidstyle",
+        description="Turn a video or an animated GIF into a painting.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "clip", metavar="CLIP", help="a video, GIF, APNG, WebP, still, folder of stills or glob"
+    )
+    parser.add_argument(
+        "--style",
+        action="append",
+        metavar="IMAGE[:WEIGHT]",
+        default=[],
+        help="the picture to paint like; several are blended by their weights",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="where to; the suffix is the format (mp4, mov, mkv, webm, gif, apng, webp, png, jpg; "
+        "none: a folder of frames); default: beside the clip, as clip.picasso.mp4",
+    )
+    parser.add_argument(
+        "-y", "--overwrite", action="store_true", help="replace an output that exists"
+    )
+    parser.add_argument(
+        "--preview",
+        nargs="?",
+        type=int,
+        const=PREVIEW_FRAMES,
+        metavar="N",
+        help="paint only the first N frames (default 3), small and quickly, and a contact sheet",
+    )
+    hints = get_type_hints(Settings)
+    specs = {spec.name: spec for spec in dataclasses.fields(Settings)}
+    for title, names in GROUPS.items():
+        group = parser.add_argument_group(title)
+        for name in names:
+            spec, hint = specs.pop(name), hints[name]
+            known = choices(hint)
+            metavar = "|".join(known) if known else spec.metadata["metavar"]
+            shown = "" if spec.default is None else f" (default: {_default(spec.default)})"
+            group.add_argument(
+                f"--{name.replace('_', '-')}",
+                type=_reader(name, hint, spec.metadata["metavar"]),
+                default=argparse.SUPPRESS,
+                metavar=metavar,
+                help=(spec.metadata["help"] + shown).replace("%", "%%"),
+            )
+    assert not specs, f"options in no group: {specs}"
+    group = parser.add_argument_group("messages")
+    group.add_argument("--dry-run", action="store_true", help="print the plan, paint nothing")
+    group.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    group.add_argument("--quiet", action="store_true", help="print only errors")
+    group.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    group.add_argument("--version", action="version", version=f"vidstyle {__version__}")
+    return parser
+
+
+def _style(text: str) -> tuple[str, float]:
+    """``IMAGE[:WEIGHT]``; a file whose name really ends like that is taken as it is."""
+    path, colon, weight = text.rpartition(":")
+    if not colon or Path(text).exists():
+        return text, 1.0
+    try:
+        return path, float(weight)
+    except ValueError:
+        return text, 1.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    verbose = "--verbose" in arguments
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        _run(build_parser().parse_args(arguments))
+        return 0
+    except KeyboardInterrupt:
+        return _fail("stopped", 130, verbose)
+    except UsageError as error:
+        return _fail(str(error), 2, verbose)
+    except VidstyleError as error:
+        return _fail(str(error), 1, verbose)
+    except (MemoryError, OSError, RuntimeError) as error:
+        if "out of memory" in str(error).lower() or isinstance(error, MemoryError):
+            return _fail("out of memory: use a smaller --size", 1, verbose)
+        return _fail(f"{type(error).__name__}: {error}".splitlines()[0], 1, verbose)
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        return _fail(f"unexpected: {what} (--verbose shows where)", 1, verbose)
+
+
+def _terminated(number: int, frame: object) -> NoReturn:
+    """Leave as by an exception, so that nothing half-written stays behind."""
+    raise SystemExit(143)
+
+
+def _fail(message: str, code: int, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exc()
+    print(f"vidstyle: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+def _run(options: argparse.Namespace) -> None:
+    names = {spec.name for spec in dataclasses.fields(Settings)}
+    settings = Settings(**{k: v for k, v in vars(options).items() if k in names})
+    if options.preview is not None and options.preview < 1:
+        raise UsageError(f"--preview is {options.preview}: it must be at least 1")
+    # Bad input is answered without the seconds that loading torch takes.
+    from . import render
+
+    work = render.plan(
+        options.clip,
+        [_style(text) for text in options.style],
+        options.output,
+        overwrite=options.overwrite,
+        settings=settings,
+        preview=options.preview,
+    )
+    if options.dry_run:
+        _show_plan(render.describe(work), options)
+        return
+    with Reporter(options.clip, quiet=options.quiet) as reporter:
+        result = render.render(work, reporter)
+    if options.json:
+        print(json.dumps(_report(result)))
+    elif not options.quiet:
+        for path in filter(None, (result.output, result.sheet)):
+            print(f"wrote {path}", file=sys.stderr)
+
+
+def _show_plan(description: dict[str, Any], options: argparse.Namespace) -> None:
+    if options.json:
+        print(json.dumps(description))
+        return
+    for name, value in description.items():
+        shown = f"{value:.0f} s at most" if name == "estimated seconds" and value else value
+        print(f"{name:>18}  {'unknown' if shown is None else shown}", file=sys.stderr)
+
+
+def _report(result: Any) -> dict[str, Any]:
+    return {
+        "output": str(result.output),
+        "sheet": str(result.sheet) if result.sheet else None,
+        "frames": result.frames,
+        "seconds": round(result.seconds, 3),
+        "size": [result.width, result.height],
+        "losses": list(result.losses),
+        "notes": list(result.notes),
+        "settings": dataclasses.asdict(result.settings),
+    }

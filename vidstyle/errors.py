@@ -1,0 +1,22 @@
+"""What can go wrong in a way the user can mend."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class VidstyleError(Exception):
+    """The work failed (exit code 1); the message is one line, fit to be shown."""
+
+
+class UsageError(VidstyleError):
+    """Wrong use or unreadable input (exit code 2): the line names what, why and what to do."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a mistyped ``name``, with the nearest right one."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name.lower(), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
+    return UsageError(f"unknown {kind} {name!r}: {hint}")

@@ -1,0 +1,49 @@
+"""What the engine tells while it works, for a callback. Only the command line draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The work is understood and begins."""
+
+    frames: int | None
+    width: int
+    height: int
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """The optimiser took a step on a frame."""
+
+    frame: int
+    done: float
+    """The share of the frame's steps that is done, 0..1; it may end before 1."""
+    loss: float
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A frame is done."""
+
+    frame: int
+    """Counted from 1."""
+    seconds: float
+    first: bool
+    """Whether it began a shot, which takes longer."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something the user should know."""
+
+    message: str
+
+
+Event = Planned | Stepped | Painted | Noted
+Listener = Callable[[Event], None]

@@ -1,0 +1,75 @@
+"""The terms of the objective: small functions of tensors, each without a unit.
+
+Content and style are relative: an error is divided by the energy of its target. So a weight
+means the same for every picture size, network and range of activations (Gatys et al. (2016)
+and Johnson et al. (2016) instead carry constants that are right for one network and one size).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The Gram matrix (C, C) of ``features`` (1, C, h, w): FᵀF over positions, divided by them.
+
+    ``mask`` (1, 1, h, w), in 0..1, counts each position by its weight instead. The product is
+    accumulated in fp32, whatever the features are in.
+    """
+    channels = features.shape[1]
+    # The channels-last view costs nothing, forward or backward; the obvious (C, HW) one copies.
+    rows = features.permute(0, 2, 3, 1).reshape(-1, channels)
+    if mask is None:
+        return (rows.T @ rows).float() / rows.shape[0]
+    weight = mask.reshape(-1, 1)
+    return ((rows * weight.to(rows.dtype)).T @ rows).float() / weight.sum().clamp_min(1e-6)
+
+
+def content_loss(features: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
+    """mean((F − P)²) / mean(P²) over the positions of ``mask`` (1, 1, h, w), or over all."""
+    error = (features.float() - target.float()).square()
+    energy = target.float().square().mean().clamp_min(1e-12)
+    if mask is None:
+        return error.mean() / energy
+    return (error * mask).sum() / (mask.sum().clamp_min(1e-6) * features.shape[1]) / energy
+
+
+def style_loss(gram_matrix: Tensor, target: Tensor) -> Tensor:
+    """Σ(G − A)² / ΣA²: 0 for the style's own texture, 1 for a picture without any."""
+    return (gram_matrix - target).square().sum() / target.square().sum().clamp_min(1e-12)
+
+
+def total_variation(picture: Tensor) -> Tensor:
+    """Mean squared difference of neighbours (1, 3, H, W), down and across."""
+    down = picture[..., 1:, :] - picture[..., :-1, :]
+    across = picture[..., :, 1:] - picture[..., :, :-1]
+    return (down.square().sum() + across.square().sum()) / picture.numel()
+
+
+def temporal_loss(picture: Tensor, warped: Tensor, trust: Tensor) -> Tensor:
+    """1/D Σ c·(x − W(x_{t−1}))² (Ruder et al. 2016).
+
+    ``warped`` (1, 3, H, W) is the earlier painted frame carried along the flow, ``trust``
+    (1, 1, H, W) in 0..1 says where it may be believed, D counts all values of the picture.
+    """
+    return (trust * (picture - warped).square()).sum() / picture.numel()
+
+
+def pool_mask(mask: Tensor, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """``mask`` (1, 1, H, W) averaged down to the size of each layer's features."""
+    return {name: F.adaptive_avg_pool2d(mask, f.shape[2:]) for name, f in features.items()}
+
+
+def blend(grams: Sequence[Mapping[str, Tensor]], weights: Sequence[float]) -> dict[str, Tensor]:
+    """The weighted mean of several styles' Gram matrices, layer by layer."""
+    total = sum(weights)
+    return {
+        name: torch.stack([g[name] * (w / total) for g, w in zip(grams, weights, strict=True)]).sum(
+            0
+        )
+        for name in grams[0]
+    }

@@ -1,0 +1,23 @@
+"""Clips in and out: frames, times, sound, transparency. Knows nothing of painting."""
+
+from __future__ import annotations
+
+from .clip import Clip, ClipInfo, Frame, trim
+from .formats import Format, format_of
+from .reader import open_clip
+from .stills import read_image, save_image
+from .writer import Writer, open_writer
+
+__all__ = [
+    "Clip",
+    "ClipInfo",
+    "Format",
+    "Frame",
+    "Writer",
+    "format_of",
+    "open_clip",
+    "open_writer",
+    "read_image",
+    "save_image",
+    "trim",
+]

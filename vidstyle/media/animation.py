@@ -1,0 +1,101 @@
+"""Reading animated GIF, PNG, WebP and AVIF, as a browser would play them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..errors import UsageError
+from .clip import DEFAULT_DELAY, SHORTEST_DELAY, ClipInfo, Frame
+from .stills import split_alpha
+
+# What Pillow raises at a damaged frame, whatever the format.
+DAMAGE = (OSError, SyntaxError, EOFError, ValueError, IndexError, KeyError, TypeError)
+
+
+class AnimationClip:
+    """An animation; its frames are composed, in its first frame's size."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        with self._open() as image:
+            count = getattr(image, "n_frames", 1)
+            self.default_image = bool(getattr(image, "default_image", False)) and count > 1
+            self.info = ClipInfo(
+                path=path,
+                kind="animation",
+                container={"PNG": "apng"}.get(str(image.format), str(image.format).lower()),
+                codec=str(image.format).lower(),
+                width=image.width,
+                height=image.height,
+                frames=count - self.default_image,
+                duration=None,
+                time_base=Fraction(1, 100 if image.format == "GIF" else 1000),
+                loop=_plays(image),
+                alpha="transparency" in image.info or "A" in image.mode,
+            )
+
+    def _open(self) -> Image.Image:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                image = Image.open(self.path)
+                image.n_frames  # noqa: B018  (scans the whole file: damage shows here)
+                return image
+        except Image.DecompressionBombError as error:
+            raise UsageError(
+                f"{self.path}: the animation is too large to be opened safely"
+            ) from error
+        except DAMAGE as error:
+            raise UsageError(f"{self.path}: damaged: no frame can be read") from error
+
+    def __iter__(self) -> Iterator[Frame]:
+        self.notes = []
+        time = Fraction(0)
+        size = (self.info.width, self.info.height)
+        with warnings.catch_warnings(), self._open() as image:
+            warnings.simplefilter("ignore")
+            first = int(self.default_image)
+            count = getattr(image, "n_frames", 1)
+            for index in range(first, count):
+                try:
+                    image.seek(index)
+                    picture = image.convert("RGBA")
+                except Image.DecompressionBombError as error:
+                    raise UsageError(
+                        f"{self.path}: frame {index + 1} is too large to be opened safely"
+                    ) from error
+                except DAMAGE as error:
+                    if index == first:
+                        raise UsageError(f"{self.path}: damaged: no frame can be read") from error
+                    self.notes.append(
+                        f"{self.path.name} is damaged: "
+                        f"{index - first} of {count - first} frames read"
+                    )
+                    return
+                if picture.size != size:  # Pillow lets a later frame enlarge the canvas
+                    picture = picture.crop((0, 0, *size))
+                rgb, alpha = split_alpha(np.asarray(picture))
+                duration = _delay(image.info.get("duration"))
+                yield Frame(rgb, time, duration, alpha)
+                time += duration
+
+
+def _plays(image: Image.Image) -> int:
+    """How often it plays in all, 0 for ever. A GIF counts repeats, the others count plays."""
+    loop = image.info.get("loop")
+    if loop is None:
+        return 1
+    return int(loop) + (image.format == "GIF" and loop > 0)
+
+
+def _delay(milliseconds: float | None) -> Fraction:
+    """The duration browsers give a frame: too short a one counts as not given."""
+    delay = Fraction(milliseconds or 0).limit_denominator(1000) / 1000
+    return DEFAULT_DELAY if delay <= SHORTEST_DELAY else delay

@@ -1,0 +1,90 @@
+"""What a clip is: frames in their order, each with its own time and duration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Kind = Literal["video", "animation", "stills"]
+
+SHORTEST_DELAY = Fraction(1, 100)
+"""Browsers play an animation's frames of this duration, or less, as if they asked for 100 ms."""
+DEFAULT_DELAY = Fraction(1, 10)
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A picture (H, W, 3) uint8 RGB, perhaps with alpha (H, W) uint8, and its place in time."""
+
+    rgb: NDArray[np.uint8]
+    time: Fraction
+    """Seconds from the clip's start."""
+    duration: Fraction
+    """Seconds."""
+    alpha: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class ClipInfo:
+    """What was understood of a clip before its frames are decoded."""
+
+    path: Path
+    kind: Kind
+    container: str
+    codec: str
+    width: int
+    height: int
+    frames: int | None
+    """The number of frames, as the file claims; None where it does not say."""
+    duration: Fraction | None
+    """Seconds, as the file claims."""
+    time_base: Fraction = Fraction(1, 1000)
+    rate: Fraction | None = None
+    """Average frames a second."""
+    loop: int | None = None
+    """How often an animation plays: 0 for ever; None for clips that do not say."""
+    alpha: bool = False
+    sound: tuple[str, ...] = ()
+    """The codecs of the sound streams."""
+    sample_aspect: Fraction = Fraction(1)
+    rotation: int = 0
+    """Degrees, counter-clockwise, that the frames were turned by to stand upright."""
+    mirrored: bool = False
+    color: str = "sRGB"
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+class Clip(Protocol):
+    """Something that can be read from start to end, as often as is wanted."""
+
+    info: ClipInfo
+    notes: list[str]
+    """What was wrong with the file but could be read over; complete once all frames are read."""
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+
+def trim(
+    frames: Iterable[Frame],
+    start: Fraction = Fraction(0),
+    end: Fraction | None = None,
+    most: int | None = None,
+) -> Iterator[Frame]:
+    """The frames shown between ``start`` and ``end`` seconds, at ``most`` so many, from time 0."""
+    taken = 0
+    for frame in frames:
+        if (end is not None and frame.time >= end) or (most is not None and taken >= most):
+            return
+        until = frame.time + frame.duration
+        if until <= start:
+            continue
+        begin = max(frame.time, start)
+        until = until if end is None else min(until, end)
+        yield replace(frame, time=begin - start, duration=until - begin)
+        taken += 1

@@ -1,0 +1,246 @@
+"""Encoders of video (PyAV) and of still formats and animations (Pillow)."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from PIL import Image
+
+from ..errors import UsageError, VidstyleError, unknown
+from .clip import ClipInfo, Frame
+from .formats import Format
+from .sound import MUXER, Sound
+from .stills import save_image
+
+MOV_CLOCKS = 1_000_000
+"""The finest clock that is kept as it is; players stumble over finer ones."""
+
+
+class Codec:
+    """How a video codec is asked for: FFmpeg's name, pixel formats, options."""
+
+    def __init__(
+        self, encoder: str, pixels: str, options: dict[str, str], crf: int | None, alpha: str = ""
+    ) -> None:
+        self.encoder, self.pixels, self.options = encoder, pixels, options
+        self.crf, self.alpha = crf, alpha
+
+
+CODECS = {
+    "h264": Codec("libx264", "yuv420p", {"preset": "medium"}, 17),
+    "h265": Codec("libx265", "yuv420p", {"preset": "medium", "x265-params": "log-level=none"}, 19),
+    "vp9": Codec(
+        "libvpx-vp9",
+        "yuv420p",
+        {"b": "0", "row-mt": "1", "cpu-used": "4", "auto-alt-ref": "0"},
+        24,
+        alpha="yuva420p",
+    ),
+    "av1": Codec("libsvtav1", "yuv420p", {"preset": "7"}, 24),
+    "prores": Codec("prores_ks", "yuv422p10le", {"profile": "3"}, None, alpha="yuva444p10le"),
+    "ffv1": Codec("ffv1", "bgr0", {}, None, alpha="bgra"),
+}
+HOLDS = {
+    "mp4": ("h264", "h265", "av1", "vp9"),
+    "mov": ("h264", "h265", "prores"),
+    "mkv": tuple(CODECS),
+    "webm": ("vp9", "av1"),
+}
+
+
+class VideoEncoder:
+    """mp4, mov, mkv and webm, frame times kept to the tick of the source's clock."""
+
+    def __init__(
+        self,
+        path: Path,
+        source: ClipInfo,
+        file_format: Format,
+        size: tuple[int, int],
+        sound: Sound | None,
+        crf: int | None = None,
+        codec: str | None = None,
+    ) -> None:
+        self.sound = sound
+        self.width, self.height = size
+        name = codec or file_format.codec
+        if name not in CODECS:
+            raise unknown("codec", name, CODECS)
+        if name not in HOLDS[file_format.name]:
+            raise UsageError(
+                f"{file_format.name} cannot hold {name}: "
+                f"use {' or '.join(HOLDS[file_format.name])}, or another format"
+            )
+        self.codec = CODECS[name]
+        self.with_alpha = source.alpha and bool(self.codec.alpha)
+        base = source.time_base
+        self.base = base if base.denominator <= MOV_CLOCKS else Fraction(1, 90000)
+        mov = file_format.name in ("mp4", "mov")
+        options = {"movflags": "+faststart"} if mov else {}
+        muxer = MUXER.get(file_format.name, file_format.name)
+        self.output: Any = av.open(str(path), "w", format=muxer, options=options)
+        self.output.metadata.update(source.metadata)
+        self.stream: Any = self.output.add_stream(self.codec.encoder, rate=source.rate or 25)
+        context: Any = self.stream.codec_context
+        # H.264 and H.265 in 4:2:0 have no odd sizes: the edge is repeated by one pixel.
+        even = self.codec.encoder in ("libx264", "libx265")
+        context.width = self.width + (self.width % 2 if even else 0)
+        context.height = self.height + (self.height % 2 if even else 0)
+        context.pix_fmt = self.codec.alpha if self.with_alpha else self.codec.pixels
+        context.time_base = self.base
+        context.sample_aspect_ratio = source.sample_aspect
+        if "yuv" in context.pix_fmt:
+            context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
+            context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        quality = self.codec.crf if crf is None else crf
+        context.options = dict(self.codec.options)
+        if quality is not None and self.codec.crf is not None:
+            context.options["crf"] = str(quality)
+        if sound is not None:
+            sound.attach(self.output)
+        self.durations: dict[int, int] = {}
+
+    def write(self, frame: Frame) -> None:
+        picture = frame.rgb
+        if self.with_alpha:
+            opaque = np.full(picture.shape[:2], 255, np.uint8)
+            picture = np.dstack([picture, opaque if frame.alpha is None else frame.alpha])
+        context = self.stream.codec_context
+        missing = (context.height - picture.shape[0], context.width - picture.shape[1])
+        if any(missing):
+            picture = np.pad(picture, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="edge")
+        raw = av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(picture), format="rgba" if self.with_alpha else "rgb24"
+        )
+        if "yuv" in context.pix_fmt:
+            raw = raw.reformat(
+                format=context.pix_fmt,
+                dst_colorspace=Colorspace.ITU709,
+                dst_color_range=ColorRange.MPEG,
+            )
+        raw.pts, raw.time_base = round(frame.time / self.base), self.base
+        until = round((frame.time + frame.duration) / self.base)
+        self.durations[raw.pts] = max(1, until - raw.pts)
+        self._mux(self._encode(raw))
+
+    def _encode(self, raw: Any) -> list[Any]:
+        try:
+            return list(self.stream.encode(raw))
+        except av.error.FFmpegError as error:
+            raise VidstyleError(f"the video encoder failed: {error.strerror}") from error
+
+    def cut(self) -> None:
+        """A codec finds its own key frames."""
+
+    def _mux(self, packets: list[Any]) -> None:
+        for packet in packets:
+            # The encoder does not know how long the last frame lasts; the container must.
+            packet.duration = self.durations.pop(packet.pts, packet.duration)
+            time = packet.dts * Fraction(packet.time_base)
+            for sounded in self.sound.until(time) if self.sound else ():
+                self.output.mux(sounded)
+            self.output.mux(packet)
+
+    def close(self) -> None:
+        self._mux(self._encode(None))
+        for sounded in self.sound.until(None) if self.sound else ():
+            self.output.mux(sounded)
+        self.abort()
+
+    def abort(self) -> None:
+        if self.sound:
+            self.sound.close()
+        self.output.close()
+
+
+class AnimationEncoder:
+    """APNG and animated WebP. Pillow wants all frames at once: memory grows with the clip."""
+
+    def __init__(self, path: Path, file_format: Format, loop: int) -> None:
+        self.path, self.format, self.loop = path, file_format, loop
+        self.pictures: list[Image.Image] = []
+        self.delays: list[int] = []
+        self.written = Fraction(0)
+
+    def write(self, frame: Frame) -> None:
+        rgb = frame.rgb
+        picture = rgb if frame.alpha is None else np.dstack([rgb, frame.alpha])
+        self.pictures.append(Image.fromarray(picture))
+        # Milliseconds are rounded on the whole, not frame by frame: 30 a second stays in time.
+        until = round((frame.time + frame.duration) * 1000)
+        self.delays.append(until - round(frame.time * 1000))
+
+    def cut(self) -> None:
+        """Nothing to do: no palette."""
+
+    def close(self) -> None:
+        first, *rest = self.pictures
+        if self.format.name == "apng":
+            options: dict[str, Any] = {"format": "PNG", "default_image": False}
+        else:
+            options = {"format": "WEBP", "quality": 90, "method": 4, "exact": True}
+        first.save(
+            self.path,
+            save_all=True,
+            append_images=rest,
+            duration=self.delays,
+            loop=self.loop,
+            **options,
+        )
+
+    def abort(self) -> None:
+        self.pictures.clear()
+
+
+class StillEncoder:
+    """One picture. A clip of more frames cannot be one."""
+
+    def __init__(self, path: Path, file_format: Format) -> None:
+        self.path, self.format = path, file_format
+        self.frames = 0
+
+    def write(self, frame: Frame) -> None:
+        if self.frames:
+            raise UsageError(
+                f"a {self.format.name} holds one frame: name a video, a GIF or a folder, "
+                f"or use --max-frames 1"
+            )
+        self.frames += 1
+        shaped = self.path.with_suffix(self.format.suffix)
+        save_image(shaped, frame.rgb, frame.alpha)
+        shaped.replace(self.path)
+
+    def cut(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do: the picture is written."""
+
+    def abort(self) -> None:
+        """Nothing to do: the picture is whole or was never begun."""
+
+
+class FolderEncoder:
+    """A folder of numbered PNG."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.frames = 0
+
+    def write(self, frame: Frame) -> None:
+        self.frames += 1
+        save_image(self.path / f"{self.frames:06}.png", frame.rgb, frame.alpha)
+
+    def cut(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do: every frame is written."""
+
+    def abort(self) -> None:
+        """Nothing to do: the folder is taken away as a whole."""

@@ -1,0 +1,56 @@
+"""The formats vidstyle writes, by the name of the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ..errors import unknown
+
+FormatKind = Literal["video", "gif", "animation", "still", "folder"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format that clips can be written in."""
+
+    name: str
+    kind: FormatKind
+    codec: str = ""
+    """The video codec that is used unless another is asked for."""
+
+    @property
+    def suffix(self) -> str:
+        return "" if self.kind == "folder" else f".{self.name}"
+
+
+FORMATS = {
+    f.name: f
+    for f in (
+        Format("mp4", "video", "h264"),
+        Format("mov", "video", "h264"),
+        Format("mkv", "video", "h264"),
+        Format("webm", "video", "vp9"),
+        Format("gif", "gif"),
+        Format("apng", "animation"),
+        Format("webp", "animation"),
+        Format("png", "still"),
+        Format("jpg", "still"),
+        Format("folder", "folder"),
+    )
+}
+ALIASES = {"m4v": "mp4", "jpeg": "jpg"}
+
+
+def format_of(path: Path) -> Format:
+    """The format that ``path`` names: by its suffix; a name without one is a folder of frames.
+
+    Raises:
+        UsageError: no format is written under that suffix.
+    """
+    name = path.suffix.lower().removeprefix(".") or "folder"
+    name = ALIASES.get(name, name)
+    if name not in FORMATS:
+        raise unknown("output format", name, FORMATS)
+    return FORMATS[name]

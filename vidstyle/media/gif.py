@@ -1,0 +1,160 @@
+"""Writing GIF: 256 colours that hold still.
+
+A painted frame has thousands of colours. A palette made afresh for each frame flickers, error
+diffusion crawls. Here a shot shares one palette, found by k-means over all its frames, and each
+pixel takes its nearest colour: what does not change in the painting does not change in the GIF.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import zlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .clip import Frame
+
+COLORS = 255
+"""A palette's colours; one more place is for what is transparent."""
+SAMPLES = 60_000
+"""Pixels that a shot's palette is found from."""
+EYE = np.array([0.55, 0.75, 0.40], np.float32)
+"""How much an error in red, green and blue is seen."""
+SHORTEST = 2
+"""Centiseconds: browsers slow down anything shorter."""
+
+
+class GifEncoder:
+    """Frames wait on disk, compressed, until their shot ends and its palette is known."""
+
+    def __init__(self, path: Path, size: tuple[int, int], loop: int) -> None:
+        self.size = size
+        # For FFmpeg -1 plays once and n repeats n times after the first; here n plays n times.
+        self.loop = {0: 0, 1: -1}.get(loop, loop - 1)
+        self.path = path
+        self.output: Any = None
+        self.spool = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
+        self.shot: list[tuple[int, Fraction, Fraction, bool]] = []
+        self.samples: list[NDArray[np.uint8]] = []
+        self.random = np.random.default_rng(0)
+        self.shown = 0
+        self.pending: tuple[int, Any, Any] | None = None
+
+    def write(self, frame: Frame) -> None:
+        planes = [frame.rgb.tobytes()]
+        pixels = frame.rgb.reshape(-1, 3)
+        if frame.alpha is not None:
+            planes.append(frame.alpha.tobytes())
+            pixels = pixels[frame.alpha.reshape(-1) >= 128]
+        if len(pixels):
+            # Every frame gives some; a long shot's are thinned out when its palette is made.
+            self.samples.append(self.random.choice(pixels, min(len(pixels), 4000), replace=False))
+        packed = zlib.compress(b"".join(planes), 1)
+        self.spool.write(packed)
+        has_alpha = frame.alpha is not None
+        self.shot.append((len(packed), frame.time, frame.duration, has_alpha))
+
+    def cut(self) -> None:
+        if not self.shot:
+            return
+        palette = _palette(self.samples, self.random)
+        for frame in self._spooled():
+            self._show(frame, palette)
+        self.shot.clear()
+        self.samples.clear()
+        self.spool.seek(0)
+        self.spool.truncate()
+
+    def _spooled(self) -> Iterator[Frame]:
+        width, height = self.size
+        self.spool.seek(0)
+        for length, time, duration, has_alpha in self.shot:
+            data = np.frombuffer(zlib.decompress(self.spool.read(length)), np.uint8)
+            rgb = data[: width * height * 3].reshape(height, width, 3)
+            alpha = data[width * height * 3 :].reshape(height, width) if has_alpha else None
+            yield Frame(rgb, time, duration, alpha)
+
+    def _show(self, frame: Frame, palette: NDArray[np.uint8]) -> None:
+        """Encode the frame before this one, whose end is now known."""
+        # Times are rounded on the whole, never delay by delay: 30 frames a second stay in time.
+        begin = round(frame.time * 100)
+        if self.pending is not None and begin - self.pending[0] < SHORTEST:
+            return  # faster than a GIF can be: this frame is left out
+        self._flush()
+        indices = _nearest(frame.rgb, palette)
+        if frame.alpha is not None:
+            indices[frame.alpha < 128] = COLORS
+        argb = np.zeros((256, 4), np.uint8)
+        argb[: len(palette), 0] = 255
+        argb[: len(palette), 1:] = palette
+        self.pending = begin, indices, argb
+        self.shown = round((frame.time + frame.duration) * 100)
+
+    def _flush(self) -> None:
+        if self.pending is None:
+            return
+        time, indices, argb = self.pending
+        raw = av.VideoFrame.from_ndarray((indices, argb), format="pal8")
+        raw.pts, raw.time_base = time, Fraction(1, 100)
+        for packet in self.stream.encode(raw):
+            self.output.mux(packet)
+        self.pending = None
+
+    def close(self) -> None:
+        last = self.shot[-1] if self.shot else None
+        final = round((last[1] + last[2]) * 100) - round(last[1] * 100) if last else 10
+        self.output = av.open(
+            str(self.path),
+            "w",
+            format="gif",
+            options={"loop": str(self.loop), "final_delay": str(max(final, SHORTEST))},
+        )
+        self.stream = self.output.add_stream("gif", rate=100)
+        context = self.stream.codec_context
+        context.width, context.height = self.size
+        context.pix_fmt = "pal8"
+        context.time_base = Fraction(1, 100)
+        context.options = {"gifflags": "offsetting"}
+        self.cut()
+        self._flush()
+        for packet in self.stream.encode(None):
+            self.output.mux(packet)
+        self.abort()
+
+    def abort(self) -> None:
+        self.spool.close()
+        if self.output is not None:
+            self.output.close()
+
+
+def _palette(samples: list[NDArray[np.uint8]], random: np.random.Generator) -> NDArray[np.uint8]:
+    """The colours (up to 255, 3) of a shot, by k-means in a space weighted as the eye sees."""
+    if not samples:
+        return np.zeros((1, 3), np.uint8)  # all transparent
+    pixels = np.concatenate(samples)
+    if len(pixels) > SAMPLES:
+        pixels = random.choice(pixels, SAMPLES, replace=False)
+    distinct = np.unique(pixels, axis=0)
+    if len(distinct) <= COLORS:
+        return distinct
+    criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 0.5)
+    cv2.setRNGSeed(1)
+    _, _, centers = cv2.kmeans(
+        pixels.astype(np.float32) * EYE, COLORS, np.empty(0), criteria, 1, cv2.KMEANS_PP_CENTERS
+    )
+    return np.rint(np.clip(centers / EYE, 0, 255)).astype(np.uint8)
+
+
+def _nearest(rgb: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The index (H, W) of each pixel's nearest colour."""
+    colors = palette.astype(np.float32) * EYE
+    lengths = np.square(colors).sum(1)
+    rows = [(lengths - 2 * (row.astype(np.float32) * EYE) @ colors.T).argmin(1) for row in rgb]
+    return np.asarray(rows, np.uint8)

@@ -1,0 +1,49 @@
+"""Tone mapping of HDR video (PQ and HLG, BT.2020) to the sRGB that painting works in."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+REFERENCE_WHITE = 203.0
+"""cd/m² that a diffuse white has in HDR (ITU-R BT.2408)."""
+PEAK = 1000.0
+"""cd/m² that is mapped to the brightest white; what is brighter is clipped."""
+
+# Linear BT.2020 to linear BT.709 (ITU-R BT.2087).
+GAMUT = np.array(
+    [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
+    np.float32,
+)
+
+
+@cache
+def _linear(pq: bool) -> NDArray[np.float32]:
+    """Light in cd/m² for each 16-bit code."""
+    code = np.linspace(0, 1, 1 << 16)
+    if pq:  # SMPTE ST 2084
+        m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875
+        root = code ** (1 / m2)
+        light = 10000 * (np.maximum(root - c1, 0) / (c2 - c3 * root)) ** (1 / m1)
+    else:  # ARIB STD-B67: scene light, then the system gamma of a 1000 cd/m² display
+        a, b, c = 0.17883277, 0.28466892, 0.55991073
+        scene = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)
+        light = 1000 * scene**1.2
+    return light.astype(np.float32)
+
+
+def to_sdr(deep: NDArray[np.uint16], *, pq: bool) -> NDArray[np.uint8]:
+    """BT.2020 RGB (H, W, 3), 16 bits, to sRGB (H, W, 3), 8 bits.
+
+    The extended Reinhard curve on luminance: a diffuse white stays light, ``PEAK`` becomes
+    white, colours keep their hue.
+    """
+    light = np.maximum(_linear(pq)[deep] @ GAMUT.T, 0) / REFERENCE_WHITE
+    luminance = np.maximum(light @ np.array([0.2126, 0.7152, 0.0722], np.float32), 1e-6)
+    peak = PEAK / REFERENCE_WHITE
+    mapped = luminance * (1 + luminance / peak**2) / (1 + luminance)
+    rgb = np.clip(light * (mapped / luminance)[..., None], 0, 1)
+    encoded = np.where(rgb <= 0.0031308, 12.92 * rgb, 1.055 * rgb ** (1 / 2.4) - 0.055)
+    return np.rint(encoded * 255).astype(np.uint8)

@@ -1,0 +1,57 @@
+"""Opening whatever the user points at."""
+
+from __future__ import annotations
+
+import glob
+import warnings
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from ..errors import UsageError
+from .animation import AnimationClip
+from .clip import Clip
+from .stills import STILL_FORMATS, StillsClip, folder_images, natural_order
+from .video import VideoClip
+
+ANIMATION_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
+
+
+def open_clip(path: str | Path) -> Clip:
+    """Open a video, an animation, a still, a folder of stills or a glob of them.
+
+    What a file is, is read from its content, never from its name.
+
+    Raises:
+        UsageError: nothing there, or nothing that can be shown.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return StillsClip(path, folder_images(path))
+    if not path.exists():
+        found = natural_order(Path(p) for p in glob.glob(str(path)))  # noqa: PTH207
+        if not found:
+            raise UsageError(f"{path}: no such file: check the name")
+        return StillsClip(path, found)
+    if path.stat().st_size == 0:
+        raise UsageError(f"{path}: the file is empty")
+    if (format_name := _image_format(path)) is None:
+        return VideoClip(path)
+    if format_name in ANIMATION_FORMATS:
+        animation = AnimationClip(path)
+        if animation.info.frames != 1 or format_name == "GIF":
+            return animation
+    return StillsClip(path, [path])
+
+
+def _image_format(path: Path) -> str | None:
+    """The format of an image file by its content, or None if it is not one."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=(*ANIMATION_FORMATS, *STILL_FORMATS)) as image:
+                return image.format
+    except Image.DecompressionBombError as error:
+        raise UsageError(f"{path}: the picture is too large to be opened safely") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
+        return None

@@ -1,0 +1,109 @@
+"""Still images: as a clip (a folder, a glob, or one), as a style, and as output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from ..errors import UsageError
+from .clip import ClipInfo, Frame
+
+STILL_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".avif"}
+RATE = Fraction(25)
+"""Frames a second of a folder of stills, which does not say."""
+
+
+def natural_order(paths: Iterable[Path]) -> list[Path]:
+    """Sort as people count: frame2 before frame10."""
+    return sorted(
+        paths, key=lambda p: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", str(p))]
+    )
+
+
+def folder_images(folder: Path) -> list[Path]:
+    """The images in ``folder`` in natural order.
+
+    Raises:
+        UsageError: there are none.
+    """
+    found = natural_order(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    if not found:
+        raise UsageError(f"{folder}: no images in this folder ({', '.join(sorted(SUFFIXES))})")
+    return found
+
+
+def read_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """RGB (H, W, 3) and alpha (H, W), or None where all is opaque, upright by its EXIF tag.
+
+    Raises:
+        UsageError: not there, or not an image.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: no such image: check the name")
+    try:
+        with Image.open(path, formats=STILL_FORMATS) as image:
+            if image.mode.startswith("I;16"):  # convert() would clip 16 bits, not scale them
+                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+            upright = ImageOps.exif_transpose(image).convert("RGBA")
+    except Image.DecompressionBombError as error:
+        raise UsageError(f"{path}: the picture is too large to be opened safely") from error
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise UsageError(f"{path}: cannot be read as an image: use a JPEG or PNG") from error
+    return split_alpha(np.asarray(upright))
+
+
+def split_alpha(rgba: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """RGB and alpha; the latter None where every pixel is opaque."""
+    alpha = rgba[..., 3]
+    return np.ascontiguousarray(rgba[..., :3]), None if alpha.min() == 255 else alpha.copy()
+
+
+class StillsClip:
+    """A clip of still images: one, or a folder of them at 25 frames a second."""
+
+    def __init__(self, path: Path, images: list[Path]) -> None:
+        self.images = images
+        self.notes: list[str] = []
+        rgb, alpha = read_image(images[0])
+        self.info = ClipInfo(
+            path=path,
+            kind="stills",
+            container="still" if images == [path] else "folder",
+            codec=images[0].suffix.lower().removeprefix("."),
+            width=rgb.shape[1],
+            height=rgb.shape[0],
+            frames=len(images),
+            duration=len(images) / RATE,
+            time_base=1 / RATE,
+            rate=RATE,
+            alpha=alpha is not None,
+        )
+
+    def __iter__(self) -> Iterator[Frame]:
+        shape = (self.info.height, self.info.width)
+        self.notes = []
+        for index, path in enumerate(self.images):
+            rgb, alpha = read_image(path)
+            if rgb.shape[:2] != shape:
+                raise UsageError(
+                    f"{path}: its size {rgb.shape[1]}x{rgb.shape[0]} is not that of the first "
+                    f"image, {shape[1]}x{shape[0]}: make all images the same size"
+                )
+            yield Frame(rgb, index / RATE, 1 / RATE, alpha)
+
+
+def save_image(path: Path, rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> None:
+    """Write a picture as PNG or, without its alpha, JPEG, by the suffix of ``path``."""
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        Image.fromarray(rgb).save(path, quality=95, subsampling=0)
+    elif alpha is None:
+        Image.fromarray(rgb).save(path)
+    else:
+        Image.fromarray(np.dstack([rgb, alpha])).save(path)

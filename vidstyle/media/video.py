@@ -1,0 +1,267 @@
+"""Reading video with PyAV: every frame once, upright, in sRGB, at its exact time."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type as SideData
+from av.stream import Disposition
+from av.video.reformatter import ColorRange, Colorspace, ColorTrc
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+from .clip import ClipInfo, Frame
+from .hdr import to_sdr
+
+av.logging.set_level(None)  # libav would print over the progress bar
+
+UNSPECIFIED = 2
+HD = (1280, 720)
+ALPHA_FORMATS = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8")
+GUESSED_RATE = Fraction(25)
+
+
+def opened(path: Path) -> Any:
+    """The container at ``path``, to be closed by ``with``, or one clear line.
+
+    Metadata that is not UTF-8 must not stop it: PyAV before 19 has an argument for that and
+    raises without it, PyAV from 19 on has neither.
+    """
+    try:
+        try:
+            return av.open(str(path), metadata_errors="replace")
+        except TypeError:
+            return av.open(str(path))
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise UsageError(
+            f"{path}: not a video, an animation or an image that can be read: "
+            f"is it damaged or another kind of file?"
+        ) from error
+
+
+def video_stream(container: Any, path: Path) -> Any:
+    """The first stream that moves (the cover of a song is a picture, not a video)."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            return stream
+    if container.streams.audio:
+        raise UsageError(f"{path}: only sound, no picture: there is nothing to paint")
+    raise UsageError(f"{path}: no video in this file: there is nothing to paint")
+
+
+def start_time(container: Any) -> Fraction:
+    """When the file's clock starts, in seconds; times are counted from here."""
+    return Fraction(container.start_time or 0, av.time_base)
+
+
+class VideoClip:
+    """A video file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.notes: list[str] = []
+        with opened(path) as container:
+            stream = video_stream(container, path)
+            first = next((f for f, _ in self._decode(container, stream)), None)
+            if first is None:
+                raise UsageError(f"{path}: no frame can be decoded: is the file damaged?")
+            turns, mirrored = _orientation(first)
+            width, height = first.width, first.height
+            if turns % 2:
+                width, height = height, width
+            duration = container.duration
+            aspect = Fraction(stream.sample_aspect_ratio or 1)
+            self.info = ClipInfo(
+                path=path,
+                kind="video",
+                container=container.format.name.split(",")[0],
+                codec=stream.codec_context.name,
+                width=width,
+                height=height,
+                frames=stream.frames or None,
+                duration=Fraction(duration, av.time_base) if duration else None,
+                time_base=Fraction(stream.time_base),
+                rate=Fraction(stream.average_rate) if stream.average_rate else None,
+                alpha=_has_alpha(first),
+                sound=tuple(s.codec_context.name for s in container.streams.audio),
+                sample_aspect=1 / aspect if turns % 2 else aspect,
+                rotation=turns * 90,
+                mirrored=mirrored,
+                color=_color_name(first),
+                metadata={k: v for k, v in container.metadata.items() if k not in TECHNICAL},
+            )
+        self.notes = []
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Decode; each frame lasts until the next one begins."""
+        self.notes = []
+        shape = (self.info.height, self.info.width)
+        held: tuple[Any, Fraction] | None = None
+        count, sized = 0, 0
+        with opened(self.path) as container:
+            stream = video_stream(container, self.path)
+            offset = start_time(container)
+            step = 1 / (self.info.rate or GUESSED_RATE)
+            for raw, time in self._decode(container, stream):
+                time -= offset
+                if held is not None:
+                    if time <= held[1]:  # times must rise; a clock that stumbles is carried on
+                        time = held[1] + Fraction(stream.time_base)
+                    rgb, alpha = _picture(held[0])
+                    if rgb.shape[:2] == shape:
+                        yield Frame(rgb, held[1], time - held[1], alpha)
+                        count += 1
+                    else:
+                        sized += 1
+                held = raw, time
+            if held is not None:
+                raw, time = held
+                duration = _own_duration(raw, stream) or step
+                rgb, alpha = _picture(raw)
+                if rgb.shape[:2] == shape:
+                    yield Frame(rgb, time, duration, alpha)
+                    count += 1
+        if sized:
+            self.notes.append(f"{sized} frames of another size skipped")
+        claimed = self.info.frames or 0
+        if claimed - count > max(2, claimed // 50) and self.info.container != "avi":
+            self.notes.append(f"{self.path.name} is truncated: {count} of {claimed} frames read")
+
+    def _decode(self, container: Any, stream: Any) -> Iterator[tuple[Any, Fraction]]:
+        """Raw frames with their times in seconds on the file's clock."""
+        stream.thread_type = "AUTO"
+        decoder = _alpha_decoder(stream)
+        clock = _Clock(stream)
+        bad = 0
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except av.error.FFmpegError:
+                self.notes.append("the end of the file is damaged")
+                packet = None
+            if packet is None:
+                break
+            if packet.size == 0 and packet.dts is not None:
+                continue  # "repeat the picture before": it simply lasts longer
+            try:
+                frames = decoder.decode(packet) if decoder else packet.decode()
+            except av.error.FFmpegError:
+                bad += 1
+                continue
+            for frame in frames:
+                yield frame, clock.time(frame)
+        if bad:
+            self.notes.append(f"{bad} damaged packet{'s' * (bad > 1)} skipped")
+
+
+TECHNICAL = {"major_brand", "minor_version", "compatible_brands", "encoder", "alpha_mode"}
+
+
+class _Clock:
+    """Times of a stream's frames, whatever its container left out.
+
+    PyAV's pts is not FFmpeg's best-effort time: AVI has only the order of decoding, raw H.264
+    nothing at all.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self.base = Fraction(stream.time_base)
+        self.step = 1 / Fraction(stream.average_rate or stream.guessed_rate or GUESSED_RATE)
+        self.by_dts = "avi" in stream.container.format.name
+        self.last: Fraction | None = None
+
+    def time(self, frame: Any) -> Fraction:
+        ticks = frame.dts if self.by_dts else frame.pts
+        if ticks is None and not self.by_dts:
+            ticks = frame.dts
+        if ticks is not None:
+            time = ticks * self.base
+        else:
+            time = Fraction(0) if self.last is None else self.last + self.step
+        self.last = time
+        return time
+
+
+def _own_duration(frame: Any, stream: Any) -> Fraction | None:
+    return frame.duration * Fraction(stream.time_base) if frame.duration else None
+
+
+def _alpha_decoder(stream: Any) -> Any:
+    """libvpx for VP8 and VP9 with alpha, which FFmpeg's own decoders drop."""
+    if stream.metadata.get("alpha_mode") != "1":
+        return None
+    name = {"vp8": "libvpx", "vp9": "libvpx-vp9"}.get(stream.codec_context.name)
+    if name is None:
+        return None
+    decoder = av.CodecContext.create(name, "r")
+    if stream.codec_context.extradata:
+        decoder.extradata = stream.codec_context.extradata
+    return decoder
+
+
+def _orientation(frame: Any) -> tuple[int, bool]:
+    """Quarter turns counter-clockwise, and then whether left and right are swapped."""
+    for side in frame.side_data:
+        if side.type == SideData.DISPLAYMATRIX:
+            m = struct.unpack("<9i", bytes(side))
+            a, b, c, d = (
+                int(np.sign(v)) if abs(v) > 1 << 12 else 0 for v in (m[0], m[1], m[3], m[4])
+            )
+            mirrored = a * d - b * c < 0
+            if mirrored:  # undo the mirror first: what is left is a turn
+                a, c = -a, -c
+            turns = {(1, 0): 0, (0, 1): 3, (-1, 0): 2, (0, -1): 1}.get((a, b), 0)
+            return turns, mirrored
+    return 0, False
+
+
+def _has_alpha(frame: Any) -> bool:
+    return frame.format.name.startswith(ALPHA_FORMATS)
+
+
+def _color_name(frame: Any) -> str:
+    transfer = {int(ColorTrc.SMPTE2084): "HDR (PQ)", int(ColorTrc.ARIB_STD_B67): "HDR (HLG)"}
+    if name := transfer.get(int(frame.color_trc)):
+        return name
+    full = int(frame.color_range) == int(ColorRange.JPEG)
+    return f"{'BT.709' if _matrix(frame) == Colorspace.ITU709 else 'BT.601'}{' full' * full}"
+
+
+def _matrix(frame: Any) -> Any:
+    """The matrix of a YUV frame; players guess BT.709 for HD, BT.601 below, where none is said."""
+    if int(frame.colorspace) != UNSPECIFIED:
+        return frame.colorspace
+    hd = frame.width >= HD[0] or frame.height >= HD[1]
+    return Colorspace.ITU709 if hd else Colorspace.ITU601
+
+
+def _picture(frame: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """The frame upright, in RGB, with its alpha."""
+    if int(frame.color_trc) in (int(ColorTrc.SMPTE2084), int(ColorTrc.ARIB_STD_B67)):
+        deep = frame.to_ndarray(format="rgb48le")
+        rgba = to_sdr(deep, pq=int(frame.color_trc) == int(ColorTrc.SMPTE2084))
+        alpha = None
+    else:
+        wanted = "rgba" if _has_alpha(frame) else "rgb24"
+        if int(frame.colorspace) == UNSPECIFIED and "yuv" in frame.format.name:
+            rgba = frame.to_ndarray(format=wanted, src_colorspace=_matrix(frame))
+        else:
+            rgba = frame.to_ndarray(format=wanted)
+        alpha = rgba[..., 3] if rgba.shape[2] == 4 else None
+    turns, mirrored = _orientation(frame)
+    return _upright(rgba[..., :3], turns, mirrored), (
+        None if alpha is None else _upright(alpha, turns, mirrored)
+    )
+
+
+def _upright(picture: NDArray[np.uint8], turns: int, mirrored: bool) -> NDArray[np.uint8]:
+    if mirrored:
+        picture = picture[:, ::-1]
+    return np.ascontiguousarray(np.rot90(picture, turns))

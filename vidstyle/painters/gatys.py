@@ -1,0 +1,314 @@
+"""The painter of Gatys et al. (2016): each frame is optimised until it looks like the style.
+
+The first frame of a shot is painted from coarse to fine. Every later one begins from what
+carries over of the one before (``carry``), and only what changed is painted: each region by
+itself, in a window with its surroundings, with its own content and style terms. A term over
+the whole frame would not see it: its Gram matrix is already satisfied by the still part, which
+leaves whatever moves unpainted (the reason for most artefacts of painted video).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .. import devices, flow, losses, networks
+from ..carry import Carried, Memory, carry
+from ..errors import VidstyleError
+from ..flow import Field, Image
+from ..optimizers import BoxAdam, BoxLBFGS
+from ..regions import Window, windows
+from ..settings import Settings
+
+Grams = Mapping[str, Tensor]
+Progress = Callable[[float, float], None]
+"""Told after each step: the share of the frame that is done, and the loss."""
+
+COARSEST = 160
+"""Longer side, in pixels, below which the first frame is not made coarser."""
+KEPT_LOOK = 0.5
+"""How far a window's style is what it was before, not the style image's: none may stick out."""
+PATIENCE = 5
+"""Steps over which a frame must still get better."""
+BYTES_A_PIXEL = {torch.float32: 4200, torch.bfloat16: 2100}
+"""Peak memory of a step, measured, to relu5_1."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How good the first frame of a shot was when it was done, for the ones after it to reach."""
+
+    loss: float
+    gain: float
+    """The share of the loss that the last ``PATIENCE`` steps took away."""
+
+
+class Gatys:
+    """Paints the frames of a clip, in their order.
+
+    ``styles`` are pictures (H, W, 3) with their weights; ``size`` is the frames' (width, height).
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        styles: Sequence[tuple[Image, float]],
+        size: tuple[int, int],
+    ) -> None:
+        self.settings = settings
+        self.styles = styles
+        self.size = size
+        self.device = devices.pick_device(settings.device)
+        self.dtype = devices.pick_precision(settings.precision, self.device)
+        self.network = networks.load(
+            settings.network,
+            settings.weights,
+            (*settings.content_layers, *settings.style_layers),
+            device=self.device,
+            dtype=self.dtype,
+            seed=settings.seed,
+        )
+        self.estimate = None if settings.flow == "none" else flow.estimator(settings.flow)
+        self.memory: Memory | None = None
+        self.ending = Ending(0.0, 0.0)
+        self._style_grams: dict[tuple[int, int], Grams] = {}
+
+    def cut(self) -> None:
+        """The next frame begins a new shot: nothing carries over."""
+        self.memory = None
+
+    @property
+    def begins(self) -> bool:
+        """Whether the next frame is the first of a shot."""
+        return self.memory is None
+
+    def paint(self, source: Image, progress: Progress = lambda done, loss: None) -> Image:
+        """Paint the frame ``source`` (H, W, 3)."""
+        init = self.settings.init
+        if self.memory is None or init in ("content", "noise"):
+            painted = self._first(source, progress)
+            self.memory = Memory(source, painted)
+        elif init == "previous" or self.estimate is None:
+            painted = self._over(source, self.memory.painted, progress)
+            self.memory = Memory(source, painted)
+        else:
+            carried = carry(self.memory, source, self.estimate)
+            painted = self._follow(source, carried, progress)
+            self.memory = carried.remember(self.memory, source, painted)
+        return painted
+
+    def _first(self, source: Image, progress: Progress) -> Image:
+        """Paint a frame from nothing, coarse to fine: big strokes are cheap on small pictures."""
+        width, height = self.size
+        sizes = [(width, height)]
+        while max(sizes[-1]) > COARSEST * 1.5:
+            sizes.append((max(1, round(sizes[-1][0] / 2)), max(1, round(sizes[-1][1] / 2))))
+        steps = self.settings.first_iterations
+        work = [w * h * steps for w, h in sizes]
+        total, behind = sum(work), 0
+        picture: Tensor | None = None
+        for (w, h), cost in zip(reversed(sizes), reversed(work), strict=True):
+            scaled = self._tensor(cv2.resize(source, (w, h), interpolation=cv2.INTER_AREA))
+            if picture is not None:
+                picture = F.interpolate(picture, (h, w), mode="bicubic", align_corners=False)
+            elif self.settings.init == "noise":
+                picture = self._noise(w, h)
+            else:
+                picture = scaled
+            objective = self._objective(scaled, self._style(w, h))
+
+            def told(done: float, loss: float, behind: int = behind, cost: int = cost) -> None:
+                progress((behind + done * cost) / total, loss)
+
+            picture, self.ending = self._optimise(objective, picture, steps, told)
+            behind += cost
+        assert picture is not None
+        return self._image(picture)
+
+    def _over(self, source: Image, start: Image, progress: Progress) -> Image:
+        """Paint a whole frame over ``start``."""
+        objective = self._objective(self._tensor(source), self._style(*self.size))
+        steps = self.settings.iterations
+        picture, _ = self._optimise(objective, self._tensor(start), steps, progress, self.ending)
+        return self._image(picture)
+
+    def _follow(self, source: Image, carried: Carried, progress: Progress) -> Image:
+        """Paint what is not still, window by window, over what carried over."""
+        canvas = self._tensor(carried.start)
+        content, warped = self._tensor(source), self._tensor(carried.warped)
+        still = self._tensor(carried.still)
+        trust = self._tensor(carried.trust) * (1 - still)
+        todo = windows(~carried.still)
+        total, behind = sum(w.area for w in todo), 0
+        for window in todo:
+            here = (..., *window.place)
+            objective = self._objective(
+                content[here],
+                self._window_style(window),
+                carried=(warped[here], trust[here]),
+            )
+
+            def told(done: float, loss: float, behind: int = behind, at: Window = window) -> None:
+                progress((behind + done * at.area) / total, loss)
+
+            canvas[here], _ = self._optimise(
+                objective, canvas[here], self.settings.iterations, told, self.ending, still[here]
+            )
+            behind += window.area
+        return self._image(canvas)
+
+    def _optimise(
+        self,
+        objective: Objective,
+        start: Tensor,
+        steps: int,
+        progress: Progress,
+        reach: Ending | None = None,
+        still: Tensor | None = None,
+    ) -> tuple[Tensor, Ending]:
+        """Lower the objective, for all ``steps`` or until it is as good as ``reach``."""
+        start = start.contiguous().clamp(0, 1)
+        lower, upper = torch.zeros_like(start), torch.ones_like(start)
+        if still is not None:
+            lower, upper = (
+                torch.where(still > 0, start, lower),
+                torch.where(still > 0, start, upper),
+            )
+        optimizer = (BoxLBFGS if self.settings.optimizer == "lbfgs" else BoxAdam)(
+            start, lower, upper
+        )
+        seen: list[float] = []
+        for step in range(steps):
+            loss = optimizer.step(objective)
+            if not np.isfinite(loss):
+                raise VidstyleError(
+                    "the loss is not finite: use lower weights, or --precision fp32"
+                )
+            seen.append(loss)
+            progress((step + 1) / steps, loss)
+            if reach is not None and _settled(seen, reach):
+                break
+        return optimizer.picture, Ending(seen[-1], _gain(seen))
+
+    def _objective(
+        self,
+        content: Tensor,
+        style: Grams,
+        carried: tuple[Tensor, Tensor] | None = None,
+    ) -> Objective:
+        with torch.no_grad():
+            features = self.network(content)
+        targets = {name: features[name] for name in self.settings.content_layers}
+        return Objective(self.network, self.settings, targets, style, carried)
+
+    def _style(self, width: int, height: int) -> Grams:
+        """The styles' Gram matrices, each image at the area of a frame of this size."""
+        if (width, height) not in self._style_grams:
+            blended = []
+            for image, _ in self.styles:
+                scale = (width * height / (image.shape[0] * image.shape[1])) ** 0.5
+                size = [max(1, round(side * scale)) for side in (image.shape[1], image.shape[0])]
+                method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+                blended.append(self._grams(cv2.resize(image, size, interpolation=method)))
+            weights = [weight for _, weight in self.styles]
+            self._style_grams[width, height] = losses.blend(blended, weights)
+        return self._style_grams[width, height]
+
+    def _window_style(self, window: Window) -> Grams:
+        """The style, mixed with what the painting was like in this place."""
+        assert self.memory is not None
+        before = self._grams(self.memory.painted[window.place])
+        return losses.blend([before, self._style(*self.size)], [KEPT_LOOK, 1 - KEPT_LOOK])
+
+    def _grams(self, picture: Image) -> Grams:
+        with torch.no_grad():
+            features = self.network(self._tensor(picture))
+            return {name: losses.gram(features[name]) for name in self.settings.style_layers}
+
+    def _noise(self, width: int, height: int) -> Tensor:
+        """The same noise for every frame: another one would be another painting."""
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        noise = torch.randn(1, 3, height, width, generator=generator)
+        return (0.5 + 0.1 * noise).clamp(0, 1).to(self.device)
+
+    def _tensor(self, picture: Image | Field) -> Tensor:
+        """A picture (H, W, 3) as (1, 3, H, W), or a mask (H, W) as (1, 1, H, W), in 0..1."""
+        values = np.ascontiguousarray(picture, np.float32)
+        if picture.dtype == np.uint8:
+            values /= 255
+        tensor = torch.from_numpy(np.atleast_3d(values)).permute(2, 0, 1)[None]
+        return tensor.contiguous().to(self.device)
+
+    def time_step(self, picture: Image) -> float:
+        """Seconds of one step on ``picture`` (H, W, 3)."""
+        content = self._tensor(picture)
+        objective = self._objective(content, self._grams(picture))
+        objective(content)  # the first one is slower
+        began = time.perf_counter()
+        objective(content)
+        return time.perf_counter() - began
+
+    def _image(self, picture: Tensor) -> Image:
+        """Rounded as it will be written: what the next frame goes on from is what is seen."""
+        values = (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8)
+        return np.ascontiguousarray(values.cpu().numpy())
+
+
+class Objective:
+    """Content + style + smoothness + staying with the frame before, of one window."""
+
+    def __init__(
+        self,
+        network: networks.VGG,
+        settings: Settings,
+        content: Mapping[str, Tensor],
+        style: Grams,
+        carried: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
+        self.network = network
+        self.settings = settings
+        self.content, self.style = content, style
+        self.carried = carried
+
+    def __call__(self, picture: Tensor) -> tuple[float, Tensor]:
+        """The loss of ``picture`` (1, 3, H, W), and its gradient."""
+        picture = picture.detach().requires_grad_()
+        loss = self._loss(picture)
+        (gradient,) = torch.autograd.grad(loss, picture)
+        return loss.item(), gradient
+
+    def _loss(self, picture: Tensor) -> Tensor:
+        weights = self.settings
+        features = self.network(picture)
+        content = [
+            losses.content_loss(features[name], target) for name, target in self.content.items()
+        ]
+        style = [
+            losses.style_loss(losses.gram(features[name]), target)
+            for name, target in self.style.items()
+        ]
+        loss = weights.content_weight * torch.stack(content).mean()
+        loss = loss + weights.style_weight * torch.stack(style).mean()
+        if weights.tv_weight:
+            loss = loss + weights.tv_weight * losses.total_variation(picture)
+        if weights.temporal_weight and self.carried is not None:
+            loss = loss + weights.temporal_weight * losses.temporal_loss(picture, *self.carried)
+        return loss
+
+
+def _gain(seen: Sequence[float]) -> float:
+    """The share of the loss that the last steps took away."""
+    before = seen[max(0, len(seen) - 1 - PATIENCE)]
+    return (before - seen[-1]) / max(abs(seen[-1]), 1e-12)
+
+
+def _settled(seen: Sequence[float], reach: Ending) -> bool:
+    """Whether a frame is as good as its shot's first one, or gets no better than slowly."""
+    return len(seen) > PATIENCE and (seen[-1] <= reach.loss or _gain(seen) <= reach.gain)

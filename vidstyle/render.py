@@ -1,0 +1,425 @@
+"""The pipeline: a clip is read, cut into shots, painted and written, frame by frame."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from . import devices, media
+from .errors import UsageError
+from .events import Event, Listener, Noted, Painted, Planned, Stepped
+from .flow import Image
+from .media import Clip, Format, Frame
+from .media.sound import Sound
+from .painters import Gatys
+from .painters.gatys import BYTES_A_PIXEL
+from .settings import SMALLEST_SIZE, Settings
+from .sheet import contact_sheet
+from .shots import shots
+
+PREVIEW_SIZE = 240
+PREVIEW_STEPS = (20, 10)
+"""Optimiser steps of a preview's first frame, and of the others."""
+SHEET_COLUMNS = 6
+"""Frames shown on a preview's contact sheet, at most."""
+
+StyleLike = str | Path | tuple[str | Path, float]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was made of a clip."""
+
+    output: Path
+    frames: int
+    seconds: float
+    width: int
+    height: int
+    losses: tuple[float, ...]
+    """The objective at the end of each frame."""
+    settings: Settings
+    notes: tuple[str, ...] = ()
+    sheet: Path | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A painting that is understood, checked and not yet begun."""
+
+    clip: Clip
+    styles: tuple[tuple[Path, float], ...]
+    output: Path
+    format: Format
+    width: int
+    height: int
+    settings: Settings
+    overwrite: bool = False
+    sheet: Path | None = None
+    pictures: tuple[Image, ...] = field(default=(), repr=False)
+    """The style images."""
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames will be painted, as far as the file says."""
+        info = self.clip.info
+        count = info.frames
+        if count is None and info.duration and info.rate:
+            count = round(info.duration * info.rate)
+        if count is not None and info.rate:
+            start = round(self.settings.start * info.rate)
+            end = count if self.settings.end is None else round(self.settings.end * info.rate)
+            count = max(0, min(count, end) - start)
+        most = self.settings.max_frames
+        return most if count is None else min(count, most or count)
+
+
+def plan(
+    clip: str | Path,
+    styles: Sequence[StyleLike],
+    output: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    settings: Settings | None = None,
+    preview: int | None = None,
+) -> Plan:
+    """Check everything that can be checked before any work.
+
+    Raises:
+        UsageError: something is missing, unreadable or in the way.
+    """
+    settings = settings or Settings()
+    if preview is not None:
+        settings = _quick(settings, preview)
+    opened = media.open_clip(clip)
+    chosen = tuple(_style(style) for style in styles)
+    if not chosen:
+        raise UsageError("no style: name a picture with --style")
+    if sum(weight for _, weight in chosen) <= 0:
+        raise UsageError("the weights of the styles add up to 0: give one a weight above 0")
+    pictures = tuple(media.read_image(path)[0] for path, _ in chosen)
+    target, file_format = _output(opened, chosen, output, preview is not None)
+    sheet = target.with_suffix(".png") if preview is not None else None
+    if sheet == target:
+        sheet = target.with_name(f"{target.stem}.sheet.png")
+    _refuse(opened, target, overwrite)
+    if sheet is not None:
+        _refuse(opened, sheet, overwrite)
+    width, height = _size(opened, settings, file_format)
+    return Plan(
+        opened, chosen, target, file_format, width, height, settings, overwrite, sheet, pictures
+    )
+
+
+def _quick(settings: Settings, frames: int) -> Settings:
+    """The settings of a preview: small, few steps, few frames; smaller wishes are kept."""
+    size = PREVIEW_SIZE if settings.size == "full" else min(settings.size, PREVIEW_SIZE)
+    first, later = PREVIEW_STEPS
+    return replace(
+        settings,
+        size=size,
+        max_frames=frames,
+        first_iterations=min(settings.first_iterations, first),
+        iterations=min(settings.iterations, later),
+    )
+
+
+def _style(style: StyleLike) -> tuple[Path, float]:
+    path, weight = style if isinstance(style, tuple) else (style, 1.0)
+    if not weight >= 0 or weight == float("inf"):
+        raise UsageError(f"{path}: a style's weight must be 0 or more, not {weight:g}")
+    return Path(path), float(weight)
+
+
+def _output(
+    clip: Clip, styles: Sequence[tuple[Path, float]], output: str | Path | None, preview: bool
+) -> tuple[Path, Format]:
+    """Where to write, and in which format: as named, or beside the clip and of its kind."""
+    if output is not None:
+        path = Path(output)
+        file_format = media.format_of(path)
+        if file_format.name == "png" and clip.info.kind == "animation":
+            file_format = media.format_of(path.with_suffix(".apng"))
+        if file_format.name == "folder" and path.is_dir() and clip.info.container != "folder":
+            return _output(clip, styles, path / _name(clip, styles, preview), preview)
+        return path, file_format
+    return _output(
+        clip, styles, clip.info.path.absolute().with_name(_name(clip, styles, preview)), preview
+    )
+
+
+def _name(clip: Clip, styles: Sequence[tuple[Path, float]], preview: bool) -> str:
+    """``clip.picasso.mp4``, with the clip's own suffix where that can be written."""
+    info = clip.info
+    suffix = info.path.suffix.lower()
+    if info.container == "folder":
+        suffix = ""
+    elif info.kind == "video":
+        suffix = suffix if suffix in (".mp4", ".m4v", ".mov", ".mkv", ".webm") else ".mp4"
+    elif info.kind == "animation":
+        suffix = {"gif": ".gif", "apng": ".png"}.get(info.container, ".webp")
+    else:
+        suffix = suffix if suffix in (".png", ".jpg", ".jpeg") else ".png"
+    stem = info.path.stem if info.path.suffix else info.path.name
+    if info.container == "folder" and not info.path.is_dir():
+        stem = info.path.absolute().parent.name  # a glob
+    style = "+".join(path.stem for path, _ in styles)
+    return f"{stem}.{style}{'.preview' * preview}{suffix}"
+
+
+def _refuse(clip: Clip, output: Path, overwrite: bool) -> None:
+    if not output.exists():
+        return
+    if clip.info.path.exists() and output.samefile(clip.info.path):
+        raise UsageError(f"{output}: is the clip itself: choose another --output")
+    if not overwrite:
+        raise UsageError(f"{output}: exists already: use --overwrite or another --output")
+
+
+def _size(clip: Clip, settings: Settings, file_format: Format) -> tuple[int, int]:
+    """Width and height of the painting: even for video, where an odd pixel cannot be shown."""
+    info = clip.info
+    longer = max(info.width, info.height)
+    if settings.size == "full":
+        if longer < SMALLEST_SIZE:
+            raise UsageError(
+                f"{info.path}: {info.width}x{info.height} is too small to be painted: "
+                f"use --size {SMALLEST_SIZE} or more"
+            )
+        return info.width, info.height
+    step = 2 if file_format.kind == "video" else 1
+    scale = Fraction(settings.size, longer)
+    width, height = (
+        max(step, round(side * scale / step) * step) for side in (info.width, info.height)
+    )
+    return width, height
+
+
+def check_memory(width: int, height: int, painter: Gatys) -> None:
+    """Refuse a size that does not fit, before it is tried.
+
+    Raises:
+        UsageError: with the largest size that would.
+    """
+    free = devices.free_memory(painter.device)
+    need = width * height * BYTES_A_PIXEL[painter.dtype]
+    if free is not None and need > free:
+        fits = int(max(width, height) * (0.9 * free / need) ** 0.5)
+        raise UsageError(
+            f"{width}x{height} needs about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB "
+            f"are free: use --size {fits} or less"
+        )
+
+
+def describe(work: Plan) -> dict[str, Any]:
+    """What a plan will do, by name, with an estimate of its time from one measured step."""
+    painter = make_painter(work)
+    info = work.clip.info
+    sound = ", ".join(info.sound) if work.format.kind == "video" else ""
+    return {
+        "clip": str(info.path),
+        "source": f"{info.container} {info.width}x{info.height}",
+        "frames": work.frames,
+        "size": f"{work.width}x{work.height}",
+        "sound": sound or "none",
+        "output": str(work.output),
+        "network": f"{work.settings.network}, {work.settings.weights} weights",
+        "device": str(painter.device),
+        "precision": _precision(painter),
+        "estimated seconds": _estimate(work, painter),
+    }
+
+
+def _precision(painter: Gatys) -> str:
+    return "bf16" if painter.dtype.itemsize == 2 else "fp32"
+
+
+def _estimate(work: Plan, painter: Gatys) -> float | None:
+    """Seconds the painting takes at most; None if the length is unknown."""
+    if work.frames is None:
+        return None
+    side = 96
+    probe = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    step = painter.time_step(probe) * work.width * work.height / side**2
+    # The coarser pictures of a first frame cost a third of it. How much changes from frame to
+    # frame is not known yet: all of it, at worst.
+    first = step * work.settings.first_iterations * 4 / 3
+    return first + step * work.settings.iterations * max(0, work.frames - 1)
+
+
+def stylize(
+    clip: str | Path,
+    style: StyleLike | Sequence[StyleLike],
+    output: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    listener: Listener = lambda event: None,
+    **options: Any,
+) -> Result:
+    """Paint ``clip`` in the style of a picture, or of several, given as (picture, weight).
+
+    Args:
+        clip: a video, GIF, APNG, WebP, still image, folder of stills or glob.
+        style: the picture, or a sequence of pictures or (picture, weight).
+        output: where to; by default beside the clip, as ``clip.picasso.mp4``.
+        overwrite: replace an output that exists.
+        listener: told of what happens (``vidstyle.events``).
+        options: the fields of ``Settings``: size, iterations, style_weight …
+
+    Raises:
+        UsageError: wrong use, or input that cannot be read.
+        VidstyleError: the work failed. Nothing is left at ``output`` in either case.
+    """
+    work = plan(clip, _styles(style), output, overwrite=overwrite, settings=Settings(**options))
+    return render(work, listener)
+
+
+def preview(
+    clip: str | Path,
+    style: StyleLike | Sequence[StyleLike],
+    output: str | Path | None = None,
+    *,
+    frames: int = 3,
+    overwrite: bool = False,
+    listener: Listener = lambda event: None,
+    **options: Any,
+) -> Result:
+    """Paint the first ``frames`` of ``clip``, small and quickly, with a contact sheet beside.
+
+    As ``stylize``, otherwise; the result's ``sheet`` is the contact sheet.
+    """
+    settings = Settings(**options)
+    work = plan(
+        clip, _styles(style), output, overwrite=overwrite, settings=settings, preview=frames
+    )
+    return render(work, listener)
+
+
+def _styles(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:
+    single = isinstance(style, (str, Path)) or (
+        isinstance(style, tuple) and len(style) == 2 and isinstance(style[1], (int, float))
+    )
+    return [style] if single else list(style)  # type: ignore[list-item,arg-type]
+
+
+def make_painter(work: Plan) -> Gatys:
+    """The painter of a plan, once it is known to fit into memory."""
+    weighted = [(p, w) for p, (_, w) in zip(work.pictures, work.styles, strict=True) if w > 0]
+    painter = Gatys(work.settings, weighted, (work.width, work.height))
+    check_memory(work.width, work.height, painter)
+    return painter
+
+
+def render(work: Plan, listener: Listener = lambda event: None) -> Result:
+    """Carry out a plan."""
+    began = time.monotonic()
+    settings = work.settings
+    start = Fraction(settings.start).limit_denominator(1_000_000)
+    end = None if settings.end is None else Fraction(settings.end).limit_denominator(1_000_000)
+    info = work.clip.info
+    notes: list[str] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Noted):
+            notes.append(event.message)
+        listener(event)
+
+    sound = None
+    if work.format.kind == "video" and info.sound:
+        until = end if settings.max_frames is None else None
+        sound = Sound(info.path, work.format.name, "copy", start, until)
+    painter = make_painter(work)
+    trimmed = media.trim(work.clip, start, end, settings.max_frames)
+    losses: list[float] = []
+    shown: list[tuple[Image, Image]] = []
+    with media.open_writer(
+        work.output,
+        info,
+        work.format,
+        (work.width, work.height),
+        overwrite=work.overwrite,
+        sound=sound,
+    ) as writer:
+        device, precision = str(painter.device), _precision(painter)
+        tell(Planned(work.frames, work.width, work.height, device, precision))
+        for frame, painted, begins in _paint(work, painter, trimmed, tell, losses):
+            if begins:
+                writer.cut()
+            writer.write(replace(frame, rgb=painted))
+            if work.sheet is not None and len(shown) < SHEET_COLUMNS:
+                shown.append((frame.rgb, painted))
+        if not losses and work.clip.info.frames != 0:
+            raise UsageError(f"{info.path}: no frame between these times: check --start and --end")
+    for note in [*work.clip.notes, *(sound.notes if sound else ())]:
+        tell(Noted(note))
+    if work.sheet is not None:
+        media.save_image(work.sheet, contact_sheet(list(zip(*shown, strict=True))))
+    return Result(
+        output=work.output,
+        frames=len(losses),
+        seconds=time.monotonic() - began,
+        width=work.width,
+        height=work.height,
+        losses=tuple(losses),
+        settings=settings,
+        notes=tuple(notes),
+        sheet=work.sheet,
+    )
+
+
+def _paint(
+    work: Plan, painter: Gatys, frames: Iterator[Frame], tell: Listener, losses: list[float]
+) -> Iterator[tuple[Frame, Image, bool]]:
+    """Each frame at the painting's size, its painting, and whether it begins a shot."""
+    before: Image | None = None
+    painted: Image | None = None
+    loss = 0.0
+    for number, (frame, begins) in enumerate(shots(frames), 1):
+        began = time.monotonic()
+        frame = _scaled(frame, (work.width, work.height))
+        source = _filled(frame)
+        if begins:
+            painter.cut()
+        # A frame that repeats the one before is the one before.
+        if painted is None or before is None or begins or not np.array_equal(source, before):
+
+            def told(done: float, now: float, number: int = number) -> None:
+                nonlocal loss
+                loss = now
+                tell(Stepped(number, done, now))
+
+            painted = painter.paint(source, told)
+        before = source
+        losses.append(loss)
+        tell(Painted(number, time.monotonic() - began, begins))
+        yield frame, painted, begins
+
+
+def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
+    if frame.rgb.shape[1::-1] == size:
+        return frame
+    shrinks = size[0] < frame.rgb.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    rgb, alpha = (
+        None
+        if plane is None
+        else np.asarray(cv2.resize(plane, size, interpolation=method), np.uint8)
+        for plane in (frame.rgb, frame.alpha)
+    )
+    assert rgb is not None
+    return replace(frame, rgb=rgb, alpha=alpha)
+
+
+def _filled(frame: Frame) -> Image:
+    """The frame with its transparent part in the mean colour of the rest, not in a chance one."""
+    if frame.alpha is None:
+        return frame.rgb
+    weight = frame.alpha[..., None].astype(np.float32) / 255
+    mean = (frame.rgb * weight).sum((0, 1)) / max(float(weight.sum()), 1e-6)
+    return np.rint(frame.rgb * weight + mean * (1 - weight)).astype(np.uint8)

@@ -1,0 +1,117 @@
+"""Every option of a painting: name, type, default and help, once, for Python and command line."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from .errors import UsageError, unknown
+
+SMALLEST_SIZE = 32
+
+
+def option(default: Any, text: str, metavar: str | None = None, least: float | None = None) -> Any:
+    """A field of ``Settings`` with its help and, for numbers, its least value."""
+    return field(default=default, metadata={"help": text, "metavar": metavar, "least": least})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """How a clip is painted and written.
+
+    Raises:
+        UsageError: an unknown name (with the nearest right one) or a number out of range.
+    """
+
+    size: int | Literal["full"] = option(
+        512, "longer side of the painting in pixels, or 'full' for the source's", "N", SMALLEST_SIZE
+    )
+    start: float = option(0.0, "begin at this second of the clip", "T", 0)
+    end: float | None = option(None, "end before this second of the clip", "T", 0)
+    max_frames: int | None = option(None, "paint at most so many frames", "N", 1)
+
+    content_weight: float = option(
+        1.0, "weight of keeping what is in the frame (relative error of the content layers)", "W", 0
+    )
+    style_weight: float = option(
+        8.0, "weight of looking like the style (relative error of the Gram matrices)", "W", 0
+    )
+    tv_weight: float = option(
+        2.0, "weight of smoothness (mean squared difference of neighbouring pixels)", "W", 0
+    )
+    temporal_weight: float = option(
+        20.0,
+        "weight of staying with the previous frame along the motion (mean squared error)",
+        "W",
+        0,
+    )
+    iterations: int = option(20, "optimiser steps a frame, at most", "N", 1)
+    first_iterations: int = option(
+        40, "optimiser steps for the first frame of a shot, at full size", "N", 1
+    )
+    optimizer: Literal["lbfgs", "adam"] = option("lbfgs", "the optimiser")
+    init: Literal["content", "noise", "previous", "warped"] = option(
+        "warped",
+        "what a frame is painted over: 'warped' and 'previous' paint a shot's first frame over "
+        "its content and go on from the painted frame before, 'content' and 'noise' begin every "
+        "frame anew",
+    )
+    flow: Literal["dis", "farneback", "none"] = option("dis", "the optical flow")
+
+    network: Literal["vgg19", "vgg16"] = option("vgg19", "the perceptual network")
+    weights: str = option(
+        "bundled",
+        "the network's weights: bundled (VGG-19, works offline), torchvision (downloaded on "
+        "first use), random, or the path of a .pth or .safetensors file",
+        "NAME|PATH",
+    )
+    content_layers: tuple[str, ...] = option(
+        ("relu4_2",), "layers that the content is compared at, with commas", "LAYERS"
+    )
+    style_layers: tuple[str, ...] = option(
+        ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+        "layers that the style is compared at, with commas",
+        "LAYERS",
+    )
+    engine: Literal["gatys"] = option("gatys", "how frames are painted")
+    device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute")
+    precision: Literal["auto", "fp32", "bf16"] = option(
+        "auto", "how to compute: bf16 where it was measured to be faster, else fp32"
+    )
+    seed: int = option(0, "seed of everything random", "N", 0)
+
+    def __post_init__(self) -> None:
+        hints = get_type_hints(type(self))
+        for spec in dataclasses.fields(self):
+            _check(spec, hints[spec.name], getattr(self, spec.name))
+        if self.end is not None and self.end <= self.start:
+            raise UsageError(f"end ({self.end:g} s) must come after start ({self.start:g} s)")
+        if self.content_weight == self.style_weight == 0:
+            raise UsageError("content_weight and style_weight are both 0: nothing would be painted")
+        if not self.content_layers or not self.style_layers:
+            raise UsageError("content_layers and style_layers must name at least one layer each")
+
+
+def choices(hint: Any) -> tuple[str, ...]:
+    """The names that a field of this type may take; none if it is free."""
+    return get_args(hint) if get_origin(hint) is Literal else ()
+
+
+def _check(spec: dataclasses.Field[Any], hint: Any, value: Any) -> None:
+    if (known := choices(hint)) and value not in known:
+        raise unknown(spec.name, str(value), known)
+    wanted = get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if value is None or isinstance(value, str) or not {int, float} & set(wanted):
+        if isinstance(value, str) and not known and str not in wanted and value != "full":
+            raise UsageError(f"{spec.name}: {value!r} is not a number")
+        return
+    least = spec.metadata["least"]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise UsageError(f"{spec.name}: {value!r} is not a number")
+    if int in wanted and not isinstance(value, int):
+        raise UsageError(f"{spec.name}: {value!r} is not a whole number")
+    if least is not None and value < least:
+        raise UsageError(f"{spec.name} is {value:g}: it must be at least {least:g}")
