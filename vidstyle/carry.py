@@ -28,6 +28,14 @@ SWAY = 0.25
 """A median motion of so many pixels is a moving camera: then nothing is still."""
 SPECK = 11
 """Changes smaller than this, in pixels across, are the noise of compression."""
+TILE, OVERLAP = 32, 8
+"""Strokes are taken over in squares of so many pixels, that fade into each other."""
+COARSE = 2
+"""They are looked for at this fraction of the size."""
+_ramp = np.minimum(1, (np.arange(TILE, dtype=np.float32) + 0.5) / OVERLAP)
+_ramp = np.minimum(_ramp, _ramp[::-1])
+FADE = (_ramp[:, None] * _ramp)[..., None]
+"""The weight of a tile's pixels (TILE, TILE, 1)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +77,9 @@ def carry(memory: Memory, source: Image, estimate: Estimator) -> Carried:
     # A sharper interpolation than bilinear: paint that is carried a hundred times must not fog.
     warped = flow.warp(memory.painted, there, cv2.INTER_LANCZOS4)
     warped = np.where(still[..., None], memory.painted, warped).astype(np.float32) / 255
-    new = recolor(memory, source)
+    recolor = ColorMap(memory)
+    detail = strokes(memory, source, recolor, trust < 1)
+    new = np.clip(recolor(source) + detail, 0, 1)
     start = new + trust[..., None] * (warped - new)
     return Carried(start, warped, trust, still)
 
@@ -89,29 +99,65 @@ def _difference(one: Image, other: Image) -> Field:
     return np.abs(blurred[0] - blurred[1]).max(-1)
 
 
-def recolor(memory: Memory, source: Image, radius: int = 24, smooth: float = 2e-3) -> Field:
-    """``source`` (0..1) in the colours that its like was painted in, nearby.
+class ColorMap:
+    """How the colours of a source were painted, place by place.
 
     The guided filter (He et al. 2013) as a map of colours: in every window of ``radius`` the
-    painting is fitted as a linear function of its source, and the function is used on the new
-    source. So the sky takes the colours of the painted sky, and a coat those of painted coats.
+    painting is fitted as a linear function of its source. Used on another source, the sky takes
+    the colours of the painted sky, and a coat those of painted coats.
     """
-    guide = memory.source.astype(np.float32) / 255
-    paint = memory.painted.astype(np.float32) / 255
-    height, width = guide.shape[:2]
 
-    def mean(values: Field) -> Field:
-        size = (2 * radius + 1, 2 * radius + 1)
-        flat = cv2.blur(values.reshape(height, width, -1), size, borderType=cv2.BORDER_REPLICATE)
-        return flat.reshape(values.shape)
+    def __init__(self, memory: Memory, radius: int = 24, smooth: float = 2e-3) -> None:
+        self.size = (2 * radius + 1, 2 * radius + 1)
+        guide = memory.source.astype(np.float32) / 255
+        paint = memory.painted.astype(np.float32) / 255
+        guide_mean, paint_mean = self._mean(guide), self._mean(paint)
+        variance = self._mean(guide[..., :, None] * guide[..., None, :])
+        variance -= guide_mean[..., :, None] * guide_mean[..., None, :]
+        shared = self._mean(guide[..., :, None] * paint[..., None, :])
+        shared -= guide_mean[..., :, None] * paint_mean[..., None, :]
+        slope = np.linalg.solve(variance + smooth * np.eye(3, dtype=np.float32), shared)
+        offset = paint_mean - np.einsum("hwi,hwij->hwj", guide_mean, slope)
+        self.slope, self.offset = self._mean(slope), self._mean(offset)
 
-    guide_mean, paint_mean = mean(guide), mean(paint)
-    variance = mean(guide[..., :, None] * guide[..., None, :])
-    variance -= guide_mean[..., :, None] * guide_mean[..., None, :]
-    shared = mean(guide[..., :, None] * paint[..., None, :])
-    shared -= guide_mean[..., :, None] * paint_mean[..., None, :]
-    slope = np.linalg.solve(variance + smooth * np.eye(3, dtype=np.float32), shared)
-    offset = paint_mean - np.einsum("hwi,hwij->hwj", guide_mean, slope)
-    slope, offset = mean(slope), mean(offset)
-    colors = source.astype(np.float32) / 255
-    return np.clip(np.einsum("hwi,hwij->hwj", colors, slope) + offset, 0, 1)
+    def _mean(self, values: Field) -> Field:
+        flat = values.reshape(*values.shape[:2], -1)
+        blurred = cv2.blur(flat, self.size, borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(blurred, np.float32).reshape(values.shape)
+
+    def __call__(self, source: Image) -> Field:
+        """``source`` in painted colours (0..1)."""
+        colors = source.astype(np.float32) / 255
+        return np.clip(np.einsum("hwi,hwij->hwj", colors, self.slope) + self.offset, 0, 1)
+
+
+def strokes(memory: Memory, source: Image, recolor: ColorMap, missing: NDArray[np.bool_]) -> Field:
+    """Brush strokes (H, W, 3), around 0, for the ``missing`` (H, W) part of the frame ``source``.
+
+    Strokes are what the map of colours cannot explain of the painting. Each tile takes those of
+    the place whose source looks most like its own.
+    """
+    height, width = missing.shape
+    found = np.zeros((height, width, 3), np.float32)
+    size = (width // COARSE, height // COARSE)
+    side = TILE // COARSE
+    if min(size) < side:
+        return found
+    rest = memory.painted.astype(np.float32) / 255 - recolor(memory.source)
+    most = 2 * rest.std()  # the outlines of things are not strokes, and stand out
+    rest = rest.clip(-most, most)
+    old, new = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (memory.source, source))
+    weight = np.full((height, width, 1), 1e-6, np.float32)
+    for top in range(0, height, TILE - OVERLAP):
+        for left in range(0, width, TILE - OVERLAP):
+            # The last tile of a row or column is moved in, to be whole.
+            y, x = min(top // COARSE, size[1] - side), min(left // COARSE, size[0] - side)
+            place = slice(y * COARSE, y * COARSE + TILE), slice(x * COARSE, x * COARSE + TILE)
+            if not missing[place].any():
+                continue
+            match = cv2.matchTemplate(old, new[y : y + side, x : x + side], cv2.TM_SQDIFF)
+            _, _, (x, y), _ = cv2.minMaxLoc(match)
+            taken = rest[y * COARSE : y * COARSE + TILE, x * COARSE : x * COARSE + TILE]
+            found[place] += taken * FADE
+            weight[place] += FADE
+    return found / weight

@@ -8,15 +8,14 @@ import json
 import signal
 import sys
 import traceback
-import types
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, get_origin, get_type_hints
 
 from . import __version__
 from .errors import UsageError, VidstyleError
 from .progress import Reporter
-from .settings import Settings, choices
+from .settings import Settings, choices, kinds
 
 PREVIEW_FRAMES = 3
 GROUPS = {
@@ -60,15 +59,15 @@ def _seconds(text: str) -> float:
 
 def _reader(name: str, hint: Any, metavar: str | None) -> Callable[[str], Any]:
     """What turns an option's text into the value of the field."""
-    kinds = get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    wanted = kinds(hint)
 
     def read(text: str) -> Any:
         if get_origin(hint) is tuple:
             return tuple(part.strip() for part in text.split(",") if part.strip())
-        if str in kinds or choices(hint) or any(text in choices(kind) for kind in kinds):
+        if str in wanted or any(text in choices(kind) for kind in wanted) or choices(hint):
             return text
         try:
-            if float in kinds:
+            if float in wanted:
                 return _seconds(text) if metavar == "T" else float(text)
             return int(text)
         except ValueError:

@@ -34,7 +34,8 @@ def _gray(picture: Image) -> Image:
 def dis(frame: Image, other: Image) -> Field:
     """Dense inverse search (Kroeger et al. 2016), OpenCV's medium preset."""
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    return np.asarray(estimator.calc(_gray(frame), _gray(other), None), np.float32)
+    start = np.zeros((*frame.shape[:2], 2), np.float32)
+    return np.asarray(estimator.calc(_gray(frame), _gray(other), start), np.float32)
 
 
 def farneback(frame: Image, other: Image) -> Field:
@@ -76,8 +77,8 @@ def _grid(shape: tuple[int, ...]) -> Field:
 
 def warp(picture: NDArray[Any], flow: Field, interpolation: int = cv2.INTER_LINEAR) -> Field:
     """``picture``, of the frame that ``flow`` points into, laid over the frame it belongs to."""
-    places = _grid(flow.shape) + flow
-    return cv2.remap(picture, places, None, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    x, y = cv2.split(_grid(flow.shape) + flow)
+    return cv2.remap(picture, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
 
 
 def trust(flow: Field, back: Field) -> Field:

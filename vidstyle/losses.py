@@ -61,7 +61,9 @@ def temporal_loss(picture: Tensor, warped: Tensor, trust: Tensor) -> Tensor:
 
 def pool_mask(mask: Tensor, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """``mask`` (1, 1, H, W) averaged down to the size of each layer's features."""
-    return {name: F.adaptive_avg_pool2d(mask, f.shape[2:]) for name, f in features.items()}
+    return {
+        name: F.adaptive_avg_pool2d(mask, (f.shape[2], f.shape[3])) for name, f in features.items()
+    }
 
 
 def blend(grams: Sequence[Mapping[str, Tensor]], weights: Sequence[float]) -> dict[str, Tensor]:

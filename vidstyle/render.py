@@ -141,17 +141,19 @@ def _output(
     clip: Clip, styles: Sequence[tuple[Path, float]], output: str | Path | None, preview: bool
 ) -> tuple[Path, Format]:
     """Where to write, and in which format: as named, or beside the clip and of its kind."""
-    if output is not None:
+    name = _name(clip, styles, preview)
+    if output is None:
+        path = clip.info.path.absolute().with_name(name)
+    elif Path(output).is_dir() and clip.info.container != "folder":
+        path = Path(output) / name
+    else:
         path = Path(output)
-        file_format = media.format_of(path)
-        if file_format.name == "png" and clip.info.kind == "animation":
-            file_format = media.format_of(path.with_suffix(".apng"))
-        if file_format.name == "folder" and path.is_dir() and clip.info.container != "folder":
-            return _output(clip, styles, path / _name(clip, styles, preview), preview)
-        return path, file_format
-    return _output(
-        clip, styles, clip.info.path.absolute().with_name(_name(clip, styles, preview)), preview
-    )
+    if output is None and clip.info.container == "folder":
+        return path, media.FORMATS["folder"]
+    file_format = media.format_of(path)
+    if file_format.name == "png" and clip.info.kind == "animation":
+        file_format = media.FORMATS["apng"]
+    return path, file_format
 
 
 def _name(clip: Clip, styles: Sequence[tuple[Path, float]], preview: bool) -> str:
@@ -246,7 +248,11 @@ def _estimate(work: Plan, painter: Gatys) -> float | None:
         return None
     side = 96
     probe = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    step = painter.time_step(probe) * work.width * work.height / side**2
+    objective, start = painter.task(probe)
+    objective(start)  # the first one is slower
+    began = time.perf_counter()
+    objective(start)
+    step = (time.perf_counter() - began) * work.width * work.height / side**2
     # The coarser pictures of a first frame cost a third of it. How much changes from frame to
     # frame is not known yet: all of it, at worst.
     first = step * work.settings.first_iterations * 4 / 3

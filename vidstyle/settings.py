@@ -6,7 +6,7 @@ import dataclasses
 import math
 import types
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .errors import UsageError, unknown
 
@@ -100,10 +100,15 @@ def choices(hint: Any) -> tuple[str, ...]:
     return get_args(hint) if get_origin(hint) is Literal else ()
 
 
+def kinds(hint: Any) -> tuple[Any, ...]:
+    """The types that a field of this type may have: several for a union."""
+    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+
+
 def _check(spec: dataclasses.Field[Any], hint: Any, value: Any) -> None:
     if (known := choices(hint)) and value not in known:
         raise unknown(spec.name, str(value), known)
-    wanted = get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    wanted = kinds(hint)
     if value is None or isinstance(value, str) or not {int, float} & set(wanted):
         if isinstance(value, str) and not known and str not in wanted and value != "full":
             raise UsageError(f"{spec.name}: {value!r} is not a number")

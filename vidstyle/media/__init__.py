@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from .clip import Clip, ClipInfo, Frame, trim
-from .formats import Format, format_of
+from .formats import FORMATS, Format, format_of
 from .reader import open_clip
 from .stills import read_image, save_image
 from .writer import Writer, open_writer
 
 __all__ = [
+    "FORMATS",
     "Clip",
     "ClipInfo",
     "Format",

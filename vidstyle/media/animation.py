@@ -45,8 +45,8 @@ class AnimationClip:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                image = Image.open(self.path)
-                image.n_frames  # noqa: B018  (scans the whole file: damage shows here)
+                image: Image.Image = Image.open(self.path)
+                getattr(image, "n_frames", 1)  # reads the whole file: damage shows here
                 return image
         except Image.DecompressionBombError as error:
             raise UsageError(

@@ -45,7 +45,7 @@ class GifEncoder:
         self.samples: list[NDArray[np.uint8]] = []
         self.random = np.random.default_rng(0)
         self.shown = 0
-        self.pending: tuple[int, Any, Any] | None = None
+        self.pending: tuple[int, Any] | None = None
 
     def write(self, frame: Frame) -> None:
         planes = [frame.rgb.tobytes()]
@@ -94,14 +94,14 @@ class GifEncoder:
         argb = np.zeros((256, 4), np.uint8)
         argb[: len(palette), 0] = 255
         argb[: len(palette), 1:] = palette
-        self.pending = begin, indices, argb
+        self.pending = begin, (indices, argb)
         self.shown = round((frame.time + frame.duration) * 100)
 
     def _flush(self) -> None:
         if self.pending is None:
             return
-        time, indices, argb = self.pending
-        raw = av.VideoFrame.from_ndarray((indices, argb), format="pal8")
+        time, picture = self.pending
+        raw = av.VideoFrame.from_ndarray(picture, format="pal8")
         raw.pts, raw.time_base = time, Fraction(1, 100)
         for packet in self.stream.encode(raw):
             self.output.mux(packet)

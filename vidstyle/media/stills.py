@@ -49,14 +49,15 @@ def read_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
         raise UsageError(f"{path}: no such image: check the name")
     try:
         with Image.open(path, formats=STILL_FORMATS) as image:
-            if image.mode.startswith("I;16"):  # convert() would clip 16 bits, not scale them
-                image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-            upright = ImageOps.exif_transpose(image).convert("RGBA")
+            upright = ImageOps.exif_transpose(image)
+            if upright.mode.startswith("I;16"):  # convert() would clip 16 bits, not scale them
+                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
+            rgba = np.asarray(upright.convert("RGBA"))
     except Image.DecompressionBombError as error:
         raise UsageError(f"{path}: the picture is too large to be opened safely") from error
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise UsageError(f"{path}: cannot be read as an image: use a JPEG or PNG") from error
-    return split_alpha(np.asarray(upright))
+    return split_alpha(rgba)
 
 
 def split_alpha(rgba: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:

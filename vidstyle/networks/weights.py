@@ -123,12 +123,12 @@ def _read(path: Path) -> Mapping[str, Tensor]:
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise UsageError(
-            f"{path}: not plain weights (it would run code when loaded): "
-            f"save it as a state dict or as .safetensors"
-        ) from error
     except Exception as error:
+        if isinstance(error, pickle.UnpicklingError) and "GLOBAL" in str(error):
+            raise UsageError(
+                f"{path}: not plain weights (it would run code when loaded): "
+                f"save it as a state dict or as .safetensors"
+            ) from error
         raise UsageError(f"{path}: cannot be read as weights (.pth or .safetensors)") from error
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise UsageError(f"{path}: not a state dict: it must map names to tensors")

@@ -9,7 +9,6 @@ leaves whatever moves unpainted (the reason for most artefacts of painted video)
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -246,14 +245,10 @@ class Gatys:
         tensor = torch.from_numpy(np.atleast_3d(values)).permute(2, 0, 1)[None]
         return tensor.contiguous().to(self.device)
 
-    def time_step(self, picture: Image) -> float:
-        """Seconds of one step on ``picture`` (H, W, 3)."""
-        content = self._tensor(picture)
-        objective = self._objective(content, self._grams(picture))
-        objective(content)  # the first one is slower
-        began = time.perf_counter()
-        objective(content)
-        return time.perf_counter() - began
+    def task(self, source: Image) -> tuple[Objective, Tensor]:
+        """What is lowered for a frame ``source`` (H, W, 3) by itself, and where that begins."""
+        content = self._tensor(source)
+        return self._objective(content, self._style(*source.shape[1::-1])), content
 
     def _image(self, picture: Tensor) -> Image:
         """Rounded as it will be written: what the next frame goes on from is what is seen."""

@@ -1,0 +1,105 @@
+"""What a step of the optimiser costs over its floor: the network's convolutions alone.
+
+python -m benchmarks.step [--width 512 --height 288] [--device auto] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import numpy as np
+import torch
+
+from vidstyle import Settings, networks
+from vidstyle.optimizers import BoxLBFGS
+from vidstyle.painters import Gatys
+
+from .table import Row, parser, show
+
+
+def floor(network: networks.VGG, picture: torch.Tensor) -> float:
+    """Seconds of the convolutions, forward and backward to their input, each timed alone."""
+    with torch.no_grad():
+        sizes = _sizes(network, picture)
+    seconds = 0.0
+    for name, conv in network.convolutions.items():
+        weight = conv.weight
+        high, wide = sizes[name]
+        shape = (1, weight.shape[1], high + 2, wide + 2)
+        given = torch.rand(shape, device=weight.device).to(
+            weight.dtype, memory_format=torch.channels_last
+        )
+        given.requires_grad_()
+        _wait(picture.device)
+        began = time.perf_counter()
+        out = conv(given)
+        torch.autograd.grad(out, given, out.detach())
+        _wait(picture.device)
+        seconds += time.perf_counter() - began
+    return seconds
+
+
+def _sizes(network: networks.VGG, picture: torch.Tensor) -> dict[str, tuple[int, int]]:
+    """Height and width of each convolution's output."""
+    high, wide = picture.shape[2:]
+    sizes = {}
+    for name in network.plan:
+        if name.startswith("pool"):
+            high, wide = high // 2, wide // 2
+        sizes[name] = high, wide
+    return sizes
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def measure(width: int, height: int, precision: str, device: str, rounds: int) -> Row:
+    """A row: medians of ``rounds`` turns of floor and step, taken one after the other."""
+    random = np.random.default_rng(0)
+    source, style = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
+    settings = Settings(precision=precision, device=device)  # type: ignore[arg-type]
+    painter = Gatys(settings, [(style, 1.0)], (width, height))
+    objective, start = painter.task(source)
+    optimizer = BoxLBFGS(start, torch.zeros_like(start), torch.ones_like(start))
+    floors, steps = [], []
+    for turn in range(rounds + 2):
+        lowest = floor(painter.network, start)
+        _wait(start.device)
+        began = time.perf_counter()
+        optimizer.step(objective)
+        _wait(start.device)
+        if turn >= 2:  # the first two are slower, and the very first step evaluates twice
+            steps.append(time.perf_counter() - began)
+            floors.append(lowest)
+    ratios = [s / f for s, f in zip(steps, floors, strict=True)]
+    return {
+        "size": f"{width}x{height}",
+        "device": str(painter.device),
+        "precision": precision,
+        "floor s": statistics.median(floors),
+        "step s": statistics.median(steps),
+        "step / floor": statistics.median(ratios),
+        "spread": f"{min(ratios):.2f} to {max(ratios):.2f}",
+        "share of convolution": 1 / statistics.median(ratios),
+    }
+
+
+def main() -> None:
+    options = parser(__doc__)
+    options.add_argument("--width", type=int, default=512)
+    options.add_argument("--height", type=int, default=288)
+    options.add_argument("--device", default="auto")
+    options.add_argument("--rounds", type=int, default=7)
+    given = options.parse_args()
+    rows = [
+        measure(given.width, given.height, precision, given.device, given.rounds)
+        for precision in ("fp32", "bf16")
+    ]
+    show(rows, given.json)
+
+
+if __name__ == "__main__":
+    main()

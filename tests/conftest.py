@@ -1,0 +1,129 @@
+"""Small real clips, made once a session, and the command line as a process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vidstyle import networks
+
+WIDTH, HEIGHT = 64, 48
+STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+
+
+def scene(step: int, width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+    """A textured ground that stays, and a red square that walks 2 pixels a step."""
+    noise = np.random.default_rng(7).integers(60, 200, (height // 4, width // 4, 3), np.uint8)
+    picture = np.asarray(Image.fromarray(noise).resize((width, height), Image.Resampling.BICUBIC))
+    picture = picture.copy()
+    left = 4 + 2 * step
+    picture[height // 3 : height // 3 + 12, left : left + 12] = (220, 30, 30)
+    return picture
+
+
+def write_video(
+    path: Path,
+    pictures: list[np.ndarray],
+    times: list[int] | None = None,
+    *,
+    base: Fraction = Fraction(1, 600),
+    codec: str = "libx264",
+    pixels: str = "yuv420p",
+    sound: str | None = None,
+    options: dict[str, str] | None = None,
+) -> Path:
+    """A video with a frame at each of ``times`` (in ticks of ``base``; default 25 a second)."""
+    times = [24 * i for i in range(len(pictures))] if times is None else times
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=25)
+        stream.width, stream.height = pictures[0].shape[1], pictures[0].shape[0]
+        stream.pix_fmt = pixels
+        stream.codec_context.time_base = base
+        stream.codec_context.options = {"crf": "10", **(options or {})}
+        voice = out.add_stream(sound, rate=48000) if sound else None
+        if voice is not None:
+            voice.codec_context.layout = "mono"
+        for picture, time in zip(pictures, times, strict=True):
+            layout = "rgba" if picture.shape[2] == 4 else "rgb24"
+            frame = av.VideoFrame.from_ndarray(picture, format=layout)
+            frame.pts, frame.time_base = time, base
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+        if voice is not None:
+            seconds = times[-1] * base + Fraction(1, 25)
+            count = int(48000 * seconds)
+            tone = np.sin(np.arange(count) * 2 * np.pi * 440 / 48000) * 0.3
+            step = voice.codec_context.frame_size or 1024
+            for begin in range(0, count - step + 1, step):
+                part = tone[begin : begin + step].astype(np.float32)[None]
+                frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="mono")
+                frame.rate, frame.pts, frame.time_base = 48000, begin, Fraction(1, 48000)
+                out.mux(voice.encode(frame))
+            out.mux(voice.encode(None))
+    return path
+
+
+@pytest.fixture(scope="session")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("assets")
+
+
+@pytest.fixture(scope="session")
+def video(assets: Path) -> Path:
+    """Five frames, 25 a second, with sound."""
+    return write_video(assets / "walk.mp4", [scene(i) for i in range(5)], sound="aac")
+
+
+@pytest.fixture(scope="session")
+def gif(assets: Path) -> Path:
+    """Four frames of uneven delays, 3 plays, the left edge transparent."""
+    frames = []
+    for step in range(4):
+        alpha = np.full((HEIGHT, WIDTH), 255, np.uint8)
+        alpha[:, :8] = 0
+        frames.append(Image.fromarray(np.dstack([scene(step), alpha])))
+    path = assets / "walk.gif"
+    frames[0].save(
+        path,
+        save_all=True,
+        append_images=frames[1:],
+        duration=[50, 100, 70, 200],
+        loop=2,
+        disposal=2,
+    )
+    return path
+
+
+@pytest.fixture(scope="session")
+def style(assets: Path) -> Path:
+    path = assets / "stripes.png"
+    rows, columns = np.mgrid[:40, :56]
+    wave = (np.sin((rows + 2 * columns) / 3) * 100 + 128).astype(np.uint8)
+    Image.fromarray(np.dstack([wave, 255 - wave, np.full_like(wave, 160)])).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def network() -> networks.VGG:
+    wanted = (*STYLE_LAYERS, "relu4_2")
+    return networks.load("vgg19", "bundled", wanted, device=torch.device("cpu"))
+
+
+@pytest.fixture(scope="session")
+def vidstyle() -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command line as a process."""
+
+    def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "vidstyle", *map(str, arguments)]
+        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+    return run

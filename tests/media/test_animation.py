@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vidstyle import UsageError, media
+
+from ..conftest import HEIGHT, WIDTH, scene
+from .test_video import copy
+
+
+def test_a_gif_is_read_as_it_plays(gif: Path) -> None:
+    clip = media.open_clip(gif)
+    frames = list(clip)
+    assert clip.info.loop == 3
+    assert [f.duration for f in frames] == [Fraction(n, 100) for n in (5, 10, 7, 20)]
+    assert [f.time for f in frames] == [Fraction(n, 100) for n in (0, 5, 15, 22)]
+    for frame in frames:
+        assert frame.alpha is not None
+        assert frame.alpha[:, :8].max() == 0 and frame.alpha[:, 8:].min() == 255
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".apng", ".webp"])
+def test_delays_loops_and_transparency_come_back(gif: Path, tmp_path: Path, suffix: str) -> None:
+    output = tmp_path / f"copy{suffix}"
+    written = copy(gif, output)
+    clip = media.open_clip(output)
+    read = list(clip)
+    assert clip.info.loop == 3
+    assert [(f.time, f.duration) for f in read] == [(f.time, f.duration) for f in written]
+    for before, after in zip(written, read, strict=True):
+        assert before.alpha is not None and after.alpha is not None
+        assert np.array_equal(before.alpha, after.alpha)
+        seen = before.alpha > 0
+        lossy = 8 if suffix == ".webp" else 6  # half the colour resolution, as JPEG
+        assert np.abs(before.rgb.astype(int) - after.rgb)[seen].mean() < lossy
+
+
+@pytest.mark.parametrize("plays", [0, 1, 4])
+def test_how_often_it_plays_is_kept(plays: int, tmp_path: Path) -> None:
+    still = tmp_path / "still.png"
+    media.save_image(still, scene(0))
+    info = media.open_clip(still).info
+    for suffix in (".gif", ".apng", ".webp"):
+        output = tmp_path / f"{plays}{suffix}"
+        file_format = media.format_of(output)
+        with media.open_writer(output, info, file_format, (WIDTH, HEIGHT), loop=plays) as out:
+            for i in range(3):
+                out.write(media.Frame(scene(i), Fraction(i, 10), Fraction(1, 10)))
+        assert media.open_clip(output).info.loop == plays
+
+
+def test_thirty_frames_a_second_stay_in_time(tmp_path: Path) -> None:
+    """A GIF counts hundredths: single delays are rounded, their sum is not."""
+    still = tmp_path / "still.png"
+    media.save_image(still, scene(0))
+    info = media.open_clip(still).info
+    output = tmp_path / "fast.gif"
+    with media.open_writer(output, info, media.format_of(output), (WIDTH, HEIGHT)) as out:
+        for i in range(24):
+            out.write(media.Frame(scene(i), Fraction(i, 30), Fraction(1, 30)))
+    read = list(media.open_clip(output))
+    assert len(read) == 24
+    assert sum(f.duration for f in read) == Fraction(80, 100)
+    assert {f.duration for f in read} == {Fraction(3, 100), Fraction(4, 100)}
+
+
+def test_a_still_part_of_a_gif_does_not_flicker(tmp_path: Path) -> None:
+    """One palette for the shot: what does not change keeps its colour, to the bit."""
+    still = tmp_path / "still.png"
+    media.save_image(still, scene(0))
+    info = media.open_clip(still).info
+    output = tmp_path / "calm.gif"
+    with media.open_writer(output, info, media.format_of(output), (WIDTH, HEIGHT)) as out:
+        for i in range(6):
+            out.write(media.Frame(scene(i), Fraction(i, 10), Fraction(1, 10)))
+    first, *rest = media.open_clip(output)
+    for frame in rest:
+        assert np.array_equal(frame.rgb[:10], first.rgb[:10])
+
+
+def test_delays_of_nothing_play_as_browsers_play_them(tmp_path: Path) -> None:
+    pictures = [Image.fromarray(scene(i)) for i in range(3)]
+    path = tmp_path / "hurry.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=[0, 10, 20])
+    durations = [f.duration for f in media.open_clip(path)]
+    assert durations == [Fraction(1, 10), Fraction(1, 10), Fraction(2, 100)]
+    assert media.open_clip(path).info.loop == 1
+
+
+def test_a_truncated_gif_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    pictures = [Image.fromarray(random.integers(0, 255, (48, 64, 3), np.uint8)) for _ in range(10)]
+    path = tmp_path / "whole.gif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    part = tmp_path / "part.gif"
+    part.write_bytes(path.read_bytes()[: path.stat().st_size * 6 // 10])
+    clip = media.open_clip(part)
+    assert 2 <= len(list(clip)) < 10
+    assert clip.notes
+
+
+def test_stills_in_natural_order(tmp_path: Path) -> None:
+    for number in (1, 2, 10):
+        media.save_image(tmp_path / f"f{number}.png", np.full((40, 50, 3), number, np.uint8))
+    assert [int(f.rgb[0, 0, 0]) for f in media.open_clip(tmp_path)] == [1, 2, 10]
+    assert [int(f.rgb[0, 0, 0]) for f in media.open_clip(tmp_path / "f?.png")] == [1, 2]
+    (single,) = media.open_clip(tmp_path / "f10.png")
+    assert single.rgb.shape == (40, 50, 3)
+    media.save_image(tmp_path / "f3.png", np.zeros((30, 50, 3), np.uint8))
+    with pytest.raises(UsageError, match="same size"):
+        list(media.open_clip(tmp_path))

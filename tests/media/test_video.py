@@ -1,0 +1,200 @@
+"""What goes in comes out: frames, times, sound, colours, transparency."""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from vidstyle import UsageError, VidstyleError, media
+from vidstyle.media.sound import Sound
+
+from ..conftest import scene, write_video
+
+
+def copy(source: Path, output: Path, **options: object) -> list[media.Frame]:
+    """Write every frame of ``source`` to ``output`` unpainted; returns what was written."""
+    clip = media.open_clip(source)
+    file_format = media.format_of(output)
+    sound = Sound(source, file_format.name) if file_format.kind == "video" else None
+    size = (clip.info.width, clip.info.height)
+    frames = list(clip)
+    with media.open_writer(output, clip.info, file_format, size, sound=sound, **options) as out:
+        for frame in frames:
+            out.write(frame)
+    return frames
+
+
+def sound_of(path: Path) -> str:
+    with av.open(str(path)) as container:
+        packets = [bytes(p) for p in container.demux(audio=0) if p.size]
+    return hashlib.sha256(b"".join(packets)).hexdigest()
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mov", ".mkv", ".webm"])
+def test_uneven_times_come_back(suffix: str, tmp_path: Path) -> None:
+    times = [0, 24, 48, 60, 120, 132, 300]
+    source = write_video(tmp_path / "source.mp4", [scene(i) for i in range(7)], times)
+    written = copy(source, tmp_path / f"copy{suffix}")
+    read = list(media.open_clip(tmp_path / f"copy{suffix}"))
+    tick = Fraction(1, 1000) if suffix in (".mkv", ".webm") else Fraction(1, 600)
+    assert [frame.time for frame in written] == [Fraction(t, 600) for t in times]
+    assert len(read) == len(written)
+    for before, after in zip(written, read, strict=True):
+        assert abs(before.time - after.time) < tick
+        assert abs(before.duration - after.duration) <= tick
+        assert np.abs(before.rgb.astype(int) - after.rgb).mean() < 6
+
+
+def test_sound_is_copied_bit_for_bit(video: Path, tmp_path: Path) -> None:
+    for suffix in (".mp4", ".mov", ".mkv"):
+        output = tmp_path / f"copy{suffix}"
+        copy(video, output)
+        assert sound_of(output) == sound_of(video)
+
+
+def test_sound_that_does_not_fit_is_encoded_with_a_notice(video: Path, tmp_path: Path) -> None:
+    clip = media.open_clip(video)
+    sound = Sound(video, "webm")
+    output = tmp_path / "copy.webm"
+    size = (clip.info.width, clip.info.height)
+    webm = media.format_of(output)
+    with media.open_writer(output, clip.info, webm, size, sound=sound) as out:
+        for frame in clip:
+            out.write(frame)
+    assert sound.notes == ["webm cannot hold aac sound: encoded as opus"]
+    assert media.open_clip(output).info.sound == ("opus",)
+
+
+def test_trimmed_sound_starts_with_the_picture(video: Path, tmp_path: Path) -> None:
+    clip = media.open_clip(video)
+    start, end = Fraction(2, 25), Fraction(4, 25)
+    sound = Sound(video, "mp4", "copy", start, end)
+    output = tmp_path / "part.mp4"
+    size = (clip.info.width, clip.info.height)
+    with media.open_writer(output, clip.info, media.format_of(output), size, sound=sound) as out:
+        for frame in media.trim(clip, start, end):
+            out.write(frame)
+    with av.open(str(output)) as container:
+        times = [float(p.pts * p.time_base) for p in container.demux(audio=0) if p.size]
+    assert abs(times[0]) < 0.03 and times[-1] < float(end - start)
+    assert [f.time for f in media.open_clip(output)] == [0, Fraction(1, 25)]
+
+
+def test_turned_video_is_read_upright(tmp_path: Path) -> None:
+    """A phone films lying down and notes that the picture must be turned."""
+    flat = write_video(tmp_path / "flat.mp4", [scene(0)] * 3)
+    turned = tmp_path / "turned.mp4"
+    with av.open(str(flat)) as source, av.open(str(turned), "w") as out:
+        stream = source.streams.video[0]
+        copy_stream = out.add_stream_from_template(stream)
+        if not hasattr(copy_stream, "set_display_rotation"):
+            pytest.skip("this PyAV cannot write a rotation")
+        copy_stream.set_display_rotation(90)
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.stream = copy_stream
+                out.mux(packet)
+    clip = media.open_clip(turned)
+    assert (clip.info.width, clip.info.height) == (48, 64)
+    (first, *_) = clip
+    (lying, *_) = media.open_clip(flat)
+    assert clip.info.rotation == 90
+    assert np.array_equal(first.rgb, np.rot90(lying.rgb))
+
+
+def test_transparency_of_vp9_survives(tmp_path: Path) -> None:
+    alpha = np.zeros((48, 64), np.uint8)
+    alpha[:, 20:] = 255
+    pictures = [np.dstack([scene(i), alpha]) for i in range(3)]
+    source = write_video(
+        tmp_path / "clear.webm",
+        pictures,
+        codec="libvpx-vp9",
+        pixels="yuva420p",
+        options={"auto-alt-ref": "0"},
+    )
+    (first, *_) = media.open_clip(source)
+    assert first.alpha is not None
+    copy(source, tmp_path / "copy.webm")
+    (again, *_) = media.open_clip(tmp_path / "copy.webm")
+    assert again.alpha is not None
+    assert again.alpha[:, :18].max() < 30 and again.alpha[:, 22:].min() > 225
+
+
+def test_colours_survive_and_are_tagged(tmp_path: Path) -> None:
+    red = np.full((48, 64, 3), (200, 50, 50), np.uint8)
+    frame = media.Frame(red, Fraction(0), Fraction(1, 25))
+    still = tmp_path / "red.png"
+    media.save_image(still, red)
+    info = media.open_clip(still).info
+    output = tmp_path / "red.mp4"
+    with media.open_writer(output, info, media.format_of(output), (64, 48)) as out:
+        out.write(frame)
+    (read,) = media.open_clip(output)
+    assert np.abs(read.rgb.astype(int) - red).max() <= 3
+    with av.open(str(output)) as container:
+        assert int(next(container.decode(video=0)).colorspace) == 1
+
+
+def test_odd_sizes_are_padded_where_they_must_be(tmp_path: Path) -> None:
+    picture = scene(0)[:47, :63]
+    still = tmp_path / "odd.png"
+    media.save_image(still, picture)
+    info = media.open_clip(still).info
+    for suffix, size in ((".mp4", (64, 48)), (".webm", (63, 47)), (".gif", (63, 47))):
+        output = tmp_path / f"odd{suffix}"
+        with media.open_writer(output, info, media.format_of(output), (63, 47)) as out:
+            out.write(media.Frame(picture, Fraction(0), Fraction(1, 25)))
+        read = media.open_clip(output).info
+        assert (read.width, read.height) == size
+
+
+def test_a_truncated_video_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    pictures = [np.random.default_rng(i).integers(0, 255, (48, 64, 3), np.uint8) for i in range(30)]
+    whole = write_video(tmp_path / "whole.mp4", pictures, options={"movflags": "faststart"})
+    moved = tmp_path / "fast.mp4"
+    copy(whole, moved)  # faststart: the index comes first
+    part = tmp_path / "part.mp4"
+    data = moved.read_bytes()
+    part.write_bytes(data[: len(data) * 6 // 10])
+    clip = media.open_clip(part)
+    assert 5 < len(list(clip)) < 30
+    assert any("truncated" in note for note in clip.notes)
+
+
+def test_a_song_with_a_cover_is_no_video(video: Path, tmp_path: Path) -> None:
+    song = tmp_path / "song.m4a"
+    with av.open(str(video)) as source, av.open(str(song), "w", format="mp4") as out:
+        stream = out.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    with pytest.raises(UsageError, match="only sound"):
+        media.open_clip(song)
+
+
+def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
+    still = tmp_path / "still.png"
+    media.save_image(still, scene(0))
+    info = media.open_clip(still).info
+    for name in ("out.mp4", "out.gif", "out.webp", "out"):
+        output = tmp_path / "results" / name
+        output.parent.mkdir(exist_ok=True)
+        with (
+            pytest.raises(RuntimeError),
+            media.open_writer(output, info, media.format_of(output), (64, 48)) as out,
+        ):
+            out.write(media.Frame(scene(0), Fraction(0), Fraction(1, 25)))
+            raise RuntimeError
+        with (
+            pytest.raises(VidstyleError, match="no frame"),
+            media.open_writer(output, info, media.format_of(output), (64, 48)),
+        ):
+            pass
+        assert list(output.parent.iterdir()) == []

@@ -1,0 +1,192 @@
+"""The command line as a process: what it prints, how it ends, what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from vidstyle import media
+
+from .conftest import scene, write_video
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+FAST = ("--size", 64, "--iterations", 2, "--first-iterations", 2)
+
+
+@pytest.fixture
+def desk(video: Path, gif: Path, style: Path, tmp_path: Path) -> Path:
+    """A folder with a clip, an animation and a style."""
+    for path in (video, gif, style):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_one_command_paints_a_clip_and_reports(desk: Path, vidstyle: Run) -> None:
+    done = vidstyle("walk.mp4", "--style", "stripes.png", "--json", *FAST, cwd=desk)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["frames"] == 5 and report["size"] == [64, 48]
+    assert report["settings"]["iterations"] == 2 and len(report["losses"]) == 5
+    assert Path(report["output"]) == desk / "walk.stripes.mp4"
+    assert names(desk) == {"walk.mp4", "walk.gif", "stripes.png", "walk.stripes.mp4"}
+    assert "5 of 5 frames" in done.stderr and "left" in done.stderr
+
+
+def test_quiet_is_silent(desk: Path, vidstyle: Run) -> None:
+    done = vidstyle(
+        "walk.gif", "--style", "stripes.png:2", "--quiet", "--max-frames", 1, *FAST, cwd=desk
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (desk / "walk.stripes.gif").exists()
+
+
+def test_a_dry_run_tells_the_plan_and_paints_nothing(desk: Path, vidstyle: Run) -> None:
+    before = names(desk)
+    done = vidstyle("walk.mp4", "--style", "stripes.png", "--dry-run", cwd=desk)
+    assert done.returncode == 0
+    for word in ("512x384", "vgg19", "cpu", "fp32", "estimated", "aac"):
+        assert word in done.stderr
+    report = json.loads(
+        vidstyle("walk.mp4", "--style", "stripes.png", "--dry-run", "--json", cwd=desk).stdout
+    )
+    assert report["frames"] == 5 and report["estimated seconds"] > 0
+    assert names(desk) == before
+
+
+def test_an_existing_output_is_kept_unless_asked(desk: Path, vidstyle: Run) -> None:
+    output = desk / "mine.gif"
+    output.write_text("precious")
+    command = ("walk.gif", "--style", "stripes.png", "-o", "mine.gif", "--max-frames", 1, *FAST)
+    refused = vidstyle(*command, cwd=desk)
+    assert refused.returncode == 2 and "--overwrite" in refused.stderr
+    assert output.read_text() == "precious"
+    assert vidstyle(*command, "-y", cwd=desk).returncode == 0
+    assert media.open_clip(output).info.container == "gif"
+
+
+def bad_inputs(desk: Path) -> dict[str, tuple[list[object], str]]:
+    """Arguments that must be refused, with a word of the line that says why."""
+    (desk / "empty").mkdir()
+    (desk / "nothing.mp4").touch()
+    (desk / "text.mp4").write_text("this is no video\n" * 50)
+    sound = write_video(desk / "with.mp4", [scene(0)] * 3, sound="aac")
+    _only_sound(sound, desk / "sound.m4a")
+    Image.new("RGB", (8, 8)).save(desk / "tiny.png")
+    with_style = ["--style", "stripes.png"]
+    return {
+        "missing": (["gone.mp4", *with_style], "no such file"),
+        "folder": (["empty", *with_style], "no images"),
+        "empty": (["nothing.mp4", *with_style], "empty"),
+        "text": (["text.mp4", *with_style], "not a video"),
+        "sound": (["sound.m4a", *with_style], "only sound"),
+        "no style": (["walk.mp4"], "--style"),
+        "style missing": (["walk.mp4", "--style", "gone.jpg"], "no such image"),
+        "style text": (["walk.mp4", "--style", "text.mp4"], "cannot be read as an image"),
+        "style weight": (["walk.mp4", "--style", "stripes.png:-1"], "0 or more"),
+        "zero weights": (["walk.mp4", "--style", "stripes.png:0"], "add up to 0"),
+        "same": (["walk.mp4", *with_style, "-o", "walk.mp4", "-y"], "is the clip itself"),
+        "format": (["walk.mp4", *with_style, "-o", "x.mp3"], "did you mean"),
+        "no folder": (["walk.mp4", *with_style, "-o", "gone/x.mp4"], "cannot be written"),
+        "size": (["walk.mp4", *with_style, "--size", "31"], "at least 32"),
+        "big": (["walk.mp4", *with_style, "--size", "100000"], "memory"),
+        "small": (["tiny.png", *with_style, "--size", "full"], "too small"),
+        "word": (["walk.mp4", *with_style, "--iterations", "many"], "not a number"),
+        "option": (["walk.mp4", *with_style, "--stile-weight", "1"], "stile-weight"),
+        "layer": (["walk.mp4", *with_style, "--style-layers", "relu11"], "did you mean"),
+        "weights": (["walk.mp4", *with_style, "--weights", "stripes.png"], "cannot be read"),
+        "vgg16": (["walk.mp4", *with_style, "--network", "vgg16"], "bundled"),
+        "many": (["walk.mp4", *with_style, "-o", "x.png"], "holds one frame"),
+        "preview": (["walk.mp4", *with_style, "--preview", "0"], "at least 1"),
+        "device": (["walk.mp4", *with_style, "--device", "gpu"], "device"),
+    }
+
+
+def _only_sound(source: Path, output: Path) -> None:
+    import av
+
+    with av.open(str(source)) as clip, av.open(str(output), "w", format="mp4") as out:
+        stream = out.add_stream_from_template(clip.streams.audio[0])
+        for packet in clip.demux(clip.streams.audio[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+
+
+def test_bad_input_gets_one_line_and_leaves_nothing(
+    desk: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from vidstyle.cli import main
+
+    monkeypatch.chdir(desk)
+    cases = bad_inputs(desk)
+    before = names(desk)
+    for name, (arguments, word) in cases.items():
+        code = main(
+            [str(a) for a in (*arguments, "--iterations", 2, "--first-iterations", 2)][
+                : None if name != "word" else len(arguments)
+            ]
+        )
+        shown = capsys.readouterr()
+        lines = [line for line in shown.err.splitlines() if line.startswith("vidstyle:")]
+        assert code == 2, f"{name}: {code}, {shown.err}"
+        assert shown.out == "" and len(lines) == 1 and word in lines[0], f"{name}: {shown.err}"
+        assert "Traceback" not in shown.err
+        assert names(desk) == before, name
+
+
+def test_bad_input_as_a_process(desk: Path, vidstyle: Run) -> None:
+    done = vidstyle("gone.mp4", "--style", "stripes.png", cwd=desk)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == "vidstyle: gone.mp4: no such file: check the name\n"
+    with_trace = vidstyle("gone.mp4", "--style", "stripes.png", "--verbose", cwd=desk)
+    assert with_trace.returncode == 2 and "Traceback" in with_trace.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
+def test_a_folder_that_cannot_be_written_to(desk: Path, vidstyle: Run) -> None:
+    locked = desk / "locked"
+    locked.mkdir(mode=0o500)
+    done = vidstyle("walk.mp4", "--style", "stripes.png", "-o", "locked/x.mp4", cwd=desk)
+    assert done.returncode == 2 and "cannot be written" in done.stderr
+
+
+def test_a_truncated_clip_is_painted_as_far_as_it_goes(desk: Path, vidstyle: Run) -> None:
+    whole = desk / "walk.gif"
+    data = whole.read_bytes()
+    (desk / "part.gif").write_bytes(data[: len(data) * 6 // 10])
+    done = vidstyle("part.gif", "--style", "stripes.png", *FAST, cwd=desk)
+    assert done.returncode == 0, done.stderr
+    assert "damaged" in done.stderr
+    assert (desk / "part.stripes.gif").exists()
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_and_leaves_nothing(sent: int, code: int, desk: Path) -> None:
+    before = names(desk)
+    command = [
+        sys.executable, "-m", "vidstyle", "walk.mp4", "--style", "stripes.png", "--size", "128",
+        "--first-iterations", "5000",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=desk, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert "5 frames" in process.stderr.readline()  # the painting has begun
+    time.sleep(0.5)
+    process.send_signal(sent)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in error
+    assert names(desk) == before

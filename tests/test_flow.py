@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from vidstyle import UsageError, flow
+
+from .conftest import scene
+
+
+def shifted(dx: int, dy: int) -> tuple[np.ndarray, np.ndarray]:
+    """A frame, and the one after in which everything moved by (dx, dy)."""
+    big = scene(0, 160, 120)
+    cut = big[20:100, 20:140]
+    return cut, big[20 - dy : 100 - dy, 20 - dx : 140 - dx]
+
+
+@pytest.mark.parametrize("name", ["dis", "farneback"])
+def test_flow_points_into_the_other_frame(name: str) -> None:
+    before, after = shifted(4, 2)
+    there = flow.estimator(name)(after, before)
+    inner = there[16:-16, 16:-16]
+    assert np.allclose(inner.mean((0, 1)), (-4, -2), atol=0.3)
+    warped = flow.warp(before, there)
+    difference = np.abs(warped.astype(float) - after)[16:-16, 16:-16]
+    assert difference.mean() < 3
+
+
+def test_warp_is_exact_for_whole_pixels() -> None:
+    picture = scene(0)
+    there = np.zeros((*picture.shape[:2], 2), np.float32)
+    there[..., 0], there[..., 1] = 3, -2
+    for method in (cv2.INTER_LINEAR, cv2.INTER_LANCZOS4):
+        warped = flow.warp(picture, there, method)
+        assert np.array_equal(warped[2:, :-3], picture[:-2, 3:])
+
+
+def test_trust_ends_outside_and_where_flows_disagree() -> None:
+    there = np.zeros((40, 60, 2), np.float32)
+    there[..., 0] = 5
+    back = -there
+    back[10:20, 20:30] = 0  # something else is there
+    trust = flow.trust(there, back)
+    assert trust[:, -5:].max() == 0
+    assert trust[12:18, 17:23].max() == 0
+    assert trust[25:35, 5:50].min() > 0.99
+    assert trust.min() >= 0 and trust.max() <= 1
+
+
+def test_no_trust_at_a_boundary_of_motion() -> None:
+    there = np.zeros((40, 60, 2), np.float32)
+    there[:, 30:, 0] = 4
+    trust = flow.trust(there, -there)
+    assert trust[:, 29:31].max() == 0
+    assert trust[:, :20].min() == 1
+
+
+def test_nothing_is_followed_on_tiny_or_flat_pictures() -> None:
+    estimate = flow.estimator("dis")
+    tiny = scene(0, 16, 8)
+    assert not estimate(tiny, tiny[::-1]).any()
+    black = np.zeros((48, 64, 3), np.uint8)
+    assert not estimate(black, black + 1).any()
+    assert flow.blind(black) and not flow.blind(scene(0))
+
+
+def test_a_mistyped_flow_gets_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="farneback"):
+        flow.estimator("farnebak")

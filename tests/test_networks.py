@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from safetensors.torch import save_file
+
+from vidstyle import UsageError, networks
+from vidstyle.networks import weights
+from vidstyle.networks.vgg import shapes
+
+CPU = torch.device("cpu")
+
+
+def test_features_have_the_shapes_of_vgg(network: networks.VGG) -> None:
+    features = network(torch.rand(1, 3, 48, 64))
+    assert features["relu1_1"].shape == (1, 64, 48, 64)
+    assert features["relu4_2"].shape == (1, 512, 6, 8)
+    assert features["relu5_1"].shape == (1, 512, 3, 4)
+    assert "conv5_2" not in network.convolutions, "cut after the last layer that is used"
+
+
+def test_bundled_weights_are_caffes_vgg(network: networks.VGG) -> None:
+    """Caffe's conv1_1 sees BGR, 0..255: a grey picture less the mean; ours takes RGB, 0..1."""
+    loaded = weights.load("bundled", "vgg19", shapes("vgg19"), 0)
+    assert len(loaded.convolutions) == 16
+    picture = torch.rand(1, 3, 16, 16)
+    weight, bias = loaded.convolutions["conv1_1"]
+    caffe_mean = torch.tensor([103.939, 116.779, 123.68]).view(1, 3, 1, 1)
+    caffe = torch.conv2d(picture.flip(1) * 255 - caffe_mean, weight.flip(1), bias).relu()
+    ours = network(picture)["relu1_1"][..., 1:-1, 1:-1]
+    assert torch.allclose(ours, caffe, atol=1e-2)
+
+
+@pytest.mark.parametrize("network_name", ["vgg16", "vgg19"])
+def test_torchvision_weights_from_a_file_give_torchvisions_features(
+    network_name: str, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    model = getattr(torchvision.models, network_name)(weights=None).eval()
+    path = tmp_path / "model.pth"
+    torch.save(model.state_dict(), path)
+    net = networks.load(network_name, str(path), ["relu2_2"], device=CPU)
+    picture = torch.rand(1, 3, 32, 32)
+    normal = torchvision.transforms.Normalize(weights.IMAGENET_MEAN, weights.IMAGENET_STD)
+    expected = model.features[:9](normal(picture))
+    inner = (..., slice(4, -4), slice(4, -4))  # the edges differ: ours are not padded with zeros
+    assert torch.allclose(net(picture)["relu2_2"][inner], expected[inner], atol=1e-5)
+
+
+def test_safetensors_with_caffe_names(tmp_path: Path) -> None:
+    loaded = weights.load("bundled", "vgg19", shapes("vgg19"), 0)
+    state = {}
+    for name, (weight, bias) in loaded.convolutions.items():
+        turned = weight.flip(1).contiguous() if name == "conv1_1" else weight
+        state |= {f"{name}.weight": turned, f"{name}.bias": bias}
+    path = tmp_path / "caffe.safetensors"
+    save_file(state, path)
+    again = weights.load(str(path), "vgg19", shapes("vgg19"), 0)
+    for name, (weight, _) in loaded.convolutions.items():
+        assert torch.equal(again.convolutions[name][0], weight)
+    assert again.mean == loaded.mean and again.scale == loaded.scale
+
+
+def test_random_weights_follow_the_seed() -> None:
+    one, same, other = (weights.load("random", "vgg16", shapes("vgg16"), s) for s in (1, 1, 2))
+    first = [w.convolutions["conv3_1"][0] for w in (one, same, other)]
+    assert torch.equal(first[0], first[1]) and not torch.equal(first[0], first[2])
+
+
+def test_the_edge_is_repeated_not_darkened(network: networks.VGG) -> None:
+    grey = torch.full((1, 3, 64, 64), 0.6)
+    features = network(grey)["relu2_1"]
+    assert features.std((2, 3)).max() < 1e-3
+
+
+class Evil:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (print, ("code ran",))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("evil", "not plain weights"),
+        ("vgg16", "not the weights of vgg19"),
+        ("list", "not a state dict"),
+        ("text", "cannot be read"),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused(
+    content: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "weights.pth"
+    if content == "text":
+        path.write_text("no weights")
+    else:
+        torch.save(
+            {
+                "evil": {"a": Evil()},
+                "list": [1, 2],
+                "vgg16": torchvision.models.vgg16(weights=None).state_dict(),
+            }[content],
+            path,
+        )
+    with pytest.raises(UsageError, match=message):
+        networks.load("vgg19", str(path), ["relu1_1"], device=CPU)
+    assert "code ran" not in capsys.readouterr().out
+
+
+def test_unknown_names_get_the_nearest() -> None:
+    with pytest.raises(UsageError, match="relu4_2"):
+        networks.load("vgg19", "random", ["relu42"], device=CPU)
+    with pytest.raises(UsageError, match="bundled for vgg16"):
+        networks.load("vgg16", "bundled", ["relu1_1"], device=CPU)
+    with pytest.raises(UsageError, match="no such weights"):
+        networks.load("vgg19", "nowhere.pth", ["relu1_1"], device=CPU)

@@ -1,0 +1,189 @@
+"""Whole clips, painted by the real network at tiny sizes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vidstyle
+from vidstyle import UsageError, events, media
+from vidstyle.media import Frame
+
+from .conftest import scene
+from .media.test_video import sound_of
+
+FAST = {"size": 64, "iterations": 3, "first_iterations": 4}
+
+
+def frames(path: Path) -> list[Frame]:
+    return list(media.open_clip(path))
+
+
+def test_a_video_is_painted_with_its_times_and_sound(
+    video: Path, style: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "painted.mp4"
+    result = vidstyle.stylize(video, style, output, **FAST)
+    source, painted = frames(video), frames(output)
+    assert result.output == output and result.frames == len(painted) == len(source) == 5
+    assert [(f.time, f.duration) for f in painted] == [(f.time, f.duration) for f in source]
+    assert sound_of(output) == sound_of(video)
+    changed = [
+        np.abs(a.rgb.astype(int) - b.rgb).mean() for a, b in zip(source, painted, strict=True)
+    ]
+    assert min(changed) > 3, "every frame is painted"
+    assert len(result.losses) == 5
+
+
+def test_a_gif_is_painted_with_its_delays_loop_and_transparency(
+    gif: Path, style: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "painted.gif"
+    vidstyle.stylize(gif, style, output, **FAST)
+    source, painted = frames(gif), frames(output)
+    assert [(f.time, f.duration) for f in painted] == [(f.time, f.duration) for f in source]
+    assert media.open_clip(output).info.loop == 3
+    for before, after in zip(source, painted, strict=True):
+        assert before.alpha is not None and after.alpha is not None
+        assert np.array_equal(before.alpha, after.alpha)
+
+
+def test_painting_lowers_the_loss_and_what_is_still_stays(
+    video: Path, style: Path, tmp_path: Path
+) -> None:
+    seen: dict[int, list[float]] = {}
+
+    def listen(event: events.Event) -> None:
+        if isinstance(event, events.Stepped):
+            seen.setdefault(event.frame, []).append(event.loss)
+
+    folder = tmp_path / "frames"
+    vidstyle.stylize(
+        video, style, folder, listener=listen, size=128, iterations=3, first_iterations=25
+    )
+    assert seen[1][-1] < 0.7 * seen[1][0]
+    pictures = [f.rgb for f in frames(folder)]
+    assert len(pictures) == 5
+    for before, after in pairwise(pictures):
+        below = np.s_[-12:, :]  # the square walks higher up
+        assert np.array_equal(before[below], after[below])
+        assert not np.array_equal(before, after)
+
+
+def test_the_same_seed_paints_the_same(video: Path, style: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        vidstyle.stylize(video, style, tmp_path / name, max_frames=2, init="noise", **FAST)
+    for one, other in zip(frames(tmp_path / "a"), frames(tmp_path / "b"), strict=True):
+        assert np.array_equal(one.rgb, other.rgb)
+
+
+def test_a_frame_that_repeats_is_painted_once(style: Path, tmp_path: Path) -> None:
+    held = [Image.fromarray(scene(0)), Image.fromarray(scene(0)), Image.fromarray(scene(4))]
+    path = tmp_path / "held.webp"
+    held[0].save(
+        path,
+        save_all=True,
+        append_images=held[1:],
+        duration=[40, 41, 42],
+        lossless=True,
+        minimize_size=False,
+        allow_mixed=False,
+    )
+    steps: list[int] = []
+    folder = tmp_path / "out"
+    vidstyle.stylize(
+        path,
+        style,
+        folder,
+        **FAST,
+        listener=lambda e: steps.append(e.frame) if isinstance(e, events.Stepped) else None,
+    )
+    pictures = [f.rgb for f in frames(folder)]
+    if len(pictures) == 3:  # Pillow may join what repeats
+        assert np.array_equal(pictures[0], pictures[1])
+        assert set(steps) == {1, 3}
+
+
+@pytest.mark.parametrize("init", ["content", "noise", "previous", "warped"])
+@pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
+def test_every_way_to_begin_and_to_optimise(
+    init: str, optimizer: str, video: Path, style: Path, tmp_path: Path
+) -> None:
+    result = vidstyle.stylize(
+        video, style, tmp_path / "x.mp4", init=init, optimizer=optimizer, max_frames=2, **FAST
+    )
+    assert result.frames == 2
+    assert all(np.isfinite(result.losses))
+
+
+def test_part_of_a_clip(video: Path, style: Path, tmp_path: Path) -> None:
+    output = tmp_path / "part.mp4"
+    vidstyle.stylize(video, style, output, start=0.04, end=0.16, **FAST)
+    assert [f.time for f in frames(output)] == [Fraction(i, 25) for i in range(3)]
+    with pytest.raises(UsageError, match="no frame between"):
+        vidstyle.stylize(video, style, tmp_path / "none.mp4", start=9, **FAST)
+    assert not (tmp_path / "none.mp4").exists()
+
+
+def test_a_still_is_a_clip_of_one_frame(style: Path, tmp_path: Path) -> None:
+    still = tmp_path / "still.jpg"
+    media.save_image(still, scene(0))
+    result = vidstyle.stylize(still, [(style, 2.0), style], **FAST)
+    assert result.output == tmp_path / "still.stripes+stripes.jpg"
+    assert result.frames == 1
+    assert frames(result.output)[0].rgb.shape == (48, 64, 3)
+
+
+def test_a_folder_becomes_a_folder(style: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "shots"
+    folder.mkdir()
+    for i in range(2):
+        media.save_image(folder / f"{i}.png", scene(i))
+    result = vidstyle.stylize(folder, style, **FAST)
+    assert result.output == tmp_path / "shots.stripes"
+    assert sorted(p.name for p in result.output.iterdir()) == ["000001.png", "000002.png"]
+
+
+def test_a_preview_has_a_contact_sheet(video: Path, style: Path, tmp_path: Path) -> None:
+    clip = tmp_path / "clip.mp4"
+    clip.write_bytes(video.read_bytes())
+    result = vidstyle.preview(clip, style, frames=2, **FAST)
+    assert result.output == tmp_path / "clip.stripes.preview.mp4"
+    assert result.frames == len(frames(result.output)) == 2
+    assert result.sheet == tmp_path / "clip.stripes.preview.png"
+    sheet, _ = media.read_image(result.sheet)
+    assert sheet.shape[0] > 2 * 48 and sheet.shape[1] > 2 * 64
+
+
+def test_it_paints_around_what_is_transparent(gif: Path, style: Path, tmp_path: Path) -> None:
+    """The colours under the transparent part are chance: they must not change the painting."""
+    results = []
+    for hidden in (0, 255):
+        folder = tmp_path / f"in{hidden}"
+        folder.mkdir()
+        for i, frame in enumerate(frames(gif)[:2]):
+            assert frame.alpha is not None
+            rgb = np.where(frame.alpha[..., None] > 0, frame.rgb, hidden).astype(np.uint8)
+            media.save_image(folder / f"{i}.png", rgb, frame.alpha)
+        output = tmp_path / f"out{hidden}"
+        vidstyle.stylize(folder, style, output, **FAST)
+        results.append(frames(output))
+    for one, other in zip(*results, strict=True):
+        assert np.array_equal(one.rgb, other.rgb)
+
+
+def test_the_size_is_the_longer_side_and_even_for_video(
+    video: Path, style: Path, tmp_path: Path
+) -> None:
+    result = vidstyle.stylize(
+        video, style, tmp_path / "x.mp4", size=50, max_frames=1, iterations=1, first_iterations=1
+    )
+    assert (result.width, result.height) == (50, 38)
+    with pytest.raises(UsageError, match=r"--size \d+ or less"):
+        vidstyle.stylize(video, style, tmp_path / "y.mp4", size=200_000)
+    assert not (tmp_path / "y.mp4").exists()
