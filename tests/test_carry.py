@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from vidstyle import flow
-from vidstyle.carry import ColorMap, Memory, carry, strokes
+from vidstyle.carry import SETTLED, ColorMap, Memory, Painting, carry, strokes
 
 from .conftest import scene
 
@@ -18,21 +18,21 @@ def big(step: int) -> np.ndarray:
 
 
 def test_what_does_not_change_stays_to_the_bit() -> None:
-    memory = Memory(big(0), painted(big(0)))
+    memory = Memory.begin(big(0), painted(big(0)))
     carried = carry(memory, big(3), flow.dis)
     assert carried.still[70:].all() and carried.still[:25].all()
     left = np.rint(carried.start * 255).astype(np.uint8)
-    assert np.array_equal(left[carried.still], memory.painted[carried.still])
+    assert np.array_equal(left[carried.still], memory.last.painted[carried.still])
 
 
 def test_noise_is_no_change() -> None:
     noisy = np.clip(big(0) + np.random.default_rng(0).normal(0, 4, big(0).shape), 0, 255)
-    carried = carry(Memory(big(0), painted(big(0))), noisy.astype(np.uint8), flow.dis)
+    carried = carry(Memory.begin(big(0), painted(big(0))), noisy.astype(np.uint8), flow.dis)
     assert carried.still.all()
 
 
 def test_what_moves_is_carried_along_and_what_it_uncovers_is_not_kept() -> None:
-    memory = Memory(big(0), painted(big(0)))
+    memory = Memory.begin(big(0), painted(big(0)))
     carried = carry(memory, big(3), flow.dis)
     square, trail = carried.start[42:50, 12:20], carried.start[42:50, 4:8]
     assert square[..., 2].mean() > 0.7 > 0.4 > square[..., 0].mean(), "the square is painted blue"
@@ -43,7 +43,7 @@ def test_what_moves_is_carried_along_and_what_it_uncovers_is_not_kept() -> None:
 
 def test_a_moving_camera_leaves_nothing_still() -> None:
     wide = scene(0, 200, 160)
-    memory = Memory(wide[20:140, 20:180], painted(wide[20:140, 20:180]))
+    memory = Memory.begin(wide[20:140, 20:180], painted(wide[20:140, 20:180]))
     carried = carry(memory, wide[20:140, 24:184], flow.dis)
     assert not carried.still.any()
     inner = np.s_[20:-20, 20:-20]
@@ -51,22 +51,36 @@ def test_a_moving_camera_leaves_nothing_still() -> None:
     assert np.abs(carried.start - painted(wide[20:140, 24:184]) / 255)[inner].mean() < 0.05
 
 
+def test_the_ground_comes_back_as_it_was_when_a_passer_by_has_gone() -> None:
+    ground = scene(-40, 160, 120)  # the square is outside
+    memory = Memory.begin(ground, painted(ground))
+    for _ in range(SETTLED):
+        memory = carry(memory, ground, flow.dis).remember(memory, ground, painted(ground))
+    for step in (0, 8, 16):
+        carried = carry(memory, big(step), flow.dis)
+        messy = np.where(carried.still[..., None], memory.last.painted, 128)  # a bad painter
+        memory = carried.remember(memory, big(step), messy.astype(np.uint8))
+    after = carry(memory, ground, flow.dis)
+    assert after.still.all()
+    assert np.array_equal(np.rint(after.start * 255).astype(np.uint8), painted(ground))
+
+
 def test_slow_change_adds_up() -> None:
     """Each step of a fade is below the noise; the memory's source is the one that was painted."""
     source = big(0)
-    memory = Memory(source, painted(source))
+    memory = Memory.begin(source, painted(source))
     for step in range(1, 10):
         faded = np.clip(source.astype(int) + 3 * step, 0, 255).astype(np.uint8)
         carried = carry(memory, faded, flow.dis)
         if not carried.still.all():
             break
-        memory = carried.remember(memory, faded, memory.painted)
+        memory = carried.remember(memory, faded, memory.last.painted)
     assert 2 <= step <= 5
 
 
 def test_recolor_gives_a_new_source_the_colours_of_its_like() -> None:
     source = big(0)
-    again = ColorMap(Memory(source, painted(source)))(big(2))
+    again = ColorMap(Painting(source, painted(source)))(big(2))
     assert np.abs(again - painted(big(2)) / 255).mean() < 0.05
 
 
@@ -76,7 +90,7 @@ def test_strokes_are_taken_from_where_the_source_looks_alike() -> None:
     source[:, 64:] = 200
     paint = source.copy()
     paint[::2, :64] += 40
-    memory = Memory(source, paint)
+    memory = Painting(source, paint)
     missing = np.zeros((96, 128), bool)
     missing[40:60, 8:120] = True
     found = strokes(memory, source, ColorMap(memory), missing)
@@ -87,5 +101,5 @@ def test_strokes_are_taken_from_where_the_source_looks_alike() -> None:
 
 def test_flat_frames_are_not_trusted() -> None:
     black = np.zeros((48, 64, 3), np.uint8)
-    carried = carry(Memory(scene(0), painted(scene(0))), black, flow.estimator("dis"))
+    carried = carry(Memory.begin(scene(0), painted(scene(0))), black, flow.estimator("dis"))
     assert carried.trust.max() == 0 and not carried.still.any()

@@ -3,7 +3,8 @@
 A warm start is what makes painting a clip affordable, and what freezes, smears or leaves
 unpainted whatever moves. So each pixel of the new frame gets one of three treatments:
 
-- *still*: the source there is what it was when it was painted. The paint stays, to the bit.
+- *still*: the source there is what it was when it was painted, or what lay there before
+  something passed by. The paint stays, or comes back, to the bit.
 - *trusted*: it moved, and the flow says where from. The paint is carried along.
 - *untrusted*: it was not seen before. The source is recoloured as the paint around it was,
   and painted anew.
@@ -26,6 +27,8 @@ MISMATCH = 25.0
 """A flow is wrong where the colours that it joins differ by more."""
 SWAY = 0.25
 """A median motion of so many pixels is a moving camera: then nothing is still."""
+SETTLED = 5
+"""Frames that a place must lie still to be remembered as the ground."""
 SPECK = 11
 """Changes smaller than this, in pixels across, are the noise of compression."""
 TILE, OVERLAP = 32, 8
@@ -39,11 +42,40 @@ FADE = (_ramp[:, None] * _ramp)[..., None]
 
 
 @dataclass(frozen=True, eq=False)
-class Memory:
-    """A painted frame and the source that it is the painting of (in places of older frames)."""
+class Painting:
+    """A painted picture and the source that it is the painting of (H, W, 3)."""
 
     source: Image
     painted: Image
+
+    def where(self, mask: NDArray[np.bool_], other: Painting) -> Painting:
+        """This painting where ``mask`` (H, W) is, the ``other`` one elsewhere."""
+        mask = mask[..., None]
+        return Painting(
+            np.where(mask, self.source, other.source), np.where(mask, self.painted, other.painted)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What is remembered of a shot."""
+
+    last: Painting
+    """The frame before; its still parts with the source of the frame that they were painted in."""
+    ground: Painting
+    """What each place looked like when it last lay still for long: what comes back when a
+    passer-by has gone is not painted anew."""
+    known: NDArray[np.bool_]
+    """Where the ground has been seen."""
+    calm: NDArray[np.uint8]
+    """For how many frames each place has been still (H, W)."""
+
+    @classmethod
+    def begin(cls, source: Image, painted: Image) -> Memory:
+        """The memory after the first frame of a shot."""
+        first = Painting(source, painted)
+        shape = source.shape[:2]
+        return cls(first, first, np.zeros(shape, bool), np.zeros(shape, np.uint8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,40 +89,58 @@ class Carried:
     trust: Field
     """Where ``warped`` is to be kept."""
     still: NDArray[np.bool_]
-    """Bool: where nothing may change."""
+    """Where nothing may change."""
+    kept: Painting
+    """What is there, where it is still."""
 
     def remember(self, memory: Memory, source: Image, painted: Image) -> Memory:
-        """The memory for the frame after: a still pixel stays the painting of its old source."""
-        return Memory(np.where(self.still[..., None], memory.source, source), painted)
+        """The memory for the frame after."""
+        last = self.kept.where(self.still, Painting(source, painted))
+        calm = np.where(self.still, np.minimum(memory.calm, 254) + 1, 0).astype(np.uint8)
+        settled = calm >= SETTLED
+        ground = last.where(settled, memory.ground)
+        return Memory(last, ground, memory.known | settled, calm)
 
 
 def carry(memory: Memory, source: Image, estimate: Estimator) -> Carried:
     """Carry the painting in ``memory`` over to the frame ``source``."""
-    there = estimate(source, memory.source)
-    trust = flow.trust(there, estimate(memory.source, source))
+    last = memory.last
+    there = estimate(source, last.source)
+    trust = flow.trust(there, estimate(last.source, source))
     if flow.blind(source):
         trust[:] = 0
-    trust[_difference(source, flow.warp(memory.source, there)) > MISMATCH] = 0
+    trust[_difference(source, flow.warp(last.source, there)) > MISMATCH] = 0
 
-    still = _still(memory, source, there)
+    same, back = _still(memory, source, there)
+    still = same | back
+    kept = last.where(same, memory.ground)
     trust[still] = 1
     # A sharper interpolation than bilinear: paint that is carried a hundred times must not fog.
-    warped = flow.warp(memory.painted, there, cv2.INTER_LANCZOS4)
-    warped = np.where(still[..., None], memory.painted, warped).astype(np.float32) / 255
-    recolor = ColorMap(memory)
-    detail = strokes(memory, source, recolor, trust < 1)
-    new = np.clip(recolor(source) + detail, 0, 1)
-    start = new + trust[..., None] * (warped - new)
-    return Carried(start, warped, trust, still)
+    warped = flow.warp(last.painted, there, cv2.INTER_LANCZOS4)
+    warped = np.where(still[..., None], kept.painted, warped).astype(np.float32) / 255
+    recolor = ColorMap(last)
+    new = recolor(source) + strokes(last, source, recolor, trust < 1)
+    start = np.clip(new, 0, 1)
+    start += trust[..., None] * (warped - start)
+    return Carried(start, warped, trust, still, kept)
 
 
-def _still(memory: Memory, source: Image, there: Field) -> NDArray[np.bool_]:
-    """Where the source is what it was, but for noise, and a border around what is not."""
+def _still(
+    memory: Memory, source: Image, there: Field
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where the source is what it was, but for noise, and where the ground has come back.
+
+    What changes has a border around it, for paint to join; the ground may come close to it.
+    """
+    nothing = np.zeros(source.shape[:2], bool)
     if float(np.median(np.hypot(there[..., 0], there[..., 1]))) > SWAY:
-        return np.zeros(source.shape[:2], bool)
-    changed = (_difference(source, memory.source) >= NOISE).astype(np.uint8)
+        return nothing, nothing
+    changed = (_difference(source, memory.last.source) >= NOISE).astype(np.uint8)
     grown = cv2.dilate(changed, np.ones((9, 9), np.uint8))
-    return cv2.morphologyEx(grown, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8)) == 0
+    same = cv2.morphologyEx(grown, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8)) == 0
+    other = (_difference(source, memory.ground.source) >= NOISE).astype(np.uint8)
+    back = memory.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
+    return same, back & ~same
 
 
 def _difference(one: Image, other: Image) -> Field:
@@ -103,20 +153,22 @@ class ColorMap:
     """How the colours of a source were painted, place by place.
 
     The guided filter (He et al. 2013) as a map of colours: in every window of ``radius`` the
-    painting is fitted as a linear function of its source. Used on another source, the sky takes
-    the colours of the painted sky, and a coat those of painted coats.
+    painting is fitted as a linear function of its source; where a window has too little in it
+    for that, as all the frame has it. Used on another source, the sky takes the colours of the
+    painted sky, and a coat those of painted coats.
     """
 
-    def __init__(self, memory: Memory, radius: int = 24, smooth: float = 2e-3) -> None:
+    def __init__(self, painting: Painting, radius: int = 24, smooth: float = 1e-2) -> None:
         self.size = (2 * radius + 1, 2 * radius + 1)
-        guide = memory.source.astype(np.float32) / 255
-        paint = memory.painted.astype(np.float32) / 255
+        guide = painting.source.astype(np.float32) / 255
+        paint = painting.painted.astype(np.float32) / 255
         guide_mean, paint_mean = self._mean(guide), self._mean(paint)
         variance = self._mean(guide[..., :, None] * guide[..., None, :])
         variance -= guide_mean[..., :, None] * guide_mean[..., None, :]
         shared = self._mean(guide[..., :, None] * paint[..., None, :])
         shared -= guide_mean[..., :, None] * paint_mean[..., None, :]
-        slope = np.linalg.solve(variance + smooth * np.eye(3, dtype=np.float32), shared)
+        ridge = smooth * np.eye(3, dtype=np.float32)
+        slope = np.linalg.solve(variance + ridge, shared + ridge @ _global_slope(guide, paint))
         offset = paint_mean - np.einsum("hwi,hwij->hwj", guide_mean, slope)
         self.slope, self.offset = self._mean(slope), self._mean(offset)
 
@@ -131,7 +183,16 @@ class ColorMap:
         return np.clip(np.einsum("hwi,hwij->hwj", colors, self.slope) + self.offset, 0, 1)
 
 
-def strokes(memory: Memory, source: Image, recolor: ColorMap, missing: NDArray[np.bool_]) -> Field:
+def _global_slope(guide: Field, paint: Field) -> Field:
+    """The linear map (3, 3) of all of a source to its painting, about their means."""
+    centred = [p.reshape(-1, 3) - p.mean((0, 1)) for p in (guide, paint)]
+    variance = centred[0].T @ centred[0] / len(centred[0]) + 1e-3 * np.eye(3)
+    return np.linalg.solve(variance, centred[0].T @ centred[1] / len(centred[0]))
+
+
+def strokes(
+    painting: Painting, source: Image, recolor: ColorMap, missing: NDArray[np.bool_]
+) -> Field:
     """Brush strokes (H, W, 3), around 0, for the ``missing`` (H, W) part of the frame ``source``.
 
     Strokes are what the map of colours cannot explain of the painting. Each tile takes those of
@@ -143,10 +204,12 @@ def strokes(memory: Memory, source: Image, recolor: ColorMap, missing: NDArray[n
     side = TILE // COARSE
     if min(size) < side:
         return found
-    rest = memory.painted.astype(np.float32) / 255 - recolor(memory.source)
+    rest = painting.painted.astype(np.float32) / 255 - recolor(painting.source)
     most = 2 * rest.std()  # the outlines of things are not strokes, and stand out
     rest = rest.clip(-most, most)
-    old, new = (cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (memory.source, source))
+    old, new = (
+        cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (painting.source, source)
+    )
     weight = np.full((height, width, 1), 1e-6, np.float32)
     for top in range(0, height, TILE - OVERLAP):
         for left in range(0, width, TILE - OVERLAP):

@@ -32,7 +32,7 @@ Progress = Callable[[float, float], None]
 
 COARSEST = 160
 """Longer side, in pixels, below which the first frame is not made coarser."""
-KEPT_LOOK = 0.5
+KEPT_LOOK = 0.8
 """How far a window's style is what it was before, not the style image's: none may stick out."""
 PATIENCE = 5
 """Steps over which a frame must still get better."""
@@ -93,10 +93,10 @@ class Gatys:
         init = self.settings.init
         if self.memory is None or init in ("content", "noise"):
             painted = self._first(source, progress)
-            self.memory = Memory(source, painted)
+            self.memory = Memory.begin(source, painted)
         elif init == "previous" or self.estimate is None:
-            painted = self._over(source, self.memory.painted, progress)
-            self.memory = Memory(source, painted)
+            painted = self._over(source, self.memory.last.painted, progress)
+            self.memory = Memory.begin(source, painted)
         else:
             carried = carry(self.memory, source, self.estimate)
             painted = self._follow(source, carried, progress)
@@ -223,7 +223,7 @@ class Gatys:
     def _window_style(self, window: Window) -> Grams:
         """The style, mixed with what the painting was like in this place."""
         assert self.memory is not None
-        before = self._grams(self.memory.painted[window.place])
+        before = self._grams(self.memory.last.painted[window.place])
         return losses.blend([before, self._style(*self.size)], [KEPT_LOOK, 1 - KEPT_LOOK])
 
     def _grams(self, picture: Image) -> Grams:
