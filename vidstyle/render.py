@@ -24,7 +24,7 @@ from .settings import SMALLEST_SIZE, Settings
 from .sheet import contact_sheet
 from .shots import shots
 
-PREVIEW_SIZE = 240
+PREVIEW_SIZE = 208
 PREVIEW_STEPS = (20, 10)
 """Optimiser steps of a preview's first frame, and of the others."""
 SHEET_COLUMNS = 6
@@ -359,7 +359,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
                 writer.cut()
             writer.write(replace(frame, rgb=painted))
             if work.sheet is not None and len(shown) < SHEET_COLUMNS:
-                shown.append((frame.rgb, painted))
+                shown.append((_on_white(frame.rgb, frame.alpha), _on_white(painted, frame.alpha)))
         if not losses and work.clip.info.frames != 0:
             raise UsageError(f"{info.path}: no frame between these times: check --start and --end")
     for note in [*work.clip.notes, *(sound.notes if sound else ())]:
@@ -420,6 +420,13 @@ def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
     )
     assert rgb is not None
     return replace(frame, rgb=rgb, alpha=alpha)
+
+
+def _on_white(rgb: Image, alpha: Image | None) -> Image:
+    if alpha is None:
+        return rgb
+    weight = alpha[..., None].astype(np.float32) / 255
+    return np.rint(rgb * weight + 255 * (1 - weight)).astype(np.uint8)
 
 
 def _filled(frame: Frame) -> Image:
