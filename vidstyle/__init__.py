@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .errors import UsageError, VidstyleError
-from .render import Result, preview, stylize
 from .settings import Settings
+
+if TYPE_CHECKING:
+    from .render import Result, preview, stylize
 
 __version__ = "0.1.0"
 __all__ = ["Result", "Settings", "UsageError", "VidstyleError", "preview", "stylize"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what paints, and torch with it, only when it is asked for: it takes seconds."""
+    if name in ("Result", "preview", "stylize"):
+        from . import render
+
+        return getattr(render, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,8 +25,10 @@ NOISE = 8.0
 """A source colour (0..255, mean of 5x5) that differs by less is unchanged: video is noisy."""
 MISMATCH = 25.0
 """A flow is wrong where the colours that it joins differ by more."""
-SWAY = 0.25
-"""A median motion of so many pixels is a moving camera: then nothing is still."""
+SWAY = 0.4
+"""Where more than this share of the sharp places changes, the camera moves: nothing is still."""
+SHARP = 16.0
+"""A slope of colour, in levels a pixel, that is seen to change when it moves by half a pixel."""
 SETTLED = 5
 """Frames that a place must lie still to be remembered as the ground."""
 SPECK = 11
@@ -111,7 +113,7 @@ def carry(memory: Memory, source: Image, estimate: Estimator) -> Carried:
         trust[:] = 0
     trust[_difference(source, flow.warp(last.source, there)) > MISMATCH] = 0
 
-    same, back = _still(memory, source, there)
+    same, back = _still(memory, source)
     still = same | back
     kept = last.where(same, memory.ground)
     trust[still] = 1
@@ -125,22 +127,28 @@ def carry(memory: Memory, source: Image, estimate: Estimator) -> Carried:
     return Carried(start, warped, trust, still, kept)
 
 
-def _still(
-    memory: Memory, source: Image, there: Field
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _still(memory: Memory, source: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where the source is what it was, but for noise, and where the ground has come back.
 
     What changes has a border around it, for paint to join; the ground may come close to it.
     """
-    nothing = np.zeros(source.shape[:2], bool)
-    if float(np.median(np.hypot(there[..., 0], there[..., 1]))) > SWAY:
+    changed = _difference(source, memory.last.source) >= NOISE
+    sharp = _sharp(memory.last.source)
+    if sharp.any() and changed[sharp].mean() > SWAY:
+        nothing = np.zeros_like(changed)
         return nothing, nothing
-    changed = (_difference(source, memory.last.source) >= NOISE).astype(np.uint8)
-    grown = cv2.dilate(changed, np.ones((9, 9), np.uint8))
+    grown = cv2.dilate(changed.astype(np.uint8), np.ones((9, 9), np.uint8))
     same = cv2.morphologyEx(grown, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8)) == 0
     other = (_difference(source, memory.ground.source) >= NOISE).astype(np.uint8)
     back = memory.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
     return same, back & ~same
+
+
+def _sharp(picture: Image) -> NDArray[np.bool_]:
+    """Where colours change so steeply that their motion cannot go unseen."""
+    gray = cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (5, 5))
+    down, across = np.gradient(gray)
+    return np.hypot(down, across) > SHARP
 
 
 def _difference(one: Image, other: Image) -> Field:

@@ -12,14 +12,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_origin, get_type_hints
 
-from . import __version__
+from . import __version__, media
 from .errors import UsageError, VidstyleError
+from .media.pipes import STANDARD, spooled_input, spooled_output
 from .progress import Reporter
 from .settings import Settings, choices, kinds
 
 PREVIEW_FRAMES = 3
 GROUPS = {
     "part of the clip": ("start", "end", "max_frames"),
+    "output": ("format", "codec", "crf", "fps", "loop", "audio"),
     "look": (
         "size",
         "content_weight",
@@ -88,7 +90,9 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument(
-        "clip", metavar="CLIP", help="a video, GIF, APNG, WebP, still, folder of stills or glob"
+        "clip",
+        metavar="CLIP",
+        help="a video, GIF, APNG, WebP, AVIF, still, folder of stills or glob; - for stdin",
     )
     parser.add_argument(
         "--style",
@@ -102,7 +106,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--output",
         metavar="PATH",
         help="where to; the suffix is the format (mp4, mov, mkv, webm, gif, apng, webp, png, jpg; "
-        "none: a folder of frames); default: beside the clip, as clip.picasso.mp4",
+        "none: a folder of frames); - for stdout; default: beside the clip, as clip.picasso.mp4",
     )
     parser.add_argument(
         "-y", "--overwrite", action="store_true", help="replace an output that exists"
@@ -158,7 +162,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbose = "--verbose" in arguments
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        _run(build_parser().parse_args(arguments))
+        if arguments[:1] == ["info"] and not Path("info").exists():
+            _info(arguments[1:])
+        else:
+            _run(build_parser().parse_args(arguments))
         return 0
     except KeyboardInterrupt:
         return _fail("stopped", 130, verbose)
@@ -192,13 +199,20 @@ def _run(options: argparse.Namespace) -> None:
     settings = Settings(**{k: v for k, v in vars(options).items() if k in names})
     if options.preview is not None and options.preview < 1:
         raise UsageError(f"--preview is {options.preview}: it must be at least 1")
-    # Bad input is answered without the seconds that loading torch takes.
-    from . import render
+    with (
+        spooled_input(options.clip, options.output) as clip,
+        spooled_output(options.output, settings.format, options.json) as output,
+    ):
+        _paint(options, settings, clip, output)
+
+
+def _paint(options: argparse.Namespace, settings: Settings, clip: str, output: str | None) -> None:
+    from . import render  # with torch, whose seconds are not for --help
 
     work = render.plan(
-        options.clip,
+        clip,
         [_style(text) for text in options.style],
-        options.output,
+        output,
         overwrite=options.overwrite,
         settings=settings,
         preview=options.preview,
@@ -210,7 +224,7 @@ def _run(options: argparse.Namespace) -> None:
         result = render.render(work, reporter)
     if options.json:
         print(json.dumps(_report(result)))
-    elif not options.quiet:
+    elif not options.quiet and options.output != STANDARD:
         for path in filter(None, (result.output, result.sheet)):
             print(f"wrote {path}", file=sys.stderr)
 
@@ -222,6 +236,22 @@ def _show_plan(description: dict[str, Any], options: argparse.Namespace) -> None
     for name, value in description.items():
         shown = f"{value:.0f} s at most" if name == "estimated seconds" and value else value
         print(f"{name:>18}  {'unknown' if shown is None else shown}", file=sys.stderr)
+
+
+def _info(arguments: Sequence[str]) -> None:
+    """``vidstyle info CLIP``: what is understood of a clip, from reading all of it."""
+    parser = _Parser(prog="vidstyle info", description="Print what is understood of a clip.")
+    parser.add_argument("clip", metavar="CLIP")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    options = parser.parse_args(arguments)
+    with spooled_input(options.clip, STANDARD) as path:
+        facts = media.describe(media.open_clip(path))
+    if options.json:
+        print(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        print(f"{name:>12}  {', '.join(value) if isinstance(value, list) else value}")
 
 
 def _report(result: Any) -> dict[str, Any]:

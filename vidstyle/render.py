@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import cv2
 import numpy as np
 
 from . import devices, media
-from .errors import UsageError
+from .errors import UsageError, unknown
 from .events import Event, Listener, Noted, Painted, Planned, Stepped
 from .flow import Image
 from .media import Clip, Format, Frame
@@ -70,6 +71,12 @@ class Plan:
         """How many frames will be painted, as far as the file says."""
         info = self.clip.info
         count = info.frames
+        if self.settings.fps and not info.duration:
+            return self.settings.max_frames
+        if self.settings.fps and info.duration:
+            end = min(info.duration, self.settings.end or info.duration)
+            count = round((float(end) - self.settings.start) * self.settings.fps)
+            return min(count, self.settings.max_frames or count)
         if count is None and info.duration and info.rate:
             count = round(info.duration * info.rate)
         if count is not None and info.rate:
@@ -104,7 +111,7 @@ def plan(
     if sum(weight for _, weight in chosen) <= 0:
         raise UsageError("the weights of the styles add up to 0: give one a weight above 0")
     pictures = tuple(media.read_image(path)[0] for path, _ in chosen)
-    target, file_format = _output(opened, chosen, output, preview is not None)
+    target, file_format = _output(opened, chosen, output, preview is not None, settings)
     sheet = target.with_suffix(".png") if preview is not None else None
     if sheet == target:
         sheet = target.with_name(f"{target.stem}.sheet.png")
@@ -138,16 +145,27 @@ def _style(style: StyleLike) -> tuple[Path, float]:
 
 
 def _output(
-    clip: Clip, styles: Sequence[tuple[Path, float]], output: str | Path | None, preview: bool
+    clip: Clip,
+    styles: Sequence[tuple[Path, float]],
+    output: str | Path | None,
+    preview: bool,
+    settings: Settings,
 ) -> tuple[Path, Format]:
     """Where to write, and in which format: as named, or beside the clip and of its kind."""
+    asked = settings.format
+    if asked is not None and asked not in media.FORMATS:
+        raise unknown("format", asked, media.FORMATS)
     name = _name(clip, styles, preview)
+    if asked is not None and output is None:
+        name = name.removesuffix(Path(name).suffix) + media.FORMATS[asked].suffix
     if output is None:
         path = clip.info.path.absolute().with_name(name)
     elif Path(output).is_dir() and clip.info.container != "folder":
         path = Path(output) / name
     else:
         path = Path(output)
+    if asked is not None:
+        return path, media.FORMATS[asked]
     if output is None and clip.info.container == "folder":
         return path, media.FORMATS["folder"]
     file_format = media.format_of(path)
@@ -187,19 +205,20 @@ def _refuse(clip: Clip, output: Path, overwrite: bool) -> None:
 def _size(clip: Clip, settings: Settings, file_format: Format) -> tuple[int, int]:
     """Width and height of the painting: even for video, where an odd pixel cannot be shown."""
     info = clip.info
-    longer = max(info.width, info.height)
+    across = info.width
+    if file_format.kind != "video":  # pictures have square pixels
+        across = max(1, round(across * info.sample_aspect))
+    longer = max(across, info.height)
     if settings.size == "full":
         if longer < SMALLEST_SIZE:
             raise UsageError(
                 f"{info.path}: {info.width}x{info.height} is too small to be painted: "
                 f"use --size {SMALLEST_SIZE} or more"
             )
-        return info.width, info.height
+        return across, info.height
     step = 2 if file_format.kind == "video" else 1
     scale = Fraction(settings.size, longer)
-    width, height = (
-        max(step, round(side * scale / step) * step) for side in (info.width, info.height)
-    )
+    width, height = (max(step, round(side * scale / step) * step) for side in (across, info.height))
     return width, height
 
 
@@ -339,9 +358,13 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     sound = None
     if work.format.kind == "video" and info.sound:
         until = end if settings.max_frames is None else None
-        sound = Sound(info.path, work.format.name, "copy", start, until)
+        sound = Sound(info.path, work.format.name, settings.audio, start, until)
     painter = make_painter(work)
-    trimmed = media.trim(work.clip, start, end, settings.max_frames)
+    trimmed = media.trim(work.clip, start, end, settings.max_frames if not settings.fps else None)
+    if settings.fps:
+        rate = Fraction(settings.fps).limit_denominator(1001)
+        trimmed = islice(media.resample(trimmed, rate), settings.max_frames)
+        info = replace(info, time_base=1 / rate / 1000, rate=rate)
     losses: list[float] = []
     shown: list[tuple[Image, Image]] = []
     with media.open_writer(
@@ -349,8 +372,11 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         info,
         work.format,
         (work.width, work.height),
+        loop=settings.loop,
         overwrite=work.overwrite,
         sound=sound,
+        crf=settings.crf,
+        codec=settings.codec,
     ) as writer:
         device, precision = str(painter.device), _precision(painter)
         tell(Planned(work.frames, work.width, work.height, device, precision))

@@ -33,6 +33,28 @@ class Settings:
     end: float | None = option(None, "end before this second of the clip", "T", 0)
     max_frames: int | None = option(None, "paint at most so many frames", "N", 1)
 
+    format: str | None = option(
+        None,
+        "format of the output, where its name does not say: mp4, mov, mkv, webm, gif, apng, "
+        "webp, png, jpg or folder",
+        "NAME",
+    )
+    codec: str | None = option(
+        None, "video codec: h264, h265, vp9, av1, prores or ffv1, as the format allows", "NAME"
+    )
+    crf: int | None = option(
+        None, "quality of the video, where its codec knows one: lower is better and larger", "N", 0
+    )
+    fps: float | None = option(
+        None, "constant frames a second; by default each frame keeps its own time", "N", 0.01
+    )
+    loop: int | None = option(
+        None, "how often an animation plays, 0 for ever; by default as its source", "N", 0
+    )
+    audio: Literal["copy", "encode", "none"] = option(
+        "copy", "the sound: copied where the format can hold it, encoded anew, or left out"
+    )
+
     content_weight: float = option(
         1.0, "weight of keeping what is in the frame (relative error of the content layers)", "W", 0
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .clip import Clip, ClipInfo, Frame, trim
+from .clip import Clip, ClipInfo, Frame, resample, trim
 from .formats import FORMATS, Format, format_of
-from .reader import open_clip
+from .reader import describe, open_clip
 from .stills import read_image, save_image
 from .writer import Writer, open_writer
 
@@ -15,10 +15,12 @@ __all__ = [
     "Format",
     "Frame",
     "Writer",
+    "describe",
     "format_of",
     "open_clip",
     "open_writer",
     "read_image",
+    "resample",
     "save_image",
     "trim",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +58,8 @@ class ClipInfo:
     mirrored: bool = False
     color: str = "sRGB"
     metadata: Mapping[str, str] = field(default_factory=dict)
+    chapters: tuple[Mapping[str, Any], ...] = ()
+    """As PyAV gives and takes them: start and end in ticks of their time_base, and metadata."""
 
 
 class Clip(Protocol):
@@ -68,6 +70,24 @@ class Clip(Protocol):
     """What was wrong with the file but could be read over; complete once all frames are read."""
 
     def __iter__(self) -> Iterator[Frame]: ...
+
+
+def resample(frames: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:
+    """The frames at a constant ``rate`` a second: each moment shows what was shown then."""
+    shown: Frame | None = None
+    count = 0
+
+    def until(end: Fraction) -> Iterator[Frame]:
+        nonlocal count
+        while shown is not None and count / rate < end:
+            yield replace(shown, time=count / rate, duration=1 / rate)
+            count += 1
+
+    for frame in frames:
+        yield from until(frame.time)
+        shown = frame
+    if shown is not None:
+        yield from until(shown.time + shown.duration)
 
 
 def trim(

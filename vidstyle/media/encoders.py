@@ -85,6 +85,9 @@ class VideoEncoder:
         muxer = MUXER.get(file_format.name, file_format.name)
         self.output: Any = av.open(str(path), "w", format=muxer, options=options)
         self.output.metadata.update(source.metadata)
+        if source.chapters and hasattr(self.output, "set_chapters"):
+            chapters: list[Any] = [dict(chapter) for chapter in source.chapters]
+            self.output.set_chapters(chapters)
         self.stream: Any = self.output.add_stream(self.codec.encoder, rate=source.rate or 25)
         context: Any = self.stream.codec_context
         # H.264 and H.265 in 4:2:0 have no odd sizes: the edge is repeated by one pixel.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import glob
 import warnings
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, UnidentifiedImageError
 
@@ -55,3 +57,39 @@ def _image_format(path: Path) -> str | None:
         raise UsageError(f"{path}: the picture is too large to be opened safely") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
         return None
+
+
+def describe(clip: Clip) -> dict[str, Any]:
+    """Everything that is understood of ``clip``, by name, from reading all its frames."""
+    info = clip.info
+    count, end = 0, Fraction(0)
+    durations: set[Fraction] = set()
+    transparent = False
+    for frame in clip:
+        count += 1
+        end = frame.time + frame.duration
+        durations.add(frame.duration)
+        transparent |= frame.alpha is not None
+    # A clock of whole milliseconds makes even frames uneven by one.
+    even = not durations or max(durations) - min(durations) <= info.time_base
+    facts = {
+        "clip": str(info.path),
+        "kind": info.kind,
+        "container": info.container,
+        "codec": info.codec,
+        "size": f"{info.width}x{info.height}",
+        "frames": count,
+        "seconds": round(float(end), 6),
+        "rate": "constant" if even else "variable",
+        "fps": round(count / float(end), 3) if end else None,
+        "loop": info.loop,
+        "transparent": transparent,
+        "sound": list(info.sound),
+        "pixel aspect": str(info.sample_aspect),
+        "rotation": info.rotation,
+        "mirrored": info.mirrored,
+        "color": info.color,
+        "chapters": len(info.chapters),
+        "notes": clip.notes,
+    }
+    return {name: value for name, value in facts.items() if value not in (None, [])}

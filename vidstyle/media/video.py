@@ -25,6 +25,7 @@ UNSPECIFIED = 2
 HD = (1280, 720)
 ALPHA_FORMATS = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8")
 GUESSED_RATE = Fraction(25)
+LONGEST_WAIT = Fraction(1)
 
 
 def opened(path: Path) -> Any:
@@ -56,8 +57,19 @@ def video_stream(container: Any, path: Path) -> Any:
 
 
 def start_time(container: Any) -> Fraction:
-    """When the file's clock starts, in seconds; times are counted from here."""
-    return Fraction(container.start_time or 0, av.time_base)
+    """The second on the file's clock that times are counted from.
+
+    A broadcast's clock starts anywhere. Elsewhere a short wait before the first frame belongs to
+    the clip, for its sound may begin earlier.
+    """
+    start = Fraction(container.start_time or 0, av.time_base)
+    broadcast = container.format.name.startswith("mpeg")
+    return start if broadcast or start > LONGEST_WAIT else Fraction(0)
+
+
+def read_chapters(container: Any) -> tuple[dict[str, Any], ...]:
+    """The container's chapters, as PyAV gives them; none before PyAV 14."""
+    return tuple(container.chapters()) if hasattr(container, "chapters") else ()
 
 
 class VideoClip:
@@ -94,6 +106,7 @@ class VideoClip:
                 rotation=turns * 90,
                 mirrored=mirrored,
                 color=_color_name(first),
+                chapters=read_chapters(container),
                 metadata={k: v for k, v in container.metadata.items() if k not in TECHNICAL},
             )
         self.notes = []

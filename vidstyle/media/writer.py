@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -94,8 +93,6 @@ def open_writer(
     file_format: Format,
     size: tuple[int, int],
     *,
-    start: Fraction = Fraction(0),
-    end: Fraction | None = None,
     loop: int | None = None,
     overwrite: bool = False,
     sound: Sound | None = None,
