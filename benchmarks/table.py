@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 Row = dict[str, Any]
 
 
@@ -28,6 +26,8 @@ def show(rows: Sequence[Row], path: Path | None = None) -> None:
     for line in (names, ["-" * w for w in widths], *cells):
         print("| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |")
     if path is not None:
+        import torch
+
         machine = {
             "processor": platform.processor() or platform.machine(),
             "torch": torch.__version__,

@@ -81,7 +81,9 @@ class VideoEncoder:
         base = source.time_base
         self.base = base if base.denominator <= MOV_CLOCKS else Fraction(1, 90000)
         mov = file_format.name in ("mp4", "mov")
-        options = {"movflags": "+faststart"} if mov else {}
+        # Sound may begin before the picture, by the samples that its codec needs to warm up:
+        # Matroska would move the picture back by as much.
+        options = {"movflags": "+faststart"} if mov else {"avoid_negative_ts": "disabled"}
         muxer = MUXER.get(file_format.name, file_format.name)
         self.output: Any = av.open(str(path), "w", format=muxer, options=options)
         self.output.metadata.update(source.metadata)

@@ -23,6 +23,8 @@ from .clip import Frame
 
 COLORS = 255
 """A palette's colours; one more place is for what is transparent."""
+SHARE = 4000
+"""Pixels of each frame that are looked at for it, while a shot is short."""
 SAMPLES = 60_000
 """Pixels that a shot's palette is found from."""
 EYE = np.array([0.55, 0.75, 0.40], np.float32)
@@ -43,6 +45,7 @@ class GifEncoder:
         self.spool = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
         self.shot: list[tuple[int, Fraction, Fraction, bool]] = []
         self.samples: list[NDArray[np.uint8]] = []
+        self.share = SHARE
         self.random = np.random.default_rng(0)
         self.shown = 0
         self.pending: tuple[int, Any] | None = None
@@ -54,12 +57,19 @@ class GifEncoder:
             planes.append(frame.alpha.tobytes())
             pixels = pixels[frame.alpha.reshape(-1) >= 128]
         if len(pixels):
-            # Every frame gives some; a long shot's are thinned out when its palette is made.
-            self.samples.append(self.random.choice(pixels, min(len(pixels), 4000), replace=False))
+            self._sample(pixels)
         packed = zlib.compress(b"".join(planes), 1)
         self.spool.write(packed)
         has_alpha = frame.alpha is not None
         self.shot.append((len(packed), frame.time, frame.duration, has_alpha))
+
+    def _sample(self, pixels: NDArray[np.uint8]) -> None:
+        """Take some pixels of each frame, the fewer the longer the shot: memory is bounded."""
+        count = min(len(pixels), self.share)
+        self.samples.append(self.random.choice(pixels, count, replace=False))
+        if sum(map(len, self.samples)) > 4 * SAMPLES:
+            self.samples = [s[::2] for s in self.samples]
+            self.share = max(1, self.share // 2)
 
     def cut(self) -> None:
         if not self.shot:
@@ -69,6 +79,7 @@ class GifEncoder:
             self._show(frame, palette)
         self.shot.clear()
         self.samples.clear()
+        self.share = SHARE
         self.spool.seek(0)
         self.spool.truncate()
 

@@ -128,14 +128,15 @@ class VideoClip:
                         time = held[1] + Fraction(stream.time_base)
                     rgb, alpha = _picture(held[0])
                     if rgb.shape[:2] == shape:
-                        yield Frame(rgb, held[1], time - held[1], alpha)
+                        step = time - held[1]
+                        yield Frame(rgb, held[1], step, alpha)
                         count += 1
                     else:
                         sized += 1
                 held = raw, time
             if held is not None:
                 raw, time = held
-                duration = _own_duration(raw, stream) or step
+                duration = self._last_duration(raw, stream) or step
                 rgb, alpha = _picture(raw)
                 if rgb.shape[:2] == shape:
                     yield Frame(rgb, time, duration, alpha)
@@ -145,6 +146,11 @@ class VideoClip:
         claimed = self.info.frames or 0
         if claimed - count > max(2, claimed // 50) and self.info.container != "avi":
             self.notes.append(f"{self.path.name} is truncated: {count} of {claimed} frames read")
+
+    def _last_duration(self, frame: Any, stream: Any) -> Fraction | None:
+        """How long the last frame lasts, in containers that say; others only guess."""
+        says = self.info.container in ("mov", "matroska")
+        return frame.duration * Fraction(stream.time_base) if says and frame.duration else None
 
     def _decode(self, container: Any, stream: Any) -> Iterator[tuple[Any, Fraction]]:
         """Raw frames with their times in seconds on the file's clock."""
@@ -200,10 +206,6 @@ class _Clock:
             time = Fraction(0) if self.last is None else self.last + self.step
         self.last = time
         return time
-
-
-def _own_duration(frame: Any, stream: Any) -> Fraction | None:
-    return frame.duration * Fraction(stream.time_base) if frame.duration else None
 
 
 def _alpha_decoder(stream: Any) -> Any:

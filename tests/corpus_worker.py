@@ -1,0 +1,57 @@
+"""Reads and rewrites the files it is named, one after the other; a line of JSON for each.
+
+A process of its own, so that a crash or a hang in a library is seen as one.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+from vidstyle import UsageError, VidstyleError, media
+
+MOST_FRAMES = 60
+
+
+def rewrite(path: Path, folder: Path) -> tuple[str, int]:
+    """Copy a clip as a GIF or, for a video, as an mp4: how it ended, and how many frames."""
+    output = folder / "out"
+    try:
+        clip = media.open_clip(path)
+        output = folder / ("out.mp4" if clip.info.kind == "video" else "out.gif")
+        size = (clip.info.width, clip.info.height)
+        with media.open_writer(output, clip.info, media.format_of(output), size) as out:
+            for frame in media.trim(clip, most=MOST_FRAMES):
+                out.write(frame)
+    except (UsageError, VidstyleError) as error:
+        if "\n" in str(error):
+            return f"more than one line: {error}", 0
+        return ("refused" if not list(folder.iterdir()) else "left something behind"), 0
+    written = sum(1 for _ in media.open_clip(output))
+    output.unlink()
+    return "written", written
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    for name in sys.stdin.read().splitlines():
+        began = time.monotonic()
+        try:
+            ended, frames = rewrite(Path(name), folder)
+        except Exception as error:
+            ended, frames = f"{type(error).__name__}: {error}", 0
+        row = {
+            "file": name,
+            "ended": ended,
+            "frames": frames,
+            "seconds": time.monotonic() - began,
+            "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+        print(json.dumps(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()
