@@ -190,3 +190,45 @@ def test_a_signal_ends_it_and_leaves_nothing(sent: int, code: int, desk: Path) -
     assert process.returncode == code
     assert "Traceback" not in error
     assert names(desk) == before
+
+
+def test_info_tells_what_is_understood(desk: Path, vidstyle: Run) -> None:
+    facts = json.loads(vidstyle("info", "walk.mp4", "--json", cwd=desk).stdout)
+    assert (facts["frames"], facts["fps"], facts["sound"]) == (5, 25.0, ["aac"])
+    assert (facts["size"], facts["rate"], facts["kind"]) == ("64x48", "constant", "video")
+    shown = vidstyle("info", "walk.gif", cwd=desk)
+    assert shown.returncode == 0
+    for word in ("variable", "transparent  True", "loop  3"):
+        assert word in shown.stdout
+    refused = vidstyle("info", "gone.gif", cwd=desk)
+    assert refused.returncode == 2 and "no such file" in refused.stderr
+
+
+def test_a_clip_through_pipes(desk: Path) -> None:
+    command = [
+        sys.executable, "-m", "vidstyle", "-", "--style", "stripes.png", "-o", "-", "--format",
+        "apng", "--max-frames", "2", *map(str, FAST),
+    ]  # fmt: skip
+    data = (desk / "walk.gif").read_bytes()
+    done = subprocess.run(command, cwd=desk, input=data, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    (desk / "got.png").write_bytes(done.stdout)
+    assert [f.duration * 100 for f in media.open_clip(desk / "got.png")] == [5, 10]
+    nameless = [word for word in command if word not in ("--format", "apng")]
+    done = subprocess.run(nameless, cwd=desk, input=data, capture_output=True, timeout=120)
+    assert done.returncode == 2 and b"--format" in done.stderr
+
+
+def test_format_codec_rate_and_loop_by_option(desk: Path, vidstyle: Run) -> None:
+    few = ("--style", "stripes.png", *FAST, "--quiet")
+    assert vidstyle("walk.mp4", *few, "--format", "gif", "--loop", 2, cwd=desk).returncode == 0
+    assert media.open_clip(desk / "walk.stripes.gif").info.loop == 2
+    done = vidstyle(
+        "walk.gif", *few, "-o", "x.mkv", "--codec", "h265", "--crf", 30, "--fps", 10, cwd=desk
+    )
+    assert done.returncode == 0, done.stderr
+    clip = media.open_clip(desk / "x.mkv")
+    assert clip.info.codec == "hevc"
+    assert [float(f.time) for f in clip] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
+    assert vidstyle("walk.mp4", *few, "--audio", "none", cwd=desk).returncode == 0
+    assert media.open_clip(desk / "walk.stripes.mp4").info.sound == ()

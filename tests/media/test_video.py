@@ -198,3 +198,101 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
         ):
             pass
         assert list(output.parent.iterdir()) == []
+
+
+def test_a_constant_rate_shows_each_moment_what_was_shown_then() -> None:
+    lengths = [Fraction(4, 100), Fraction(46, 100), Fraction(4, 100)]
+    times = [Fraction(0), Fraction(4, 100), Fraction(50, 100)]
+    frames = [
+        media.Frame(scene(i), time, length)
+        for i, (time, length) in enumerate(zip(times, lengths, strict=True))
+    ]
+    even = list(media.resample(frames, Fraction(10)))
+    assert [f.time for f in even] == [Fraction(i, 10) for i in range(len(even))]
+    assert len(even) == 6 and all(f.duration == Fraction(1, 10) for f in even)
+    for shown, index in zip(even, [0, 1, 1, 1, 1, 2], strict=True):
+        assert np.array_equal(shown.rgb, frames[index].rgb)
+
+
+def test_alpha_in_prores_and_ffv1(tmp_path: Path) -> None:
+    alpha = np.zeros((48, 64), np.uint8)
+    alpha[:, 20:] = 255
+    frame = media.Frame(scene(0), Fraction(0), Fraction(1, 25), alpha)
+    still = tmp_path / "clear.png"
+    media.save_image(still, scene(0), alpha)
+    info = media.open_clip(still).info
+    for name, codec, most in (("a.mov", "prores", 3), ("a.mkv", "ffv1", 0)):
+        output = tmp_path / name
+        with media.open_writer(output, info, media.format_of(output), (64, 48), codec=codec) as out:
+            out.write(frame)
+        (read,) = media.open_clip(output)
+        assert read.alpha is not None
+        assert np.abs(read.alpha.astype(int) - alpha).max() <= most
+        assert np.abs(read.rgb.astype(int) - scene(0))[:, 20:].mean() <= most
+
+
+def test_a_codec_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    still = tmp_path / "still.png"
+    media.save_image(still, scene(0))
+    info = media.open_clip(still).info
+    for codec, message in (
+        ("prores", "mp4 cannot hold prores"),
+        ("prorez", "did you mean 'prores'"),
+    ):
+        output = tmp_path / "x.mp4"
+        with pytest.raises(UsageError, match=message):
+            media.open_writer(output, info, media.format_of(output), (64, 48), codec=codec)
+        assert not list(tmp_path.glob(".*")), "nothing half-written"
+
+
+@pytest.mark.parametrize(("transfer", "white"), [(16, 0.5806), (18, 0.75)])
+def test_hdr_is_toned_down_not_written_wrong(transfer: int, white: float, tmp_path: Path) -> None:
+    """A diffuse white (203 cd/m²) of PQ and HLG, and black, must be light grey and black."""
+    path = tmp_path / "hdr.mkv"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx265", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        stream.codec_context.options = {"x265-params": "log-level=none:lossless=1"}
+        stream.codec_context.color_trc = transfer
+        stream.codec_context.color_primaries, stream.codec_context.colorspace = 9, 9
+        stream.codec_context.color_range = 1
+        frame = av.VideoFrame(64, 48, "yuv420p10le")
+        for index, plane in enumerate(frame.planes):
+            values = np.full(plane.buffer_size // 2, 512, np.uint16)
+            if index == 0:
+                values[:] = 64 + round(white * 876)
+                values[: len(values) // 2] = 64
+            plane.update(values.tobytes())
+        frame.pts = 0
+        frame.color_trc, frame.color_primaries, frame.colorspace = transfer, 9, 9
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    clip = media.open_clip(path)
+    assert clip.info.color.startswith("HDR")
+    (read,) = clip
+    assert read.rgb[4].max() < 12
+    assert read.rgb[-4].min() > 170 and read.rgb[-4].max() < 235
+    assert np.ptp(read.rgb[-4].astype(int), axis=-1).max() <= 3, "a grey stays grey"
+
+
+def test_metadata_and_chapters_are_kept(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "plain.mp4", [scene(i) for i in range(5)])
+    named = tmp_path / "named.mkv"
+    with av.open(str(source)) as clip, av.open(str(named), "w") as out:
+        out.metadata["title"] = "A walk"
+        if hasattr(out, "set_chapters"):
+            out.set_chapters(
+                [{"id": 1, "start": 0, "end": 80, "time_base": Fraction(1, 1000),
+                  "metadata": {"title": "Setting out"}}]
+            )  # fmt: skip
+        stream = out.add_stream_from_template(clip.streams.video[0])
+        for packet in clip.demux(clip.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                out.mux(packet)
+    output = tmp_path / "copy.mkv"
+    copy(named, output)
+    info = media.open_clip(output).info
+    assert {k.lower(): v for k, v in info.metadata.items()}["title"] == "A walk"
+    if hasattr(av.container.OutputContainer, "set_chapters"):
+        assert [c["metadata"]["title"] for c in info.chapters] == ["Setting out"]

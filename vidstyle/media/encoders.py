@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -21,29 +23,42 @@ MOV_CLOCKS = 1_000_000
 """The finest clock that is kept as it is; players stumble over finer ones."""
 
 
+@dataclass(frozen=True)
 class Codec:
-    """How a video codec is asked for: FFmpeg's name, pixel formats, options."""
+    """How a video codec is asked for: FFmpeg's name, pixel format, options."""
 
-    def __init__(
-        self, encoder: str, pixels: str, options: dict[str, str], crf: int | None, alpha: str = ""
-    ) -> None:
-        self.encoder, self.pixels, self.options = encoder, pixels, options
-        self.crf, self.alpha = crf, alpha
+    encoder: str
+    pixels: str
+    crf: int | None = None
+    """The quality that is used unless another is asked for; None for codecs without one."""
+    alpha: str = ""
+    """The pixel format that holds transparency, if one does."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    alpha_options: Mapping[str, str] = field(default_factory=dict)
 
 
 CODECS = {
-    "h264": Codec("libx264", "yuv420p", {"preset": "medium"}, 17),
-    "h265": Codec("libx265", "yuv420p", {"preset": "medium", "x265-params": "log-level=none"}, 19),
+    "h264": Codec("libx264", "yuv420p", 17, options={"preset": "medium"}),
+    "h265": Codec(
+        "libx265", "yuv420p", 19, options={"preset": "medium", "x265-params": "log-level=none"}
+    ),
     "vp9": Codec(
         "libvpx-vp9",
         "yuv420p",
-        {"b": "0", "row-mt": "1", "cpu-used": "4", "auto-alt-ref": "0"},
         24,
         alpha="yuva420p",
+        options={"b": "0", "row-mt": "1", "cpu-used": "4"},
+        alpha_options={"auto-alt-ref": "0"},
     ),
-    "av1": Codec("libsvtav1", "yuv420p", {"preset": "7"}, 24),
-    "prores": Codec("prores_ks", "yuv422p10le", {"profile": "3"}, None, alpha="yuva444p10le"),
-    "ffv1": Codec("ffv1", "bgr0", {}, None, alpha="bgra"),
+    "av1": Codec("libsvtav1", "yuv420p", 24, options={"preset": "7"}),
+    "prores": Codec(
+        "prores_ks",
+        "yuv422p10le",
+        alpha="yuva444p10le",
+        options={"profile": "3"},  # 422 HQ
+        alpha_options={"profile": "4"},  # 4444
+    ),
+    "ffv1": Codec("ffv1", "bgr0", alpha="bgra"),
 }
 HOLDS = {
     "mp4": ("h264", "h265", "av1", "vp9"),
@@ -104,6 +119,8 @@ class VideoEncoder:
             context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
         quality = self.codec.crf if crf is None else crf
         context.options = dict(self.codec.options)
+        if self.with_alpha:
+            context.options |= self.codec.alpha_options
         if quality is not None and self.codec.crf is not None:
             context.options["crf"] = str(quality)
         if sound is not None:

@@ -132,7 +132,7 @@ class GifEncoder:
         context.width, context.height = self.size
         context.pix_fmt = "pal8"
         context.time_base = Fraction(1, 100)
-        context.options = {"gifflags": "offsetting"}
+        context.options = {"gifflags": "offsetting+transdiff"}
         self.cut()
         self._flush()
         for packet in self.stream.encode(None):
