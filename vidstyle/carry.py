@@ -31,7 +31,9 @@ SHARP = 16.0
 """A slope of colour, in levels a pixel, that is seen to change when it moves by half a pixel."""
 SETTLED = 5
 """Frames that a place must lie still to be remembered as the ground."""
-SPECK = 11
+BORDER = 15
+"""What changes takes so much around it along, in pixels across: its outline is painted there."""
+SPECK = 17
 """Changes smaller than this, in pixels across, are the noise of compression."""
 TILE, OVERLAP = 32, 8
 """Strokes are taken over in squares of so many pixels, that fade into each other."""
@@ -137,7 +139,7 @@ def _still(memory: Memory, source: Image) -> tuple[NDArray[np.bool_], NDArray[np
     if sharp.any() and changed[sharp].mean() > SWAY:
         nothing = np.zeros_like(changed)
         return nothing, nothing
-    grown = cv2.dilate(changed.astype(np.uint8), np.ones((9, 9), np.uint8))
+    grown = cv2.dilate(changed.astype(np.uint8), np.ones((BORDER, BORDER), np.uint8))
     same = cv2.morphologyEx(grown, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8)) == 0
     other = (_difference(source, memory.ground.source) >= NOISE).astype(np.uint8)
     back = memory.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
@@ -213,7 +215,7 @@ def strokes(
     if min(size) < side:
         return found
     rest = painting.painted.astype(np.float32) / 255 - recolor(painting.source)
-    most = 2 * rest.std()  # the outlines of things are not strokes, and stand out
+    most = 1.2 * rest.std()  # the outlines of things are not strokes, and stand out
     rest = rest.clip(-most, most)
     old, new = (
         cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (painting.source, source)

@@ -85,26 +85,29 @@ def test_trimmed_sound_starts_with_the_picture(video: Path, tmp_path: Path) -> N
     assert [f.time for f in media.open_clip(output)] == [0, Fraction(1, 25)]
 
 
-def test_turned_video_is_read_upright(tmp_path: Path) -> None:
-    """A phone films lying down and notes that the picture must be turned."""
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_turned_and_mirrored_video_is_read_upright(
+    degrees: int, mirrored: bool, tmp_path: Path
+) -> None:
+    """A phone films lying down and notes how the picture must be turned, then mirrored."""
     flat = write_video(tmp_path / "flat.mp4", [scene(0)] * 3)
     turned = tmp_path / "turned.mp4"
     with av.open(str(flat)) as source, av.open(str(turned), "w") as out:
-        stream = source.streams.video[0]
-        copy_stream = out.add_stream_from_template(stream)
-        if not hasattr(copy_stream, "set_display_rotation"):
+        stream = out.add_stream_from_template(source.streams.video[0])
+        if not hasattr(stream, "set_display_rotation"):
             pytest.skip("this PyAV cannot write a rotation")
-        copy_stream.set_display_rotation(90)
-        for packet in source.demux(stream):
+        stream.set_display_rotation(degrees, hflip=mirrored)
+        for packet in source.demux(source.streams.video[0]):
             if packet.dts is not None:
-                packet.stream = copy_stream
+                packet.stream = stream
                 out.mux(packet)
     clip = media.open_clip(turned)
-    assert (clip.info.width, clip.info.height) == (48, 64)
-    (first, *_) = clip
     (lying, *_) = media.open_clip(flat)
-    assert clip.info.rotation == 90
-    assert np.array_equal(first.rgb, np.rot90(lying.rgb))
+    expected = np.rot90(lying.rgb, degrees // 90)
+    (first, *_) = clip
+    assert np.array_equal(first.rgb, expected[:, ::-1] if mirrored else expected)
+    assert (clip.info.height, clip.info.width) == first.rgb.shape[:2]
 
 
 def test_transparency_of_vp9_survives(tmp_path: Path) -> None:
@@ -296,3 +299,32 @@ def test_metadata_and_chapters_are_kept(tmp_path: Path) -> None:
     assert {k.lower(): v for k, v in info.metadata.items()}["title"] == "A walk"
     if hasattr(av.container.OutputContainer, "set_chapters"):
         assert [c["metadata"]["title"] for c in info.chapters] == ["Setting out"]
+
+
+def test_colours_that_are_not_named_are_guessed_as_players_do(tmp_path: Path) -> None:
+    """BT.709 for HD, BT.601 below it."""
+    for size, matrix in (((1280, 720), 1), ((320, 240), 5)):
+        path = tmp_path / f"{size[0]}.mkv"
+        red = np.full((size[1], size[0], 3), (200, 50, 50), np.uint8)
+        with av.open(str(path), "w") as out:
+            stream = out.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+            raw = av.VideoFrame.from_ndarray(red, format="rgb24")
+            raw = raw.reformat(format="yuv420p", dst_colorspace=matrix, dst_color_range=1)
+            raw.colorspace = 2
+            out.mux(stream.encode(raw))
+            out.mux(stream.encode(None))
+        (read,) = media.open_clip(path)
+        assert np.abs(read.rgb.astype(int) - red).max() <= 4
+
+
+def test_pixels_that_are_not_square_stay_so(tmp_path: Path) -> None:
+    path = tmp_path / "wide.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        out.mux(stream.encode(av.VideoFrame.from_ndarray(scene(0), format="rgb24")))
+        out.mux(stream.encode(None))
+    copy(path, tmp_path / "copy.mkv")
+    assert media.open_clip(tmp_path / "copy.mkv").info.sample_aspect == Fraction(4, 3)

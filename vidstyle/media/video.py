@@ -277,6 +277,5 @@ def _picture(frame: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
 
 
 def _upright(picture: NDArray[np.uint8], turns: int, mirrored: bool) -> NDArray[np.uint8]:
-    if mirrored:
-        picture = picture[:, ::-1]
-    return np.ascontiguousarray(np.rot90(picture, turns))
+    turned = np.rot90(picture, turns)
+    return np.ascontiguousarray(turned[:, ::-1] if mirrored else turned)
