@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .errors import UsageError, VidstyleError
@@ -17,7 +18,5 @@ __all__ = ["Result", "Settings", "UsageError", "VidstyleError", "preview", "styl
 def __getattr__(name: str) -> Any:
     """Load what paints, and torch with it, only when it is asked for: it takes seconds."""
     if name in ("Result", "preview", "stylize"):
-        from . import render
-
-        return getattr(render, name)
+        return getattr(import_module(".render", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

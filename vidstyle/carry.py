@@ -19,7 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import flow
-from .flow import Estimator, Field, Image
+from .flow import Estimator
+from .pictures import Field, Image, difference
 
 NOISE = 8.0
 """A source colour (0..255, mean of 5x5) that differs by less is unchanged: video is noisy."""
@@ -113,7 +114,7 @@ def carry(memory: Memory, source: Image, estimate: Estimator) -> Carried:
     trust = flow.trust(there, estimate(last.source, source))
     if flow.blind(source):
         trust[:] = 0
-    trust[_difference(source, flow.warp(last.source, there)) > MISMATCH] = 0
+    trust[difference(source, flow.warp(last.source, there)) > MISMATCH] = 0
 
     same, back = _still(memory, source)
     still = same | back
@@ -134,14 +135,14 @@ def _still(memory: Memory, source: Image) -> tuple[NDArray[np.bool_], NDArray[np
 
     What changes has a border around it, for paint to join; the ground may come close to it.
     """
-    changed = _difference(source, memory.last.source) >= NOISE
+    changed = difference(source, memory.last.source) >= NOISE
     sharp = _sharp(memory.last.source)
     if sharp.any() and changed[sharp].mean() > SWAY:
         nothing = np.zeros_like(changed)
         return nothing, nothing
     grown = cv2.dilate(changed.astype(np.uint8), np.ones((BORDER, BORDER), np.uint8))
     same = cv2.morphologyEx(grown, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8)) == 0
-    other = (_difference(source, memory.ground.source) >= NOISE).astype(np.uint8)
+    other = (difference(source, memory.ground.source) >= NOISE).astype(np.uint8)
     back = memory.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
     return same, back & ~same
 
@@ -151,12 +152,6 @@ def _sharp(picture: Image) -> NDArray[np.bool_]:
     gray = cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (5, 5))
     down, across = np.gradient(gray)
     return np.hypot(down, across) > SHARP
-
-
-def _difference(one: Image, other: Image) -> Field:
-    """How much two pictures differ (H, W), in 0..255, in the colour channel that differs most."""
-    blurred = [cv2.blur(p.astype(np.float32), (5, 5)) for p in (one, other)]
-    return np.abs(blurred[0] - blurred[1]).max(-1)
 
 
 class ColorMap:

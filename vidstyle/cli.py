@@ -162,8 +162,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     verbose = "--verbose" in arguments
     signal.signal(signal.SIGTERM, _terminated)
     try:
-        if arguments[:1] == ["info"] and not Path("info").exists():
-            _info(arguments[1:])
+        verb = COMMANDS.get(arguments[0] if arguments else "")
+        if verb is not None and not Path(arguments[0]).exists():
+            verb(arguments[1:])
         else:
             _run(build_parser().parse_args(arguments))
         return 0
@@ -254,6 +255,26 @@ def _info(arguments: Sequence[str]) -> None:
         print(f"{name:>12}  {', '.join(value) if isinstance(value, list) else value}")
 
 
+def _measure(arguments: Sequence[str]) -> None:
+    """``vidstyle measure SOURCE PAINTED``: what a painted clip is worth."""
+    parser = _Parser(prog="vidstyle measure", description="Print what a painted clip is worth.")
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("painted", metavar="PAINTED")
+    parser.add_argument("--style", metavar="IMAGE", required=True)
+    parser.add_argument("--max-frames", type=int, metavar="N", help="look at the first N frames")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    options = parser.parse_args(arguments)
+    from .measure import measure
+
+    found = measure(options.source, options.painted, options.style, max_frames=options.max_frames)
+    if options.json:
+        print(json.dumps(dataclasses.asdict(found)))
+        return
+    for name, value in dataclasses.asdict(found).items():
+        print(f"{name.replace('_', ' of '):>18}  {value:.4g}")
+
+
 def _report(result: Any) -> dict[str, Any]:
     return {
         "output": str(result.output),
@@ -265,3 +286,7 @@ def _report(result: Any) -> dict[str, Any]:
         "notes": list(result.notes),
         "settings": dataclasses.asdict(result.settings),
     }
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"info": _info, "measure": _measure}
+"""What else than painting can be asked for."""

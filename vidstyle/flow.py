@@ -15,11 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .errors import unknown
+from .pictures import Field, Image
 
-Image = NDArray[Any]
-"""A picture (H, W, 3), RGB, uint8."""
-Field = NDArray[Any]
-"""A flow (H, W, 2), a mask (H, W) or a picture (H, W, 3) in 0..1, float32."""
 Estimator = Callable[[Image, Image], Field]
 """Maps a frame and another one to the flow of the first into the second."""
 

@@ -10,17 +10,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
 from . import devices, media
 from .errors import UsageError, unknown
 from .events import Event, Listener, Noted, Painted, Planned, Stepped
-from .flow import Image
 from .media import Clip, Format, Frame
 from .media.sound import Sound
 from .painters import Gatys
 from .painters.gatys import BYTES_A_PIXEL
+from .pictures import Image, resized
 from .settings import SMALLEST_SIZE, Settings
 from .sheet import contact_sheet
 from .shots import shots
@@ -436,16 +435,8 @@ def _paint(
 def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
     if frame.rgb.shape[1::-1] == size:
         return frame
-    shrinks = size[0] < frame.rgb.shape[1]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    rgb, alpha = (
-        None
-        if plane is None
-        else np.asarray(cv2.resize(plane, size, interpolation=method), np.uint8)
-        for plane in (frame.rgb, frame.alpha)
-    )
-    assert rgb is not None
-    return replace(frame, rgb=rgb, alpha=alpha)
+    alpha = None if frame.alpha is None else resized(frame.alpha, size)
+    return replace(frame, rgb=resized(frame.rgb, size), alpha=alpha)
 
 
 def _on_white(rgb: Image, alpha: Image | None) -> Image:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 
-from .flow import Image
+from .pictures import Image, resized
 
 GAP = 4
 
@@ -23,6 +22,5 @@ def contact_sheet(rows: Sequence[Sequence[Image]], width: int = 1280) -> Image:
     for r, row in enumerate(rows):
         for c, picture in enumerate(row):
             top, left = GAP + r * (size[1] + GAP), GAP + c * (size[0] + GAP)
-            small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-            sheet[top : top + size[1], left : left + size[0]] = small
+            sheet[top : top + size[1], left : left + size[0]] = resized(picture, size)
     return sheet

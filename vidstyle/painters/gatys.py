@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -21,8 +20,8 @@ from torch import Tensor
 from .. import devices, flow, losses, networks
 from ..carry import Carried, Memory, carry
 from ..errors import VidstyleError
-from ..flow import Field, Image
 from ..optimizers import BoxAdam, BoxLBFGS
+from ..pictures import Field, Image, at_area, resized
 from ..regions import Window, windows
 from ..settings import Settings
 
@@ -114,7 +113,7 @@ class Gatys:
         total, behind = sum(work), 0
         picture: Tensor | None = None
         for (w, h), cost in zip(reversed(sizes), reversed(work), strict=True):
-            scaled = self._tensor(cv2.resize(source, (w, h), interpolation=cv2.INTER_AREA))
+            scaled = self._tensor(resized(source, (w, h)))
             if picture is not None:
                 picture = F.interpolate(picture, (h, w), mode="bicubic", align_corners=False)
             elif self.settings.init == "noise":
@@ -210,12 +209,7 @@ class Gatys:
     def _style(self, width: int, height: int) -> Grams:
         """The styles' Gram matrices, each image at the area of a frame of this size."""
         if (width, height) not in self._style_grams:
-            blended = []
-            for image, _ in self.styles:
-                scale = (width * height / (image.shape[0] * image.shape[1])) ** 0.5
-                size = [max(1, round(side * scale)) for side in (image.shape[1], image.shape[0])]
-                method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-                blended.append(self._grams(cv2.resize(image, size, interpolation=method)))
+            blended = [self._grams(at_area(image, width * height)) for image, _ in self.styles]
             weights = [weight for _, weight in self.styles]
             self._style_grams[width, height] = losses.blend(blended, weights)
         return self._style_grams[width, height]

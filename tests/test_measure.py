@@ -1,0 +1,106 @@
+"""The numbers must show what the eye sees: a frozen clip, a hole, flicker, drift, fog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from vidstyle import UsageError, media
+from vidstyle.measure import Measures, measure
+
+from .conftest import scene
+
+Pictures = list[np.ndarray]
+
+
+def walk(count: int = 7) -> Pictures:
+    """A patterned block that walks 3 pixels a frame over a ground that stays."""
+    pattern = np.random.default_rng(3).integers(0, 255, (8, 8, 3), np.uint8)
+    block = cv2.resize(pattern, (32, 32), interpolation=cv2.INTER_CUBIC)
+    pictures = []
+    for step in range(count):
+        picture = np.ascontiguousarray(scene(-40, 128, 96))
+        picture[30:62, 20 + 3 * step : 52 + 3 * step] = block
+        pictures.append(picture)
+    return pictures
+
+
+def folder(path: Path, pictures: Pictures) -> Path:
+    path.mkdir()
+    for index, picture in enumerate(pictures):
+        media.save_image(path / f"{index:03}.png", picture)
+    return path
+
+
+@pytest.fixture
+def judged(style: Path, tmp_path: Path) -> Callable[[Pictures], Measures]:
+    source = folder(tmp_path / "source", walk())
+
+    def judge(pictures: Pictures) -> Measures:
+        painted = folder(tmp_path / f"painted{len(list(tmp_path.iterdir()))}", pictures)
+        return measure(source, painted, style)
+
+    return judge
+
+
+def test_a_clip_measured_against_itself(judged: Callable[[Pictures], Measures]) -> None:
+    found = judged(walk())
+    assert found.frames == 7
+    assert found.content == 0 and found.motion == 0
+    assert found.hole == pytest.approx(1), "nothing is painted"
+    assert found.warping == found.warping_source and found.flicker == found.flicker_source == 0
+    assert found.drift == 0 and found.contrast == pytest.approx(1)
+    assert 0.02 < found.moving < 0.4
+
+
+def test_a_frozen_clip_does_not_move(judged: Callable[[Pictures], Measures]) -> None:
+    frozen = judged([walk()[0]] * 7)
+    assert frozen.motion == pytest.approx(1, abs=0.1)
+    assert frozen.smear > 1, "what should be there is not"
+
+
+def test_flicker_is_seen_where_the_source_is_still(
+    judged: Callable[[Pictures], Measures],
+) -> None:
+    pictures = [np.roll(p, 10 * (i % 2), axis=2) for i, p in enumerate(walk())]
+    noisy = [np.clip(p.astype(int) + 10 * (i % 2), 0, 255).astype(np.uint8)
+             for i, p in enumerate(pictures)]  # fmt: skip
+    found = judged(noisy)
+    assert found.flicker > 5
+    assert found.warping > 2 * found.warping_source
+
+
+def test_drift_and_fog_are_seen(judged: Callable[[Pictures], Measures]) -> None:
+    pictures = [
+        np.clip(cv2.GaussianBlur(p, (0, 0), 0.1 + 0.2 * i).astype(int) - 2 * i, 0, 255)
+        for i, p in enumerate(walk())
+    ]
+    found = judged([p.astype(np.uint8) for p in pictures])
+    assert found.drift == pytest.approx(12, abs=2)
+    assert found.contrast < 0.7
+
+
+def test_a_painted_hole_is_told_from_an_unpainted_one(
+    judged: Callable[[Pictures], Measures], style: Path
+) -> None:
+    stripes = cv2.resize(media.read_image(style)[0], (128, 96))
+    painted = [cv2.addWeighted(p, 0.3, stripes, 0.7, 0) for p in walk()]
+    bare = []
+    for step, (picture, source) in enumerate(zip(painted, walk(), strict=True)):
+        picture = picture.copy()
+        place = np.s_[24:68, 10 + 3 * step : 60 + 3 * step]
+        picture[place] = source[place]
+        bare.append(picture)
+    whole, holed = judged(painted), judged(bare)
+    assert holed.hole > 0.8 > whole.hole
+    assert holed.style < 3 * whole.style, "which the style of the whole frame hardly shows"
+
+
+def test_one_frame_cannot_be_measured(style: Path, tmp_path: Path) -> None:
+    one = folder(tmp_path / "one", walk(1))
+    with pytest.raises(UsageError, match="fewer than two"):
+        measure(one, one, style)

@@ -1,0 +1,227 @@
+"""What a painted clip is worth, in numbers that holes, smears and frozen figures show in.
+
+The loss and the warping error of a whole frame look excellent where whatever moves is frozen or
+left unpainted. So everything is measured again inside the part that moves, against the source's
+own values there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from statistics import fmean, median
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from . import flow, losses, media, networks
+from .errors import UsageError
+from .media import Clip
+from .pictures import Field, Image, at_area, difference, resized
+from .settings import Settings
+
+GAP = 5
+"""Frames between the two of the long warping error."""
+MOVES = 1.0
+"""Pixels a frame from which on something is moving."""
+CHANGED = 8.0
+"""Levels that a still pixel's source may change by: video is noisy."""
+FINE = 1.5
+"""Standard deviation, in pixels, of the blur that takes high frequencies away."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Means over the frames of a painted clip; lower is better unless said."""
+
+    frames: int
+    style: float
+    """Relative error of the Gram matrices (``losses.style_loss``), mean over the layers."""
+    content: float
+    """Relative error of the content (``losses.content_loss``)."""
+    moving: float
+    """The share of pixels that move or were just uncovered; the next two are of these alone."""
+    hole: float
+    """Style distance there over the unpainted source's own: near 1 where it is left unpainted."""
+    smear: float
+    """Content distance there over that elsewhere: above 1 where shapes are lost."""
+    warping: float
+    """Lai et al. (2018): mean squared change along the source's flow, of values in 0..1."""
+    warping_source: float
+    """The source's own."""
+    warping_long: float
+    """The same for frames five apart."""
+    motion: float
+    """Error of the painted clip's flow where the source moves, over the source's: 1 if frozen."""
+    flicker: float
+    """Mean change, in levels of 255, of pixels that are still in the source."""
+    flicker_source: float
+    """The source's own."""
+    drift: float
+    """Change of the mean colour from the first frame to the last less the source's, in levels."""
+    contrast: float
+    """High-frequency contrast of the last frame over the first's, less the source's trend: 1."""
+    seam: float
+    """The step from the last frame to the first over the median step."""
+
+
+def measure(
+    source: str | Path, painted: str | Path, style: str | Path, *, max_frames: int | None = None
+) -> Measures:
+    """Compare a ``painted`` clip with its ``source`` and the ``style`` image.
+
+    Raises:
+        UsageError: an input that cannot be read, or fewer than two frames in common.
+    """
+    pairs = list(islice(_pairs(media.open_clip(source), media.open_clip(painted)), max_frames))
+    if len(pairs) < 2:
+        raise UsageError(f"{painted}: fewer than two frames: nothing to measure in time")
+    return _Judge(media.read_image(Path(style))[0], pairs[0][1].shape).judge(pairs)
+
+
+def _pairs(source: Clip, painted: Clip) -> Iterator[tuple[Image, Image]]:
+    """Frames of both clips that belong together, at the painting's size."""
+    for before, after in zip(source, painted, strict=False):
+        fits = before.rgb.shape == after.rgb.shape
+        yield before.rgb if fits else resized(before.rgb, after.rgb.shape[1::-1]), after.rgb
+
+
+class _Judge:
+    """Measures frames with the network and the flow that painting uses by default."""
+
+    def __init__(self, style: Image, shape: tuple[int, ...]) -> None:
+        defaults = Settings()
+        self.style_layers, self.content_layers = defaults.style_layers, defaults.content_layers
+        self.network = networks.load(
+            defaults.network,
+            defaults.weights,
+            (*self.style_layers, *self.content_layers),
+            device=torch.device("cpu"),
+        )
+        self.estimate = flow.estimator(defaults.flow)
+        target = self._features(at_area(style, shape[0] * shape[1]))
+        self.target = {name: losses.gram(target[name]) for name in self.style_layers}
+
+    def judge(self, pairs: list[tuple[Image, Image]]) -> Measures:
+        rows: dict[str, list[float]] = {name: [] for name in Measures.__dataclass_fields__}
+        steps = []
+        past: deque[tuple[Image, Image]] = deque(maxlen=GAP)
+        for source, painted in pairs:
+            moving = np.zeros(source.shape[:2], bool)
+            if past:
+                there, back = self._flows(source, past[-1][0])
+                moving = self._along(rows, past[-1], (source, painted), there, back)
+                steps.append(_change(painted, past[-1][1]))
+            if len(past) == GAP:
+                there, back = self._flows(source, past[0][0])
+                rows["warping_long"].append(_warping(painted, past[0][1], there, back))
+            self._within(rows, source, painted, moving)
+            past.append((source, painted))
+        first, last = pairs[0], pairs[-1]
+        colors = [last[i].mean((0, 1)) - first[i].mean((0, 1)) for i in (0, 1)]
+        fine = [_fine(last[i]) / max(_fine(first[i]), 1e-6) for i in (0, 1)]
+        rows["drift"] = [float(np.abs(colors[1] - colors[0]).max())]
+        rows["contrast"] = [fine[1] / max(fine[0], 1e-6)]
+        rows["seam"] = [_change(last[1], first[1]) / max(median(steps), 1e-6)]
+        del rows["frames"]
+        means = {name: fmean(values) if values else 0.0 for name, values in rows.items()}
+        return Measures(frames=len(pairs), **means)
+
+    def _flows(self, source: Image, before: Image) -> tuple[Field, Field]:
+        return self.estimate(source, before), self.estimate(before, source)
+
+    def _along(
+        self,
+        rows: Mapping[str, list[float]],
+        before: tuple[Image, Image],
+        now: tuple[Image, Image],
+        there: Field,
+        back: Field,
+    ) -> NDArray[np.bool_]:
+        """What is seen from one frame to the next; returns where something moves."""
+        change = difference(now[0], before[0])
+        still = cv2.dilate((change > CHANGED).astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
+        speed = np.hypot(there[..., 0], there[..., 1])
+        moving = ~still & ((speed > MOVES) | (flow.trust(there, back) < 0.5))
+        moving = cv2.dilate(moving.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        for suffix, index in (("", 1), ("_source", 0)):
+            rows["warping" + suffix].append(_warping(now[index], before[index], there, back))
+            if still.any():
+                step = np.abs(now[index].astype(np.float32) - before[index]).mean(-1)
+                rows["flicker" + suffix].append(float(step[still].mean()))
+        fast = moving & (speed > MOVES)
+        if fast.any():
+            seen = self.estimate(now[1], before[1])
+            error = np.hypot(*np.moveaxis(seen - there, -1, 0))
+            rows["motion"].append(float(error[fast].mean() / speed[fast].mean()))
+        rows["moving"].append(float(moving.mean()))
+        return moving
+
+    def _within(
+        self,
+        rows: Mapping[str, list[float]],
+        source: Image,
+        painted: Image,
+        moving: NDArray[np.bool_],
+    ) -> None:
+        """What is seen in one frame, whole and where it moves."""
+        was, now = self._features(source), self._features(painted)
+        rows["style"].append(self._style(now))
+        rows["content"].append(self._content(now, was))
+        if not moving.any() or moving.all():
+            return
+        mask = torch.from_numpy(moving.astype(np.float32))[None, None]
+        here, rest = losses.pool_mask(mask, now), losses.pool_mask(1 - mask, now)
+        rows["hole"].append(self._style(now, here) / max(self._style(was, here), 1e-9))
+        elsewhere = self._content(now, was, rest)
+        rows["smear"].append(self._content(now, was, here) / max(elsewhere, 1e-9))
+
+    def _features(self, picture: Image) -> Mapping[str, Tensor]:
+        tensor = torch.from_numpy(np.ascontiguousarray(picture)).float().div(255)
+        with torch.no_grad():
+            return self.network(tensor.permute(2, 0, 1)[None])
+
+    def _style(
+        self, features: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
+    ) -> float:
+        return fmean(
+            losses.style_loss(
+                losses.gram(features[name], masks[name] if masks else None), self.target[name]
+            ).item()
+            for name in self.style_layers
+        )
+
+    def _content(
+        self,
+        features: Mapping[str, Tensor],
+        targets: Mapping[str, Tensor],
+        masks: Mapping[str, Tensor] | None = None,
+    ) -> float:
+        return fmean(
+            losses.content_loss(features[n], targets[n], masks[n] if masks else None).item()
+            for n in self.content_layers
+        )
+
+
+def _warping(now: Image, before: Image, there: Field, back: Field) -> float:
+    """Σ c·(x − W(before))² / Σ c of values in 0..1, c where the flow may be believed."""
+    trust = (flow.trust(there, back) > 0.5).astype(np.float32)
+    warped = flow.warp(before.astype(np.float32), there)
+    error = np.square((now - warped) / 255).mean(-1)
+    return float((trust * error).sum() / max(float(trust.sum()), 1.0))
+
+
+def _change(one: Image, other: Image) -> float:
+    return float(np.abs(one.astype(np.float32) - other).mean())
+
+
+def _fine(picture: Image) -> float:
+    """The standard deviation of what a blur takes away."""
+    values = picture.astype(np.float32)
+    return float((values - cv2.GaussianBlur(values, (0, 0), FINE)).std())
