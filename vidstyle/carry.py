@@ -27,7 +27,9 @@ NOISE = 8.0
 MISMATCH = 25.0
 """A flow is wrong where the colours that it joins differ by more."""
 SWAY = 0.4
-"""Where more than this share of the sharp places changes, the camera moves: nothing is still."""
+"""Where more than this share of the sharp places changes …"""
+SPREAD = 0.25
+"""… in more than this share of an 8x8 grid's cells, the camera moves: nothing is still."""
 SHARP = 16.0
 """A slope of colour, in levels a pixel, that is seen to change when it moves by half a pixel."""
 SETTLED = 5
@@ -136,8 +138,7 @@ def _still(memory: Memory, source: Image) -> tuple[NDArray[np.bool_], NDArray[np
     What changes has a border around it, for paint to join; the ground may come close to it.
     """
     changed = difference(source, memory.last.source) >= NOISE
-    sharp = _sharp(memory.last.source)
-    if sharp.any() and changed[sharp].mean() > SWAY:
+    if _sways(memory.last.source, changed):
         nothing = np.zeros_like(changed)
         return nothing, nothing
     grown = cv2.dilate(changed.astype(np.uint8), np.ones((BORDER, BORDER), np.uint8))
@@ -147,11 +148,13 @@ def _still(memory: Memory, source: Image) -> tuple[NDArray[np.bool_], NDArray[np
     return same, back & ~same
 
 
-def _sharp(picture: Image) -> NDArray[np.bool_]:
-    """Where colours change so steeply that their motion cannot go unseen."""
+def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
+    """Whether the camera moves: what cannot move unseen has changed, and not in one place only."""
     gray = cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (5, 5))
     down, across = np.gradient(gray)
-    return np.hypot(down, across) > SHARP
+    sharp = np.hypot(down, across) > SHARP
+    cells = cv2.resize(changed.astype(np.float32), (8, 8), interpolation=cv2.INTER_AREA) > 0.02
+    return bool(sharp.any() and changed[sharp].mean() > SWAY and cells.mean() > SPREAD)
 
 
 class ColorMap:

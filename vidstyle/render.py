@@ -17,7 +17,7 @@ from .errors import UsageError, unknown
 from .events import Event, Listener, Noted, Painted, Planned, Stepped
 from .media import Clip, Format, Frame
 from .media.sound import Sound
-from .painters import Gatys
+from .painters import PAINTERS, Gatys
 from .painters.gatys import BYTES_A_PIXEL
 from .pictures import Image, resized
 from .settings import SMALLEST_SIZE, Settings
@@ -68,22 +68,16 @@ class Plan:
     @property
     def frames(self) -> int | None:
         """How many frames will be painted, as far as the file says."""
-        info = self.clip.info
-        count = info.frames
-        if self.settings.fps and not info.duration:
-            return self.settings.max_frames
-        if self.settings.fps and info.duration:
-            end = min(info.duration, self.settings.end or info.duration)
-            count = round((float(end) - self.settings.start) * self.settings.fps)
-            return min(count, self.settings.max_frames or count)
-        if count is None and info.duration and info.rate:
-            count = round(info.duration * info.rate)
-        if count is not None and info.rate:
-            start = round(self.settings.start * info.rate)
-            end = count if self.settings.end is None else round(self.settings.end * info.rate)
-            count = max(0, min(count, end) - start)
-        most = self.settings.max_frames
-        return most if count is None else min(count, most or count)
+        info, wish = self.clip.info, self.settings
+        rate = info.rate if wish.fps is None else Fraction(wish.fps)
+        count = info.frames if wish.fps is None else None
+        if count is None and info.duration and rate:
+            count = round(info.duration * rate)
+        if count is not None and rate:
+            end = count if wish.end is None else min(count, round(wish.end * rate))
+            count = max(0, end - round(wish.start * rate))
+        known = [n for n in (count, wish.max_frames) if n is not None]
+        return min(known, default=None)
 
 
 def plan(
@@ -335,7 +329,7 @@ def _styles(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:
 def make_painter(work: Plan) -> Gatys:
     """The painter of a plan, once it is known to fit into memory."""
     weighted = [(p, w) for p, (_, w) in zip(work.pictures, work.styles, strict=True) if w > 0]
-    painter = Gatys(work.settings, weighted, (work.width, work.height))
+    painter = PAINTERS[work.settings.engine](work.settings, weighted, (work.width, work.height))
     check_memory(work.width, work.height, painter)
     return painter
 

@@ -187,7 +187,6 @@ class AnimationEncoder:
         self.path, self.format, self.loop = path, file_format, loop
         self.pictures: list[Image.Image] = []
         self.delays: list[int] = []
-        self.written = Fraction(0)
 
     def write(self, frame: Frame) -> None:
         rgb = frame.rgb
@@ -233,9 +232,7 @@ class StillEncoder:
                 f"or use --max-frames 1"
             )
         self.frames += 1
-        shaped = self.path.with_suffix(self.format.suffix)
-        save_image(shaped, frame.rgb, frame.alpha)
-        shaped.replace(self.path)
+        save_image(self.path, frame.rgb, frame.alpha, self.format.suffix)
 
     def cut(self) -> None:
         """Nothing to do."""

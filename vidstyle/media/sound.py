@@ -35,7 +35,6 @@ class Sound:
         self.path, self.name, self.mode = path, name, mode
         self.start, self.end = start, end
         self.notes: list[str] = []
-        self.copied = True
         self.tracks: dict[int, _Track] = {}
         self.waiting: deque[tuple[Fraction, Any]] = deque()
         self.packets: Iterator[tuple[Fraction, Any]] = iter(())
@@ -50,7 +49,6 @@ class Sound:
             if copies:
                 track = _Track(output.add_stream_from_template(stream), None)
             else:
-                self.copied = False
                 codec = FALLBACK[self.name]
                 if self.mode == "copy":
                     self.notes.append(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
@@ -100,11 +101,16 @@ class StillsClip:
             yield Frame(rgb, index / RATE, 1 / RATE, alpha)
 
 
-def save_image(path: Path, rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None) -> None:
-    """Write a picture as PNG or, without its alpha, JPEG, by the suffix of ``path``."""
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        Image.fromarray(rgb).save(path, quality=95, subsampling=0)
-    elif alpha is None:
-        Image.fromarray(rgb).save(path)
+def save_image(
+    path: Path,
+    rgb: NDArray[np.uint8],
+    alpha: NDArray[np.uint8] | None = None,
+    suffix: str | None = None,
+) -> None:
+    """Write a picture as PNG or, without its alpha, JPEG; by the path's suffix or another."""
+    suffix = suffix or path.suffix.lower()
+    if suffix in (".jpg", ".jpeg"):
+        iio.imwrite(path, rgb, extension=".jpg", quality=95, subsampling=0)
     else:
-        Image.fromarray(np.dstack([rgb, alpha])).save(path)
+        picture = rgb if alpha is None else np.dstack([rgb, alpha])
+        iio.imwrite(path, picture, extension=".png")

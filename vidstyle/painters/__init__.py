@@ -4,4 +4,7 @@ from __future__ import annotations
 
 from .gatys import Gatys
 
-__all__ = ["Gatys"]
+PAINTERS = {"gatys": Gatys}
+"""The engines, by the names that settings know them by."""
+
+__all__ = ["PAINTERS", "Gatys"]
