@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from vidstyle import flow
-from vidstyle.carry import SETTLED, ColorMap, Memory, Painting, carry, strokes
+from vidstyle.carry import SETTLED, ColorMap, Memory, Painting, carry, strokes_for
 
 from .conftest import scene
 
@@ -93,7 +93,7 @@ def test_strokes_are_taken_from_where_the_source_looks_alike() -> None:
     memory = Painting(source, paint)
     missing = np.zeros((96, 128), bool)
     missing[40:60, 8:120] = True
-    found = strokes(memory, source, ColorMap(memory), missing)
+    found = strokes_for(source, memory, missing)
     dark, light = found[44:56, 12:40], found[44:56, 84:116]
     assert dark.std() > 4 * light.std()
     assert abs(dark.mean()) < 0.02 and not found[:8].any()

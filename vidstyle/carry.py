@@ -13,6 +13,7 @@ unpainted whatever moves. So each pixel of the new frame gets one of three treat
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -55,6 +56,18 @@ class Painting:
     source: Image
     painted: Image
 
+    @cached_property
+    def colors(self) -> ColorMap:
+        """How its source was coloured."""
+        return ColorMap(self)
+
+    @cached_property
+    def strokes(self) -> Field:
+        """What its colours cannot explain (H, W, 3), around 0: brush strokes."""
+        rest = self.painted.astype(np.float32) / 255 - self.colors(self.source)
+        most = 2 * rest.std()  # the outlines of things are not strokes, and stand out
+        return rest.clip(-most, most)
+
     def where(self, mask: NDArray[np.bool_], other: Painting) -> Painting:
         """This painting where ``mask`` (H, W) is, the ``other`` one elsewhere."""
         mask = mask[..., None]
@@ -67,6 +80,8 @@ class Painting:
 class Memory:
     """What is remembered of a shot."""
 
+    first: Painting
+    """The shot's first frame, whose look the others keep: copies of copies would fade."""
     last: Painting
     """The frame before; its still parts with the source of the frame that they were painted in."""
     ground: Painting
@@ -82,7 +97,7 @@ class Memory:
         """The memory after the first frame of a shot."""
         first = Painting(source, painted)
         shape = source.shape[:2]
-        return cls(first, first, np.zeros(shape, bool), np.zeros(shape, np.uint8))
+        return cls(first, first, first, np.zeros(shape, bool), np.zeros(shape, np.uint8))
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +121,7 @@ class Carried:
         calm = np.where(self.still, np.minimum(memory.calm, 254) + 1, 0).astype(np.uint8)
         settled = calm >= SETTLED
         ground = last.where(settled, memory.ground)
-        return Memory(last, ground, memory.known | settled, calm)
+        return Memory(memory.first, last, ground, memory.known | settled, calm)
 
 
 def carry(memory: Memory, source: Image, estimate: Estimator) -> Carried:
@@ -125,8 +140,7 @@ def carry(memory: Memory, source: Image, estimate: Estimator) -> Carried:
     # A sharper interpolation than bilinear: paint that is carried a hundred times must not fog.
     warped = flow.warp(last.painted, there, cv2.INTER_LANCZOS4)
     warped = np.where(still[..., None], kept.painted, warped).astype(np.float32) / 255
-    recolor = ColorMap(last)
-    new = recolor(source) + strokes(last, source, recolor, trust < 1)
+    new = last.colors(source) + strokes_for(source, memory.first, trust < 1)
     start = np.clip(new, 0, 1)
     start += trust[..., None] * (warped - start)
     return Carried(start, warped, trust, still, kept)
@@ -198,13 +212,9 @@ def _global_slope(guide: Field, paint: Field) -> Field:
     return np.linalg.solve(variance, centred[0].T @ centred[1] / len(centred[0]))
 
 
-def strokes(
-    painting: Painting, source: Image, recolor: ColorMap, missing: NDArray[np.bool_]
-) -> Field:
-    """Brush strokes (H, W, 3), around 0, for the ``missing`` (H, W) part of the frame ``source``.
-
-    Strokes are what the map of colours cannot explain of the painting. Each tile takes those of
-    the place whose source looks most like its own.
+def strokes_for(source: Image, painting: Painting, missing: NDArray[np.bool_]) -> Field:
+    """Brush strokes (H, W, 3), around 0, for the ``missing`` (H, W) part of the frame ``source``:
+    each tile takes those of the place of ``painting`` whose source looks most like its own.
     """
     height, width = missing.shape
     found = np.zeros((height, width, 3), np.float32)
@@ -212,9 +222,6 @@ def strokes(
     side = TILE // COARSE
     if min(size) < side:
         return found
-    rest = painting.painted.astype(np.float32) / 255 - recolor(painting.source)
-    most = 1.2 * rest.std()  # the outlines of things are not strokes, and stand out
-    rest = rest.clip(-most, most)
     old, new = (
         cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (painting.source, source)
     )
@@ -228,7 +235,7 @@ def strokes(
                 continue
             match = cv2.matchTemplate(old, new[y : y + side, x : x + side], cv2.TM_SQDIFF)
             _, _, (x, y), _ = cv2.minMaxLoc(match)
-            taken = rest[y * COARSE : y * COARSE + TILE, x * COARSE : x * COARSE + TILE]
+            taken = painting.strokes[y * COARSE : y * COARSE + TILE, x * COARSE : x * COARSE + TILE]
             found[place] += taken * FADE
             weight[place] += FADE
     return found / weight

@@ -210,9 +210,9 @@ class Gatys:
         return self._style_grams[width, height]
 
     def _window_style(self, window: Window) -> Grams:
-        """The style, mixed with what the painting was like in this place."""
+        """The style, mixed with what the shot's first frame was like in this place."""
         assert self.memory is not None
-        before = self._grams(self.memory.last.painted[window.place])
+        before = self._grams(self.memory.first.painted[window.place])
         return losses.blend([before, self._style(*self.size)], [KEPT_LOOK, 1 - KEPT_LOOK])
 
     def _grams(self, picture: Image) -> Grams:
