@@ -14,9 +14,6 @@ from ..errors import UsageError
 from .clip import DEFAULT_DELAY, SHORTEST_DELAY, ClipInfo, Frame
 from .stills import split_alpha
 
-# What Pillow raises at a damaged frame, whatever the format.
-DAMAGE = (OSError, SyntaxError, EOFError, ValueError, IndexError, KeyError, TypeError)
-
 
 class AnimationClip:
     """An animation; its frames are composed, in its first frame's size."""
@@ -52,7 +49,7 @@ class AnimationClip:
             raise UsageError(
                 f"{self.path}: the animation is too large to be opened safely"
             ) from error
-        except DAMAGE as error:
+        except Exception as error:  # Pillow raises whatever damage leads it to
             raise UsageError(f"{self.path}: damaged: no frame can be read") from error
 
     def __iter__(self) -> Iterator[Frame]:
@@ -71,7 +68,7 @@ class AnimationClip:
                     raise UsageError(
                         f"{self.path}: frame {index + 1} is too large to be opened safely"
                     ) from error
-                except DAMAGE as error:
+                except Exception as error:
                     if index == first:
                         raise UsageError(f"{self.path}: damaged: no frame can be read") from error
                     self.notes.append(

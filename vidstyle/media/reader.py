@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from ..errors import UsageError
 from .animation import AnimationClip
@@ -55,7 +55,7 @@ def _image_format(path: Path) -> str | None:
                 return image.format
     except Image.DecompressionBombError as error:
         raise UsageError(f"{path}: the picture is too large to be opened safely") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError):
+    except Exception:  # Pillow raises whatever damage leads it to
         return None
 
 

@@ -56,7 +56,7 @@ def read_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]
             rgba = np.asarray(upright.convert("RGBA"))
     except Image.DecompressionBombError as error:
         raise UsageError(f"{path}: the picture is too large to be opened safely") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except Exception as error:  # Pillow raises whatever damage leads it to
         raise UsageError(f"{path}: cannot be read as an image: use a JPEG or PNG") from error
     return split_alpha(rgba)
 
