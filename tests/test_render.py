@@ -187,3 +187,12 @@ def test_the_size_is_the_longer_side_and_even_for_video(
     with pytest.raises(UsageError, match=r"--size \d+ or less"):
         vidstyle.stylize(video, style, tmp_path / "y.mp4", size=200_000)
     assert not (tmp_path / "y.mp4").exists()
+
+
+def test_lost_transparency_is_said(gif: Path, style: Path, tmp_path: Path) -> None:
+    result = vidstyle.stylize(gif, style, tmp_path / "x.mp4", max_frames=1, **FAST)
+    assert result.notes == ("mp4 cannot hold transparency: what is clear is painted over",)
+    result = vidstyle.stylize(gif, style, tmp_path / "x.webm", max_frames=1, **FAST)
+    assert result.notes == ()
+    (frame,) = frames(tmp_path / "x.webm")
+    assert frame.alpha is not None and frame.alpha.min() < 30

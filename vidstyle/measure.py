@@ -8,9 +8,9 @@ own values there.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from statistics import fmean, median
 
@@ -79,10 +79,12 @@ def measure(
     Raises:
         UsageError: an input that cannot be read, or fewer than two frames in common.
     """
-    pairs = list(islice(_pairs(media.open_clip(source), media.open_clip(painted)), max_frames))
-    if len(pairs) < 2:
+    look, _ = media.read_image(Path(style))
+    pairs = islice(_pairs(media.open_clip(source), media.open_clip(painted)), max_frames)
+    first, second = next(pairs, None), next(pairs, None)
+    if first is None or second is None:
         raise UsageError(f"{painted}: fewer than two frames: nothing to measure in time")
-    return _Judge(media.read_image(Path(style))[0], pairs[0][1].shape).judge(pairs)
+    return _Judge(look, first[1].shape).judge(chain((first, second), pairs))
 
 
 def _pairs(source: Clip, painted: Clip) -> Iterator[tuple[Image, Image]]:
@@ -108,11 +110,13 @@ class _Judge:
         target = self._features(at_area(style, shape[0] * shape[1]))
         self.target = {name: losses.gram(target[name]) for name in self.style_layers}
 
-    def judge(self, pairs: list[tuple[Image, Image]]) -> Measures:
+    def judge(self, pairs: Iterable[tuple[Image, Image]]) -> Measures:
         rows: dict[str, list[float]] = {name: [] for name in Measures.__dataclass_fields__}
         steps = []
         past: deque[tuple[Image, Image]] = deque(maxlen=GAP)
+        first: tuple[Image, Image] | None = None
         for source, painted in pairs:
+            first = first or (source, painted)
             moving = np.zeros(source.shape[:2], bool)
             if past:
                 there, back = self._flows(source, past[-1][0])
@@ -123,7 +127,8 @@ class _Judge:
                 rows["warping_long"].append(_warping(painted, past[0][1], there, back))
             self._within(rows, source, painted, moving)
             past.append((source, painted))
-        first, last = pairs[0], pairs[-1]
+        assert first is not None
+        last = past[-1]
         colors = [last[i].mean((0, 1)) - first[i].mean((0, 1)) for i in (0, 1)]
         fine = [_fine(last[i]) / max(_fine(first[i]), 1e-6) for i in (0, 1)]
         rows["drift"] = [float(np.abs(colors[1] - colors[0]).max())]
@@ -131,7 +136,7 @@ class _Judge:
         rows["seam"] = [_change(last[1], first[1]) / max(median(steps), 1e-6)]
         del rows["frames"]
         means = {name: fmean(values) if values else 0.0 for name, values in rows.items()}
-        return Measures(frames=len(pairs), **means)
+        return Measures(frames=len(steps) + 1, **means)
 
     def _flows(self, source: Image, before: Image) -> tuple[Field, Field]:
         return self.estimate(source, before), self.estimate(before, source)

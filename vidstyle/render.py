@@ -341,6 +341,8 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     start = Fraction(settings.start).limit_denominator(1_000_000)
     end = None if settings.end is None else Fraction(settings.end).limit_denominator(1_000_000)
     info = work.clip.info
+    if start or end is not None or settings.max_frames is not None:
+        info = replace(info, chapters=())  # they are the whole clip's
     notes: list[str] = []
 
     def tell(event: Event) -> None:
@@ -372,6 +374,10 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         codec=settings.codec,
     ) as writer:
         device, precision = str(painter.device), _precision(painter)
+        if info.alpha and not writer.encoder.keeps_alpha:
+            tell(
+                Noted(f"{work.format.name} cannot hold transparency: what is clear is painted over")
+            )
         tell(Planned(work.frames, work.width, work.height, device, precision))
         for frame, painted, begins in _paint(work, painter, trimmed, tell, losses):
             if begins:

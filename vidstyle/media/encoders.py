@@ -92,7 +92,8 @@ class VideoEncoder:
                 f"use {' or '.join(HOLDS[file_format.name])}, or another format"
             )
         self.codec = CODECS[name]
-        self.with_alpha = source.alpha and bool(self.codec.alpha)
+        self.keeps_alpha = bool(self.codec.alpha)
+        self.with_alpha = source.alpha and self.keeps_alpha
         base = source.time_base
         self.base = base if base.denominator <= MOV_CLOCKS else Fraction(1, 90000)
         mov = file_format.name in ("mp4", "mov")
@@ -183,6 +184,8 @@ class VideoEncoder:
 class AnimationEncoder:
     """APNG and animated WebP. Pillow wants all frames at once: memory grows with the clip."""
 
+    keeps_alpha = True
+
     def __init__(self, path: Path, file_format: Format, loop: int) -> None:
         self.path, self.format, self.loop = path, file_format, loop
         self.pictures: list[Image.Image] = []
@@ -223,6 +226,7 @@ class StillEncoder:
 
     def __init__(self, path: Path, file_format: Format) -> None:
         self.path, self.format = path, file_format
+        self.keeps_alpha = file_format.name == "png"
         self.frames = 0
 
     def write(self, frame: Frame) -> None:
@@ -246,6 +250,8 @@ class StillEncoder:
 
 class FolderEncoder:
     """A folder of numbered PNG."""
+
+    keeps_alpha = True
 
     def __init__(self, path: Path) -> None:
         self.path = path

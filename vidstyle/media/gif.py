@@ -36,6 +36,8 @@ SHORTEST = 2
 class GifEncoder:
     """Frames wait on disk, compressed, until their shot ends and its palette is known."""
 
+    keeps_alpha = True
+
     def __init__(self, path: Path, size: tuple[int, int], loop: int) -> None:
         self.size = size
         # For FFmpeg -1 plays once and n repeats n times after the first; here n plays n times.

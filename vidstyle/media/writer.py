@@ -20,6 +20,9 @@ from .sound import Sound
 class Encoder(Protocol):
     """What turns frames into a file. Knows nothing of where the file ends up."""
 
+    keeps_alpha: bool
+    """Whether what is transparent stays so."""
+
     def write(self, frame: Frame) -> None: ...
 
     def cut(self) -> None:
