@@ -106,7 +106,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--output",
         metavar="PATH",
         help="where to; the suffix is the format (mp4, mov, mkv, webm, gif, apng, webp, png, jpg; "
-        "none: a folder of frames), an existing folder takes the painting; - for stdout; default: beside the clip, as clip.picasso.mp4",
+        "none: a folder of frames), an existing folder takes the painting, - is stdout; "
+        "default: beside the clip, as clip.picasso.mp4",
     )
     parser.add_argument(
         "-y", "--overwrite", action="store_true", help="replace an output that exists"
