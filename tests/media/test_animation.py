@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 from vidstyle import UsageError, media
 
@@ -90,6 +90,16 @@ def test_delays_of_nothing_play_as_browsers_play_them(tmp_path: Path) -> None:
     durations = [f.duration for f in media.open_clip(path)]
     assert durations == [Fraction(1, 10), Fraction(1, 10), Fraction(2, 100)]
     assert media.open_clip(path).info.loop == 1
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow has no AVIF")
+def test_an_avif_sequence_is_an_animation(tmp_path: Path) -> None:
+    pictures = [Image.fromarray(scene(i)) for i in range(3)]
+    path = tmp_path / "walk.avif"
+    pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=[40, 80, 120])
+    clip = media.open_clip(path)
+    assert clip.info.kind == "animation" and clip.info.container == "avif"
+    assert [f.duration for f in clip] == [Fraction(n, 1000) for n in (40, 80, 120)]
 
 
 def test_a_truncated_gif_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
