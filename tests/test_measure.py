@@ -53,7 +53,7 @@ def test_a_clip_measured_against_itself(judged: Callable[[Pictures], Measures]) 
     assert found.content == 0 and found.motion == 0
     assert found.hole == pytest.approx(1), "nothing is painted"
     assert found.warping == found.warping_source and found.flicker == found.flicker_source == 0
-    assert found.drift == 0 and found.contrast == pytest.approx(1)
+    assert found.drift == found.drift_source and found.contrast == pytest.approx(1)
     assert 0.02 < found.moving < 0.4
 
 
@@ -80,7 +80,7 @@ def test_drift_and_fog_are_seen(judged: Callable[[Pictures], Measures]) -> None:
         for i, p in enumerate(walk())
     ]
     found = judged([p.astype(np.uint8) for p in pictures])
-    assert found.drift == pytest.approx(12, abs=2)
+    assert found.drift > 10 > 3 > found.drift_source
     assert found.contrast < 0.7
 
 

@@ -64,7 +64,9 @@ class Measures:
     flicker_source: float
     """The source's own."""
     drift: float
-    """Change of the mean colour from the first frame to the last less the source's, in levels."""
+    """Change of the mean colour from the first frame to the last, in levels of 255."""
+    drift_source: float
+    """The source's own: a clip may grow darker by itself."""
     contrast: float
     """High-frequency contrast of the last frame over the first's, less the source's trend: 1."""
     seam: float
@@ -129,9 +131,9 @@ class _Judge:
             past.append((source, painted))
         assert first is not None
         last = past[-1]
-        colors = [last[i].mean((0, 1)) - first[i].mean((0, 1)) for i in (0, 1)]
+        drifts = [np.abs(last[i].mean((0, 1)) - first[i].mean((0, 1))).max() for i in (0, 1)]
         fine = [_fine(last[i]) / max(_fine(first[i]), 1e-6) for i in (0, 1)]
-        rows["drift"] = [float(np.abs(colors[1] - colors[0]).max())]
+        rows["drift_source"], rows["drift"] = ([float(drift)] for drift in drifts)
         rows["contrast"] = [fine[1] / max(fine[0], 1e-6)]
         rows["seam"] = [_change(last[1], first[1]) / max(median(steps), 1e-6)]
         del rows["frames"]
