@@ -2,7 +2,8 @@
 
 A flow (H, W, 2), float32, in pixels, belongs to a frame and points into another one: the pixel at
 p of the frame is found at p + w(p) of the other. So warping the other frame *back* along the flow
-lays it over the frame (field.md lists public code with the sign or the direction wrong).
+lays it over the frame. (To negate the opposite flow instead is a common error: it belongs to the
+other frame's pixels.)
 """
 
 from __future__ import annotations
