@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,7 +15,7 @@ import vidstyle
 from vidstyle import UsageError, events, media
 from vidstyle.media import Frame
 
-from .conftest import scene
+from .conftest import scene, write_video
 from .media.test_video import sound_of
 
 FAST = {"size": 64, "iterations": 3, "first_iterations": 4}
@@ -128,6 +129,29 @@ def test_part_of_a_clip(video: Path, style: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no frame between"):
         vidstyle.stylize(video, style, tmp_path / "none.mp4", start=9, **FAST)
     assert not (tmp_path / "none.mp4").exists()
+
+
+def test_the_sound_ends_with_the_last_frame_that_is_asked_for(style: Path, tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "long.mp4", [scene(i) for i in range(25)], sound="aac")
+    output = tmp_path / "part.mp4"
+    vidstyle.stylize(clip, style, output, max_frames=3, **FAST)
+    with av.open(str(output)) as container:
+        heard = [float(p.pts * p.time_base) for p in container.demux(audio=0) if p.size]
+    assert heard and max(heard) < 0.12 + 0.03
+
+
+def test_a_clip_with_a_cut_becomes_a_gif(style: Path, tmp_path: Path) -> None:
+    pictures = [scene(i) for i in range(3)] + [255 - scene(i)[::-1] for i in range(3)]
+    clip = write_video(tmp_path / "cut.mp4", pictures)
+    begun: list[int] = []
+
+    def listen(event: events.Event) -> None:
+        if isinstance(event, events.Painted) and event.first:
+            begun.append(event.frame)
+
+    vidstyle.stylize(clip, style, tmp_path / "cut.gif", listener=listen, **FAST)
+    assert begun == [1, 4]
+    assert len(frames(tmp_path / "cut.gif")) == 6
 
 
 def test_a_still_is_a_clip_of_one_frame(style: Path, tmp_path: Path) -> None:

@@ -112,9 +112,12 @@ def plan(
     if sheet is not None:
         _refuse(opened, sheet, overwrite)
     width, height = _size(opened, settings, file_format)
-    return Plan(
+    work = Plan(
         opened, chosen, target, file_format, width, height, settings, overwrite, sheet, pictures
     )
+    if file_format.kind == "still" and (work.frames or 1) > 1:
+        raise media.only_one_frame(file_format)
+    return work
 
 
 def _quick(settings: Settings, frames: int) -> Settings:
@@ -352,8 +355,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
 
     sound = None
     if work.format.kind == "video" and info.sound:
-        until = end if settings.max_frames is None else None
-        sound = Sound(info.path, work.format.name, settings.audio, start, until)
+        sound = Sound(info.path, work.format.name, settings.audio, start, end)
     painter = make_painter(work)
     trimmed = media.trim(work.clip, start, end, settings.max_frames if not settings.fps else None)
     if settings.fps:
@@ -361,7 +363,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         trimmed = islice(media.resample(trimmed, rate), settings.max_frames)
         info = replace(info, time_base=1 / rate / 1000, rate=rate)
     losses: list[float] = []
-    shown: list[tuple[Image, Image]] = []
+    shown: list[tuple[Image, ...]] = []
     with media.open_writer(
         work.output,
         info,
@@ -383,8 +385,13 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
             if begins:
                 writer.cut()
             writer.write(replace(frame, rgb=painted))
+            if sound is not None and len(losses) == settings.max_frames:
+                sound.end = start + frame.time + frame.duration
             if work.sheet is not None and len(shown) < SHEET_COLUMNS:
-                shown.append((_on_white(frame.rgb, frame.alpha), _on_white(painted, frame.alpha)))
+                white = np.float32(255)
+                shown.append(
+                    (_over(frame.rgb, frame.alpha, white), _over(painted, frame.alpha, white))
+                )
         if not losses and work.clip.info.frames != 0:
             raise UsageError(f"{info.path}: no frame between these times: check --start and --end")
     for note in [*work.clip.notes, *(sound.notes if sound else ())]:
@@ -439,17 +446,18 @@ def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
     return replace(frame, rgb=resized(frame.rgb, size), alpha=alpha)
 
 
-def _on_white(rgb: Image, alpha: Image | None) -> Image:
-    if alpha is None:
-        return rgb
-    weight = alpha[..., None].astype(np.float32) / 255
-    return np.rint(rgb * weight + 255 * (1 - weight)).astype(np.uint8)
-
-
 def _filled(frame: Frame) -> Image:
     """The frame with its transparent part in the mean colour of the rest, not in a chance one."""
     if frame.alpha is None:
         return frame.rgb
-    weight = frame.alpha[..., None].astype(np.float32) / 255
+    weight = frame.alpha[..., None].astype(np.float32)
     mean = (frame.rgb * weight).sum((0, 1)) / max(float(weight.sum()), 1e-6)
-    return np.rint(frame.rgb * weight + mean * (1 - weight)).astype(np.uint8)
+    return _over(frame.rgb, frame.alpha, mean)
+
+
+def _over(rgb: Image, alpha: Image | None, ground: Any) -> Image:
+    """A picture laid over the colour ``ground``."""
+    if alpha is None:
+        return rgb
+    weight = alpha[..., None].astype(np.float32) / 255
+    return np.rint(rgb * weight + ground * (1 - weight)).astype(np.uint8)

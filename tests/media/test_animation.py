@@ -124,3 +124,34 @@ def test_stills_in_natural_order(tmp_path: Path) -> None:
     media.save_image(tmp_path / "f3.png", np.zeros((30, 50, 3), np.uint8))
     with pytest.raises(UsageError, match="same size"):
         list(media.open_clip(tmp_path))
+
+
+def test_each_shot_of_a_gif_has_its_own_palette(tmp_path: Path) -> None:
+    still = tmp_path / "still.png"
+    media.save_image(still, scene(0))
+    info = media.open_clip(still).info
+    output = tmp_path / "cut.gif"
+    pictures = [scene(0), scene(1), 255 - scene(2), 255 - scene(3), 255 - scene(4)]
+    with media.open_writer(output, info, media.format_of(output), (WIDTH, HEIGHT)) as out:
+        for i, picture in enumerate(pictures):
+            if i in (0, 2):
+                out.cut()
+            out.write(media.Frame(picture, Fraction(i, 10), Fraction(1 + i, 10)))
+    read = list(media.open_clip(output))
+    assert [f.time for f in read] == [Fraction(i, 10) for i in range(5)]
+    assert read[-1].duration == Fraction(5, 10)
+    for frame, picture in zip(read, pictures, strict=True):
+        assert np.abs(frame.rgb.astype(int) - picture).mean() < 6
+
+
+def test_what_is_faster_than_a_gif_can_be_is_left_out(tmp_path: Path) -> None:
+    still = tmp_path / "still.png"
+    media.save_image(still, scene(0))
+    info = media.open_clip(still).info
+    output = tmp_path / "fast.gif"
+    with media.open_writer(output, info, media.format_of(output), (WIDTH, HEIGHT)) as out:
+        for i in range(20):
+            out.write(media.Frame(scene(i), Fraction(i, 100), Fraction(1, 100)))
+    read = list(media.open_clip(output))
+    assert [f.time for f in read] == [Fraction(i, 50) for i in range(10)]
+    assert read[-1].duration == Fraction(2, 100)

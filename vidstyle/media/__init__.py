@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .clip import Clip, ClipInfo, Frame, resample, trim
-from .formats import FORMATS, Format, format_of
+from .formats import FORMATS, Format, format_of, only_one_frame
 from .reader import describe, open_clip
 from .stills import read_image, save_image
 from .writer import Writer, open_writer
@@ -17,6 +17,7 @@ __all__ = [
     "Writer",
     "describe",
     "format_of",
+    "only_one_frame",
     "open_clip",
     "open_writer",
     "read_image",

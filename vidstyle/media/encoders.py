@@ -15,7 +15,7 @@ from PIL import Image
 
 from ..errors import UsageError, VidstyleError, unknown
 from .clip import ClipInfo, Frame
-from .formats import Format
+from .formats import Format, only_one_frame
 from .sound import MUXER, Sound
 from .stills import save_image
 
@@ -231,10 +231,7 @@ class StillEncoder:
 
     def write(self, frame: Frame) -> None:
         if self.frames:
-            raise UsageError(
-                f"a {self.format.name} holds one frame: name a video, a GIF or a folder, "
-                f"or use --max-frames 1"
-            )
+            raise only_one_frame(self.format)
         self.frames += 1
         save_image(self.path, frame.rgb, frame.alpha, self.format.suffix)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..errors import unknown
+from ..errors import UsageError, unknown
 
 FormatKind = Literal["video", "gif", "animation", "still", "folder"]
 
@@ -41,6 +41,13 @@ FORMATS = {
     )
 }
 ALIASES = {"m4v": "mp4", "jpeg": "jpg"}
+
+
+def only_one_frame(still: Format) -> UsageError:
+    """The error for a clip of more frames than the format ``still`` holds."""
+    return UsageError(
+        f"a {still.name} holds one frame: name a video, a GIF or a folder, or use --max-frames 1"
+    )
 
 
 def format_of(path: Path) -> Format:

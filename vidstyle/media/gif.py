@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import tempfile
 import zlib
-from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,19 @@ SHORTEST = 2
 """Centiseconds: browsers slow down anything shorter."""
 
 
+@dataclass(frozen=True)
+class _Spooled:
+    """A frame that waits on disk: so many bytes there, and its time, duration and kind."""
+
+    length: int
+    time: Fraction
+    duration: Fraction
+    has_alpha: bool
+
+
 class GifEncoder:
-    """Frames wait on disk, compressed, until their shot ends and its palette is known."""
+    """Frames wait on disk, compressed, until all palettes are known, and how long the last lasts:
+    that stands in a GIF's header, for FFmpeg."""
 
     keeps_alpha = True
 
@@ -45,12 +56,11 @@ class GifEncoder:
         self.path = path
         self.output: Any = None
         self.spool = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
-        self.shot: list[tuple[int, Fraction, Fraction, bool]] = []
+        self.shot: list[_Spooled] = []
+        self.shots: list[tuple[list[_Spooled], NDArray[np.uint8]]] = []
         self.samples: list[NDArray[np.uint8]] = []
         self.share = SHARE
         self.random = np.random.default_rng(0)
-        self.shown = 0
-        self.pending: tuple[int, Any] | None = None
 
     def write(self, frame: Frame) -> None:
         planes = [frame.rgb.tobytes()]
@@ -63,7 +73,7 @@ class GifEncoder:
         packed = zlib.compress(b"".join(planes), 1)
         self.spool.write(packed)
         has_alpha = frame.alpha is not None
-        self.shot.append((len(packed), frame.time, frame.duration, has_alpha))
+        self.shot.append(_Spooled(len(packed), frame.time, frame.duration, has_alpha))
 
     def _sample(self, pixels: NDArray[np.uint8]) -> None:
         """Take some pixels of each frame, the fewer the longer the shot: memory is bounded."""
@@ -74,77 +84,74 @@ class GifEncoder:
             self.share = max(1, self.share // 2)
 
     def cut(self) -> None:
-        if not self.shot:
-            return
-        palette = _palette(self.samples, self.random)
-        for frame in self._spooled():
-            self._show(frame, palette)
-        self.shot.clear()
-        self.samples.clear()
-        self.share = SHARE
-        self.spool.seek(0)
-        self.spool.truncate()
+        if self.shot:
+            self.shots.append((self.shot, _palette(self.samples, self.random)))
+        self.shot, self.samples, self.share = [], [], SHARE
 
-    def _spooled(self) -> Iterator[Frame]:
+    def close(self) -> None:
+        self.cut()
+        begins = _begins([spooled.time for shot, _ in self.shots for spooled in shot])
+        last = self.shots[-1][0][-1]
+        final = max(SHORTEST, round((last.time + last.duration) * 100) - max(begins.values()))
+        self.output = av.open(
+            str(self.path),
+            "w",
+            format="gif",
+            options={"loop": str(self.loop), "final_delay": str(final)},
+        )
+        stream: Any = self.output.add_stream("gif", rate=100)
+        context = stream.codec_context
+        context.width, context.height = self.size
+        context.pix_fmt = "pal8"
+        context.time_base = Fraction(1, 100)
+        context.options = {"gifflags": "offsetting+transdiff"}
+        self.spool.seek(0)
+        for shot, palette in self.shots:
+            for spooled in shot:
+                frame = self._read(spooled)
+                if frame.time in begins:
+                    raw = self._indexed(frame, palette)
+                    raw.pts, raw.time_base = begins[frame.time], Fraction(1, 100)
+                    self.output.mux(stream.encode(raw))
+        self.output.mux(stream.encode(None))
+        self.abort()
+
+    def _read(self, spooled: _Spooled) -> Frame:
+        """The next frame on the disk."""
         width, height = self.size
-        self.spool.seek(0)
-        for length, time, duration, has_alpha in self.shot:
-            data = np.frombuffer(zlib.decompress(self.spool.read(length)), np.uint8)
-            rgb = data[: width * height * 3].reshape(height, width, 3)
-            alpha = data[width * height * 3 :].reshape(height, width) if has_alpha else None
-            yield Frame(rgb, time, duration, alpha)
+        data = np.frombuffer(zlib.decompress(self.spool.read(spooled.length)), np.uint8)
+        rgb = data[: width * height * 3].reshape(height, width, 3)
+        alpha = data[width * height * 3 :].reshape(height, width) if spooled.has_alpha else None
+        return Frame(rgb, spooled.time, spooled.duration, alpha)
 
-    def _show(self, frame: Frame, palette: NDArray[np.uint8]) -> None:
-        """Encode the frame before this one, whose end is now known."""
-        # Times are rounded on the whole, never delay by delay: 30 frames a second stay in time.
-        begin = round(frame.time * 100)
-        if self.pending is not None and begin - self.pending[0] < SHORTEST:
-            return  # faster than a GIF can be: this frame is left out
-        self._flush()
+    def _indexed(self, frame: Frame, palette: NDArray[np.uint8]) -> Any:
         indices = _nearest(frame.rgb, palette)
         if frame.alpha is not None:
             indices[frame.alpha < 128] = COLORS
         argb = np.zeros((256, 4), np.uint8)
         argb[: len(palette), 0] = 255
         argb[: len(palette), 1:] = palette
-        self.pending = begin, (indices, argb)
-        self.shown = round((frame.time + frame.duration) * 100)
-
-    def _flush(self) -> None:
-        if self.pending is None:
-            return
-        time, picture = self.pending
-        raw = av.VideoFrame.from_ndarray(picture, format="pal8")
-        raw.pts, raw.time_base = time, Fraction(1, 100)
-        for packet in self.stream.encode(raw):
-            self.output.mux(packet)
-        self.pending = None
-
-    def close(self) -> None:
-        last = self.shot[-1] if self.shot else None
-        final = round((last[1] + last[2]) * 100) - round(last[1] * 100) if last else 10
-        self.output = av.open(
-            str(self.path),
-            "w",
-            format="gif",
-            options={"loop": str(self.loop), "final_delay": str(max(final, SHORTEST))},
-        )
-        self.stream = self.output.add_stream("gif", rate=100)
-        context = self.stream.codec_context
-        context.width, context.height = self.size
-        context.pix_fmt = "pal8"
-        context.time_base = Fraction(1, 100)
-        context.options = {"gifflags": "offsetting+transdiff"}
-        self.cut()
-        self._flush()
-        for packet in self.stream.encode(None):
-            self.output.mux(packet)
-        self.abort()
+        pictures: Any = (indices, argb)
+        return av.VideoFrame.from_ndarray(pictures, format="pal8")
 
     def abort(self) -> None:
         self.spool.close()
         if self.output is not None:
             self.output.close()
+
+
+def _begins(times: list[Fraction]) -> dict[Fraction, int]:
+    """When each frame begins, in hundredths. What comes faster than a GIF can is left out.
+
+    Times are rounded on the whole, never delay by delay: 30 frames a second stay in time.
+    """
+    begins: dict[Fraction, int] = {}
+    last = -SHORTEST
+    for time in times:
+        begin = round(time * 100)
+        if begin - last >= SHORTEST:
+            begins[time] = last = begin
+    return begins
 
 
 def _palette(samples: list[NDArray[np.uint8]], random: np.random.Generator) -> NDArray[np.uint8]:

@@ -19,6 +19,7 @@ BUNDLED = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 CAFFE_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+IMAGENET_SCALE = (1 / 0.229, 1 / 0.224, 1 / 0.225)
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,7 @@ def _random(shapes: Mapping[str, tuple[int, int]], seed: int) -> Weights:
         )
         for name, (out, into) in shapes.items()
     }
-    std = IMAGENET_STD
-    return Weights(convolutions, IMAGENET_MEAN, (1 / std[0], 1 / std[1], 1 / std[2]))
+    return Weights(convolutions, IMAGENET_MEAN, IMAGENET_SCALE)
 
 
 def _torchvision(network: str) -> Mapping[str, Tensor]:
@@ -161,5 +161,4 @@ def _from_state(
         )
     if named:
         return _caffe(convolutions)
-    std = IMAGENET_STD
-    return Weights(convolutions, IMAGENET_MEAN, (1 / std[0], 1 / std[1], 1 / std[2]))
+    return Weights(convolutions, IMAGENET_MEAN, IMAGENET_SCALE)
