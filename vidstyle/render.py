@@ -363,7 +363,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         trimmed = islice(media.resample(trimmed, rate), settings.max_frames)
         info = replace(info, time_base=1 / rate / 1000, rate=rate)
     losses: list[float] = []
-    shown: list[tuple[Image, ...]] = []
+    shown: list[tuple[Image, Image]] = []
     with media.open_writer(
         work.output,
         info,
