@@ -12,7 +12,8 @@ unpainted whatever moves. So each pixel of the new frame gets one of three treat
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
@@ -20,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import flow
-from .flow import Estimator
+from .flow import Both
 from .pictures import Field, Image, difference
 
 NOISE = 8.0
@@ -91,13 +92,17 @@ class Memory:
     """Where the ground has been seen."""
     calm: NDArray[np.uint8]
     """For how many frames each place has been still (H, W)."""
+    past: tuple[Painting, ...]
+    """The last frames as they were, the latest last."""
 
     @classmethod
-    def begin(cls, source: Image, painted: Image) -> Memory:
-        """The memory after the first frame of a shot."""
-        first = Painting(source, painted)
+    def begin(cls, source: Image, painted: Image, first: Painting | None = None) -> Memory:
+        """The memory after the first frame of a shot, or of a walk back through one."""
+        last = Painting(source, painted)
         shape = source.shape[:2]
-        return cls(first, first, first, np.zeros(shape, bool), np.zeros(shape, np.uint8))
+        return cls(
+            first or last, last, last, np.zeros(shape, bool), np.zeros(shape, np.uint8), (last,)
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,43 +112,71 @@ class Carried:
     start: Field
     """What to paint over."""
     warped: Field
-    """The painting before, laid over this frame."""
+    """The paintings before, laid over this frame."""
     trust: Field
     """Where ``warped`` is to be kept."""
     still: NDArray[np.bool_]
     """Where nothing may change."""
-    kept: Painting
-    """What is there, where it is still."""
+    origin: Image
+    """The source that was there when it was painted, where it is still."""
 
-    def remember(self, memory: Memory, source: Image, painted: Image) -> Memory:
-        """The memory for the frame after."""
-        last = self.kept.where(self.still, Painting(source, painted))
+    def over(self, own: Image, share: float) -> Carried:
+        """For a frame that has a painting of its ``own``: only a ``share`` of the others' goes
+        into it, where they are trusted (Ruder et al. 2016, their multi-pass algorithm)."""
+        values = own.astype(np.float32) / 255
+        warped = values + share * (self.warped - values)
+        # As the optimiser will see it: a still pixel must be a colour that can be written.
+        warped = np.rint(warped.clip(0, 1) * 255) / 255
+        return replace(
+            self, start=values + self.trust[..., None] * (warped - values), warped=warped
+        )
+
+    def remember(self, memory: Memory, source: Image, painted: Image, frames: int = 1) -> Memory:
+        """The memory for the frame after, with the last ``frames`` frames in it."""
+        last = Painting(np.where(self.still[..., None], self.origin, source), painted)
         calm = np.where(self.still, np.minimum(memory.calm, 254) + 1, 0).astype(np.uint8)
         settled = calm >= SETTLED
         ground = last.where(settled, memory.ground)
-        return Memory(memory.first, last, ground, memory.known | settled, calm)
+        past = (*memory.past, Painting(source, painted))[-frames:]
+        return Memory(memory.first, last, ground, memory.known | settled, calm, past)
 
 
-def carry(memory: Memory, source: Image, estimate: Estimator) -> Carried:
-    """Carry the painting in ``memory`` over to the frame ``source``."""
-    last = memory.last
-    there = estimate(source, last.source)
-    trust = flow.trust(there, estimate(last.source, source))
+def carry(memory: Memory, source: Image, flows: Both, back: Sequence[int] = (1,)) -> Carried:
+    """Carry what is in ``memory`` over to the frame ``source``.
+
+    ``back`` says which earlier frames to take paint from, so many frames back. Each pixel is
+    trusted once: to an older frame it only goes where no nearer one is to be had (the long-term
+    consistency of Ruder et al. 2016; also after a motion that hides things for a while). Since
+    all trust adds up to 1 at most, one loss against the mean of what is carried has the
+    gradient of their sum of losses.
+    """
+    same, bared = _still(memory, source)
+    still = same | bared
+    kept = memory.last.where(same, memory.ground)
+    trust = still.astype(np.float32)
+    warped = np.where(still[..., None], kept.painted, 0).astype(np.float32) / 255
+    for distance in sorted(back):
+        if distance <= len(memory.past) and not (trust == 1).all():
+            carried, reached = _along(memory.past[-distance], source, flows)
+            new = np.clip(reached - trust, 0, 1)
+            trust += new
+            warped += new[..., None] * carried
+    warped /= np.maximum(trust, 1e-6)[..., None]
+    start = memory.last.colors(source) + strokes_for(source, memory.first, trust < 1)
+    start = np.clip(start, 0, 1)
+    start += trust[..., None] * (warped - start)
+    return Carried(start, warped, trust, still, kept.source)
+
+
+def _along(old: Painting, source: Image, flows: Both) -> tuple[Field, Field]:
+    """An ``old`` painting laid over the frame ``source``, and where that is to be trusted."""
+    there, back = flows(source, old.source)
+    trust = flow.trust(there, back)
     if flow.blind(source):
         trust[:] = 0
-    trust[difference(source, flow.warp(last.source, there)) > MISMATCH] = 0
-
-    same, back = _still(memory, source)
-    still = same | back
-    kept = last.where(same, memory.ground)
-    trust[still] = 1
+    trust[difference(source, flow.warp(old.source, there)) > MISMATCH] = 0
     # A sharper interpolation than bilinear: paint that is carried a hundred times must not fog.
-    warped = flow.warp(last.painted, there, cv2.INTER_LANCZOS4)
-    warped = np.where(still[..., None], kept.painted, warped).astype(np.float32) / 255
-    new = last.colors(source) + strokes_for(source, memory.first, trust < 1)
-    start = np.clip(new, 0, 1)
-    start += trust[..., None] * (warped - start)
-    return Carried(start, warped, trust, still, kept)
+    return flow.warp(old.painted, there, cv2.INTER_LANCZOS4).astype(np.float32) / 255, trust
 
 
 def _still(memory: Memory, source: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

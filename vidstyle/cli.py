@@ -10,13 +10,13 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, get_origin, get_type_hints
+from typing import Any, NoReturn, TextIO, get_type_hints
 
 from . import __version__, media
 from .errors import UsageError, VidstyleError
 from .media.pipes import STANDARD, spooled_input, spooled_output
 from .progress import Reporter
-from .settings import Settings, choices, kinds
+from .settings import Settings, choices, items, kinds
 
 PREVIEW_FRAMES = 3
 GROUPS = {
@@ -31,18 +31,19 @@ GROUPS = {
         "content_layers",
         "style_layers",
     ),
+    "in time": ("init", "flow", "long_term", "passes", "cuts", "seamless"),
     "painting": (
+        "tolerance",
         "iterations",
         "first_iterations",
         "optimizer",
-        "init",
-        "flow",
         "engine",
         "network",
         "weights",
         "seed",
     ),
     "machine": ("device", "precision"),
+    "messages": ("report",),
 }
 
 
@@ -59,27 +60,31 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _reader(name: str, hint: Any, metavar: str | None) -> Callable[[str], Any]:
-    """What turns an option's text into the value of the field."""
-    wanted = kinds(hint)
+def _reader(hint: Any, metavar: str) -> Callable[[str], Any]:
+    """What turns an option's text into the value of the field; what it cannot stays as it is, for
+    ``Settings`` to refuse."""
+    wanted = {*kinds(hint), items(hint)}
 
     def read(text: str) -> Any:
-        if get_origin(hint) is tuple:
-            return tuple(part.strip() for part in text.split(",") if part.strip())
-        if str in wanted or any(text in choices(kind) for kind in wanted) or choices(hint):
+        if any(text in choices(kind) for kind in wanted):
             return text
+        if items(hint):
+            return tuple(number(part.strip()) for part in text.split(",") if part.strip())
+        return number(text)
+
+    def number(text: str) -> Any:
         try:
             if float in wanted:
-                return _seconds(text) if metavar == "T" else float(text)
-            return int(text)
+                return _seconds(text) if "T" in metavar else float(text)
+            return int(text) if int in wanted else text
         except ValueError:
-            raise UsageError(f"--{name.replace('_', '-')}: {text!r} is not a number") from None
+            return text
 
     return read
 
 
 def _default(value: Any) -> str:
-    return ",".join(value) if isinstance(value, tuple) else f"{value}"
+    return ",".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -122,22 +127,24 @@ def build_parser() -> argparse.ArgumentParser:
     )
     hints = get_type_hints(Settings)
     specs = {spec.name: spec for spec in dataclasses.fields(Settings)}
+    groups = {title: parser.add_argument_group(title) for title in GROUPS}
     for title, names in GROUPS.items():
-        group = parser.add_argument_group(title)
+        group = groups[title]
         for name in names:
             spec, hint = specs.pop(name), hints[name]
-            known = choices(hint)
-            metavar = "|".join(known) if known else spec.metadata["metavar"]
             shown = "" if spec.default is None else f" (default: {_default(spec.default)})"
-            group.add_argument(
-                f"--{name.replace('_', '-')}",
-                type=_reader(name, hint, spec.metadata["metavar"]),
-                default=argparse.SUPPRESS,
-                metavar=metavar,
-                help=(spec.metadata["help"] + shown).replace("%", "%%"),
-            )
+            about: dict[str, Any] = {
+                "default": argparse.SUPPRESS,
+                "help": (spec.metadata["help"] + shown).replace("%", "%%"),
+            }
+            if bool in kinds(hint):
+                about["action"] = argparse.BooleanOptionalAction
+            else:
+                about["metavar"] = spec.metadata["metavar"] or "|".join(choices(hint))
+                about["type"] = _reader(hint, about["metavar"])
+            group.add_argument(f"--{name.replace('_', '-')}", **about)
     assert not specs, f"options in no group: {specs}"
-    group = parser.add_argument_group("messages")
+    group = groups["messages"]
     group.add_argument("--dry-run", action="store_true", help="print the plan, paint nothing")
     group.add_argument("--json", action="store_true", help="print one JSON object at the end")
     group.add_argument("--quiet", action="store_true", help="print only errors")
@@ -229,6 +236,8 @@ def _paint(options: argparse.Namespace, settings: Settings, clip: str, output: s
     elif not options.quiet and options.output != STANDARD:
         for path in filter(None, (result.output, result.sheet)):
             print(f"wrote {path}", file=sys.stderr)
+        if result.measures is not None:
+            _show_measures(result.measures, sys.stderr)
 
 
 def _show_plan(description: dict[str, Any], options: argparse.Namespace) -> None:
@@ -271,9 +280,13 @@ def _measure(arguments: Sequence[str]) -> None:
     found = measure(options.source, options.painted, options.style, max_frames=options.max_frames)
     if options.json:
         print(json.dumps(dataclasses.asdict(found)))
-        return
+    else:
+        _show_measures(found, sys.stdout)
+
+
+def _show_measures(found: Any, to: TextIO) -> None:
     for name, value in dataclasses.asdict(found).items():
-        print(f"{name.replace('_', ' of '):>18}  {value:.4g}")
+        print(f"{name.replace('_', ' of '):>18}  {value:.4g}", file=to)
 
 
 def _report(result: Any) -> dict[str, Any]:
@@ -286,6 +299,7 @@ def _report(result: Any) -> dict[str, Any]:
         "losses": list(result.losses),
         "notes": list(result.notes),
         "settings": dataclasses.asdict(result.settings),
+        **({"measures": dataclasses.asdict(result.measures)} if result.measures else {}),
     }
 
 

@@ -9,20 +9,30 @@ other frame's pixels.)
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from .errors import unknown
-from .pictures import Field, Image
+from .errors import UsageError, unknown
+from .pictures import Field, Image, resized
 
 Estimator = Callable[[Image, Image], Field]
 """Maps a frame and another one to the flow of the first into the second."""
+Both = Callable[[Image, Image], tuple[Field, Field]]
+"""Maps a frame and another one to the flow of the first into the second, and the flow back."""
 
 SMALLEST = 12  # DIS fails on pictures with a shorter side
 FLAT = 2.0  # a grey picture whose standard deviation is below this has nothing to follow
+LARGEST = 1024  # longer side at which flow is estimated for larger pictures: that is enough
+RAFT_LEAST = 128  # RAFT fails on pictures with a shorter side …
+RAFT_STEP = 8  # … and on sides that are no multiple of this
 
 
 def _gray(picture: Image) -> Image:
@@ -45,21 +55,91 @@ def farneback(frame: Image, other: Image) -> Field:
     return np.asarray(flow, np.float32)
 
 
-ESTIMATORS: dict[str, Estimator] = {"dis": dis, "farneback": farneback}
+def raft(frame: Image, other: Image) -> Field:
+    """Recurrent all-pairs field transforms (Teed and Deng 2020), torchvision's small network."""
+    network = _raft()
+    device = next(network.parameters()).device
+    with torch.no_grad():
+        flow = network(_padded(frame).to(device), _padded(other).to(device))[-1]
+    height, width = frame.shape[:2]
+    return np.ascontiguousarray(flow[0, :, :height, :width].permute(1, 2, 0).float().cpu().numpy())
+
+
+@cache
+def _raft() -> torch.nn.Module:
+    """The network, on the GPU if there is one, with weights that are there already.
+
+    Raises:
+        UsageError: they are not.
+    """
+    from torchvision.models.optical_flow import Raft_Small_Weights, raft_small
+
+    url = Raft_Small_Weights.C_T_V2.url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    if not path.is_file():
+        raise UsageError(f"the weights of raft are missing: put {url} into {path.parent}")
+    network = raft_small()
+    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+
+def _padded(picture: Image) -> Tensor:
+    """``picture`` (H, W, 3) as RAFT takes it: (1, 3, H, W), in -1..1, its sides grown to fit."""
+    below, right = (max(RAFT_LEAST, -(-n // RAFT_STEP) * RAFT_STEP) - n for n in picture.shape[:2])
+    grown = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    return torch.from_numpy(grown).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+ESTIMATORS: dict[str, Estimator] = {"dis": dis, "farneback": farneback, "raft": raft}
 
 
 def estimator(name: str) -> Estimator:
-    """The estimator called ``name``, safe on pictures too small or too flat to be followed."""
+    """The estimator called ``name``, safe on pictures too small or too flat to be followed.
+
+    Raises:
+        UsageError: there is none of this name, or its weights are missing.
+    """
     if name not in ESTIMATORS:
         raise unknown("flow", name, ESTIMATORS)
+    if name == "raft":
+        _raft()
     estimate = ESTIMATORS[name]
 
     def guarded(frame: Image, other: Image) -> Field:
         if blind(frame) or blind(other):
             return np.zeros((*frame.shape[:2], 2), np.float32)
-        return estimate(frame, other)
+        height, width = frame.shape[:2]
+        if max(height, width) <= LARGEST:
+            return estimate(frame, other)
+        shrink = LARGEST / max(height, width)
+        small = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+        flow = estimate(resized(frame, small), resized(other, small))
+        flow *= np.array([width / small[0], height / small[1]], np.float32)
+        return cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
 
     return guarded
+
+
+class Flows:
+    """Both flows between two frames, forward and backward, perhaps ahead of need."""
+
+    def __init__(self, estimate: Estimator) -> None:
+        self.estimate = estimate
+        self.worker = ThreadPoolExecutor(1, "flow")
+        self.expected: tuple[Image, Image, Future[tuple[Field, Field]]] | None = None
+
+    def expect(self, frame: Image, other: Image) -> None:
+        """Begin with these two, on another thread. Only the last ones expected are kept."""
+        self.expected = frame, other, self.worker.submit(self._both, frame, other)
+
+    def __call__(self, frame: Image, other: Image) -> tuple[Field, Field]:
+        """The flow of ``frame`` into ``other``, and the flow back."""
+        if self.expected and self.expected[0] is frame and self.expected[1] is other:
+            return self.expected[2].result()
+        return self._both(frame, other)
+
+    def _both(self, frame: Image, other: Image) -> tuple[Field, Field]:
+        return self.estimate(frame, other), self.estimate(other, frame)
 
 
 def blind(picture: Image) -> bool:

@@ -8,9 +8,9 @@ own values there.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, islice
+from itertools import islice
 from pathlib import Path
 from statistics import fmean, median
 
@@ -46,11 +46,13 @@ class Measures:
     content: float
     """Relative error of the content (``losses.content_loss``)."""
     moving: float
-    """The share of pixels that move or were just uncovered; the next two are of these alone."""
+    """The share of pixels that move or were just uncovered; the next three are of these alone."""
     hole: float
     """Style distance there over the unpainted source's own: near 1 where it is left unpainted."""
     smear: float
     """Content distance there over that elsewhere: above 1 where shapes are lost."""
+    content_moving: float
+    """Content distance there."""
     warping: float
     """Lai et al. (2018): mean squared change along the source's flow, of values in 0..1."""
     warping_source: float
@@ -70,7 +72,9 @@ class Measures:
     contrast: float
     """High-frequency contrast of the last frame over the first's, less the source's trend: 1."""
     seam: float
-    """The step from the last frame to the first over the median step."""
+    """The step from the last frame to the first over the median step: 1 where a loop closes."""
+    seam_source: float
+    """The source's own."""
 
 
 def measure(
@@ -82,11 +86,15 @@ def measure(
         UsageError: an input that cannot be read, or fewer than two frames in common.
     """
     look, _ = media.read_image(Path(style))
-    pairs = islice(_pairs(media.open_clip(source), media.open_clip(painted)), max_frames)
-    first, second = next(pairs, None), next(pairs, None)
-    if first is None or second is None:
+    judge: Judge | None = None
+    for before, after in islice(
+        _pairs(media.open_clip(source), media.open_clip(painted)), max_frames
+    ):
+        judge = judge or Judge(look, after.shape)
+        judge.add(before, after)
+    if judge is None or not judge.steps:
         raise UsageError(f"{painted}: fewer than two frames: nothing to measure in time")
-    return _Judge(look, first[1].shape).judge(chain((first, second), pairs))
+    return judge.measures()
 
 
 def _pairs(source: Clip, painted: Clip) -> Iterator[tuple[Image, Image]]:
@@ -96,8 +104,11 @@ def _pairs(source: Clip, painted: Clip) -> Iterator[tuple[Image, Image]]:
         yield before.rgb if fits else resized(before.rgb, after.rgb.shape[1::-1]), after.rgb
 
 
-class _Judge:
-    """Measures frames with the network and the flow that painting uses by default."""
+class Judge:
+    """Measures frames, as they come, with the network and the flow that painting uses by default.
+
+    ``style`` is the picture (H, W, 3) to look like, ``shape`` that of the frames.
+    """
 
     def __init__(self, style: Image, shape: tuple[int, ...]) -> None:
         defaults = Settings()
@@ -111,34 +122,46 @@ class _Judge:
         self.estimate = flow.estimator(defaults.flow)
         target = self._features(at_area(style, shape[0] * shape[1]))
         self.target = {name: losses.gram(target[name]) for name in self.style_layers}
+        self.rows: dict[str, list[float]] = {name: [] for name in Measures.__dataclass_fields__}
+        self.steps: list[tuple[float, float]] = []
+        self.past: deque[tuple[Image, Image]] = deque(maxlen=GAP)
+        self.first: tuple[Image, Image] | None = None
 
-    def judge(self, pairs: Iterable[tuple[Image, Image]]) -> Measures:
-        rows: dict[str, list[float]] = {name: [] for name in Measures.__dataclass_fields__}
-        steps = []
-        past: deque[tuple[Image, Image]] = deque(maxlen=GAP)
-        first: tuple[Image, Image] | None = None
-        for source, painted in pairs:
-            first = first or (source, painted)
-            moving = np.zeros(source.shape[:2], bool)
-            if past:
-                there, back = self._flows(source, past[-1][0])
-                moving = self._along(rows, past[-1], (source, painted), there, back)
-                steps.append(_change(painted, past[-1][1]))
-            if len(past) == GAP:
-                there, back = self._flows(source, past[0][0])
-                rows["warping_long"].append(_warping(painted, past[0][1], there, back))
-            self._within(rows, source, painted, moving)
-            past.append((source, painted))
-        assert first is not None
-        last = past[-1]
-        drifts = [np.abs(last[i].mean((0, 1)) - first[i].mean((0, 1))).max() for i in (0, 1)]
-        fine = [_fine(last[i]) / max(_fine(first[i]), 1e-6) for i in (0, 1)]
-        rows["drift_source"], rows["drift"] = ([float(drift)] for drift in drifts)
+    def add(self, source: Image, painted: Image) -> None:
+        """The next frame: its source and its painting, both (H, W, 3)."""
+        moving = np.zeros(source.shape[:2], bool)
+        if self.past:
+            before = self.past[-1]
+            there, back = self._flows(source, before[0])
+            moving = self._along(self.rows, before, (source, painted), there, back)
+            self.steps.append((_change(source, before[0]), _change(painted, before[1])))
+        if len(self.past) == GAP:
+            there, back = self._flows(source, self.past[0][0])
+            self.rows["warping_long"].append(_warping(painted, self.past[0][1], there, back))
+        self._within(self.rows, source, painted, moving)
+        self.past.append((source, painted))
+        self.first = self.first or (source, painted)
+
+    def measures(self) -> Measures:
+        """What was found of all frames until now.
+
+        Raises:
+            UsageError: there are fewer than two.
+        """
+        if self.first is None or not self.steps:
+            raise UsageError("fewer than two frames: nothing to measure in time")
+        rows = {name: values for name, values in self.rows.items() if name != "frames"}
+        first, last = self.first, self.past[-1]
+        fine = []
+        for i, suffix in enumerate(("_source", "")):
+            drift = np.abs(last[i].mean((0, 1)) - first[i].mean((0, 1))).max()
+            rows["drift" + suffix] = [float(drift)]
+            seam = _change(last[i], first[i]) / max(median(step[i] for step in self.steps), 1e-6)
+            rows["seam" + suffix] = [seam]
+            fine.append(_fine(last[i]) / max(_fine(first[i]), 1e-6))
         rows["contrast"] = [fine[1] / max(fine[0], 1e-6)]
-        rows["seam"] = [_change(last[1], first[1]) / max(median(steps), 1e-6)]
-        del rows["frames"]
         means = {name: fmean(values) if values else 0.0 for name, values in rows.items()}
-        return Measures(frames=len(steps) + 1, **means)
+        return Measures(frames=len(self.steps) + 1, **means)
 
     def _flows(self, source: Image, before: Image) -> tuple[Field, Field]:
         return self.estimate(source, before), self.estimate(before, source)
@@ -187,7 +210,8 @@ class _Judge:
         here, rest = losses.pool_mask(mask, now), losses.pool_mask(1 - mask, now)
         rows["hole"].append(self._style(now, here) / max(self._style(was, here), 1e-9))
         elsewhere = self._content(now, was, rest)
-        rows["smear"].append(self._content(now, was, here) / max(elsewhere, 1e-9))
+        rows["content_moving"].append(self._content(now, was, here))
+        rows["smear"].append(rows["content_moving"][-1] / max(elsewhere, 1e-9))
 
     def _features(self, picture: Image) -> Mapping[str, Tensor]:
         tensor = torch.from_numpy(np.ascontiguousarray(picture)).float().div(255)

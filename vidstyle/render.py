@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
@@ -14,12 +14,14 @@ import numpy as np
 
 from . import devices, media
 from .errors import UsageError, unknown
-from .events import Event, Listener, Noted, Painted, Planned, Stepped
+from .events import Event, Listener, Noted, Planned
+from .measure import Judge, Measures
 from .media import Clip, Format, Frame
 from .media.sound import Sound
 from .painters import PAINTERS, Gatys
 from .painters.gatys import BYTES_A_PIXEL
 from .pictures import Image, resized
+from .reel import Reel
 from .settings import SMALLEST_SIZE, Settings
 from .sheet import contact_sheet
 from .shots import shots
@@ -47,6 +49,8 @@ class Result:
     settings: Settings
     notes: tuple[str, ...] = ()
     sheet: Path | None = None
+    measures: Measures | None = None
+    """What it is worth, if that was asked for."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,8 @@ def _quick(settings: Settings, frames: int) -> Settings:
         max_frames=frames,
         first_iterations=min(settings.first_iterations, first),
         iterations=min(settings.iterations, later),
+        passes=1,
+        seamless=False,
     )
 
 
@@ -362,8 +368,16 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         rate = Fraction(settings.fps).limit_denominator(1001)
         trimmed = islice(media.resample(trimmed, rate), settings.max_frames)
         info = replace(info, time_base=1 / rate / 1000, rate=rate)
+    cuts = settings.cuts
+    if not isinstance(cuts, str):
+        cuts = tuple(cut - settings.start for cut in cuts if cut > settings.start)
+    closes = settings.seamless
+    if closes is None:
+        animated = work.format.kind in ("gif", "animation")
+        closes = animated and media.plays(info, settings.loop) == 0
     losses: list[float] = []
     shown: list[tuple[Image, Image]] = []
+    judge = Judge(work.pictures[0], (work.height, work.width)) if settings.report else None
     with media.open_writer(
         work.output,
         info,
@@ -380,9 +394,14 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
             tell(
                 Noted(f"{work.format.name} cannot hold transparency: what is clear is painted over")
             )
-        tell(Planned(work.frames, work.width, work.height, device, precision))
-        for frame, painted, begins in _paint(work, painter, trimmed, tell, losses):
-            if begins:
+        count = None if work.frames is None else work.frames * settings.passes
+        tell(Planned(count, work.width, work.height, device, precision))
+        reel = Reel(painter, tell, passes=settings.passes, closes=closes)
+        prepared = (_prepared(frame, work.width, work.height) for frame in trimmed)
+        for done in reel.paint(shots(prepared, cuts)):
+            frame, painted = done.frame, done.painted
+            losses.append(done.loss)
+            if done.begins:
                 writer.cut()
             writer.write(replace(frame, rgb=painted))
             if sound is not None and len(losses) == settings.max_frames:
@@ -392,6 +411,8 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
                 shown.append(
                     (_over(frame.rgb, frame.alpha, white), _over(painted, frame.alpha, white))
                 )
+            if judge is not None:
+                judge.add(frame.rgb, painted)
         if not losses and work.clip.info.frames != 0:
             raise UsageError(f"{info.path}: no frame between these times: check --start and --end")
     for note in [*work.clip.notes, *(sound.notes if sound else ())]:
@@ -408,35 +429,16 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         settings=settings,
         notes=tuple(notes),
         sheet=work.sheet,
+        measures=judge.measures() if judge is not None and len(losses) > 1 else None,
     )
 
 
-def _paint(
-    work: Plan, painter: Gatys, frames: Iterator[Frame], tell: Listener, losses: list[float]
-) -> Iterator[tuple[Frame, Image, bool]]:
-    """Each frame at the painting's size, its painting, and whether it begins a shot."""
-    before: Image | None = None
-    painted: Image | None = None
-    loss = 0.0
-    for number, (frame, begins) in enumerate(shots(frames), 1):
-        began = time.monotonic()
-        frame = _scaled(frame, (work.width, work.height))
-        source = _filled(frame)
-        if begins:
-            painter.cut()
-        # A frame that repeats the one before is the one before.
-        if painted is None or before is None or begins or not np.array_equal(source, before):
-
-            def told(done: float, now: float, number: int = number) -> None:
-                nonlocal loss
-                loss = now
-                tell(Stepped(number, done, now))
-
-            painted = painter.paint(source, told)
-        before = source
-        losses.append(loss)
-        tell(Painted(number, time.monotonic() - began, begins))
-        yield frame, painted, begins
+def _prepared(frame: Frame, width: int, height: int) -> Frame:
+    """``frame`` at the painting's size, its transparent part in the mean colour of the rest, not
+    in a chance one.
+    """
+    scaled = _scaled(frame, (width, height))
+    return replace(scaled, rgb=_filled(scaled))
 
 
 def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
@@ -447,7 +449,6 @@ def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:
 
 
 def _filled(frame: Frame) -> Image:
-    """The frame with its transparent part in the mean colour of the rest, not in a chance one."""
     if frame.alpha is None:
         return frame.rgb
     weight = frame.alpha[..., None].astype(np.float32)

@@ -66,9 +66,12 @@ class Settings:
     )
     temporal_weight: float = option(
         20.0,
-        "weight of staying with the previous frame along the motion (mean squared error)",
+        "weight of staying with the frames before along the motion (mean squared error)",
         "W",
         0,
+    )
+    tolerance: float = option(
+        0.0, "a frame is done when its loss is the shot's first frame's, times 1 + this", "X", 0
     )
     iterations: int = option(20, "optimiser steps a frame, at most", "N", 1)
     first_iterations: int = option(
@@ -81,7 +84,34 @@ class Settings:
         "its content and go on from the painted frame before, 'content' and 'noise' begin every "
         "frame anew",
     )
-    flow: Literal["dis", "farneback", "none"] = option("dis", "the optical flow")
+    flow: Literal["dis", "farneback", "raft", "none"] = option(
+        "dis", "the optical flow; raft needs torchvision's weights of it, and pays on a GPU"
+    )
+    long_term: tuple[int, ...] = option(
+        (1,),
+        "the earlier frames that paint is taken from, so many frames back, with commas; to an "
+        "older one it only goes for what no nearer one shows",
+        "N,N",
+        1,
+    )
+    passes: int = option(
+        1,
+        "how often a shot is painted, forward and backward in turn, each frame blended with the "
+        "one beside it",
+        "N",
+        1,
+    )
+    cuts: Literal["auto", "none"] | tuple[float, ...] = option(
+        "auto",
+        "where shots begin: auto (found), none, or times with commas; nothing carries over a cut",
+        "auto|none|T,T",
+        0,
+    )
+    seamless: bool | None = option(
+        None,
+        "the last frame leads into the first; by default where the output is an animation that "
+        "plays for ever",
+    )
 
     network: Literal["vgg19", "vgg16"] = option("vgg19", "the perceptual network")
     weights: str = option(
@@ -98,6 +128,9 @@ class Settings:
         "layers that the style is compared at, with commas",
         "LAYERS",
     )
+    report: bool = option(
+        False, "measure the painting as it is made (vidstyle measure), and print that at the end"
+    )
     engine: Literal["gatys"] = option("gatys", "how frames are painted")
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute")
     precision: Literal["auto", "fp32", "bf16"] = option(
@@ -108,13 +141,15 @@ class Settings:
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
         for spec in dataclasses.fields(self):
-            _check(spec, hints[spec.name], getattr(self, spec.name))
+            least = spec.metadata["least"]
+            _check(spec.name, hints[spec.name], least, getattr(self, spec.name))
         if self.end is not None and self.end <= self.start:
             raise UsageError(f"end ({self.end:g} s) must come after start ({self.start:g} s)")
         if self.content_weight == self.style_weight == 0:
             raise UsageError("content_weight and style_weight are both 0: nothing would be painted")
-        if not self.content_layers or not self.style_layers:
-            raise UsageError("content_layers and style_layers must name at least one layer each")
+        for name in ("content_layers", "style_layers", "long_term"):
+            if not getattr(self, name):
+                raise UsageError(f"{name} must name at least one")
 
 
 def choices(hint: Any) -> tuple[str, ...]:
@@ -127,18 +162,38 @@ def kinds(hint: Any) -> tuple[Any, ...]:
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
-def _check(spec: dataclasses.Field[Any], hint: Any, value: Any) -> None:
-    if (known := choices(hint)) and value not in known:
-        raise unknown(spec.name, str(value), known)
+def items(hint: Any) -> Any:
+    """The type of each value in a field that holds several; None for a field of one."""
+    held = [get_args(kind)[0] for kind in kinds(hint) if get_origin(kind) is tuple]
+    return held[0] if held else None
+
+
+def _check(name: str, hint: Any, least: float | None, value: Any) -> None:
     wanted = kinds(hint)
-    if value is None or isinstance(value, str) or not {int, float} & set(wanted):
-        if isinstance(value, str) and not known and str not in wanted and value != "full":
-            raise UsageError(f"{spec.name}: {value!r} is not a number")
+    known = [choice for kind in wanted for choice in choices(kind)]
+    if (value is None and types.NoneType in wanted) or (isinstance(value, str) and value in known):
         return
-    least = spec.metadata["least"]
+    if isinstance(value, (tuple, list)) and items(hint):
+        for part in value:
+            _check(name, items(hint), least, part)
+    elif isinstance(value, str) and str in wanted:
+        return
+    elif known and not {int, float} & {*wanted, items(hint)}:
+        raise unknown(name, str(value), known)
+    elif bool in wanted:
+        if not isinstance(value, bool):
+            raise UsageError(f"{name}: {value!r} is not True or False")
+    else:
+        _check_number(name, wanted, known, least, value)
+
+
+def _check_number(
+    name: str, wanted: tuple[Any, ...], known: list[str], least: float | None, value: Any
+) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise UsageError(f"{spec.name}: {value!r} is not a number")
+        also = f", nor one of {', '.join(known)}" if known else ""
+        raise UsageError(f"{name}: {value!r} is not a number{also}")
     if int in wanted and not isinstance(value, int):
-        raise UsageError(f"{spec.name}: {value!r} is not a whole number")
+        raise UsageError(f"{name}: {value!r} is not a whole number")
     if least is not None and value < least:
-        raise UsageError(f"{spec.name} is {value:g}: it must be at least {least:g}")
+        raise UsageError(f"{name} is {value:g}: it must be at least {least:g}")

@@ -6,7 +6,7 @@ from .clip import Clip, ClipInfo, Frame, resample, trim
 from .formats import FORMATS, Format, format_of, only_one_frame
 from .reader import describe, open_clip
 from .stills import read_image, save_image
-from .writer import Writer, open_writer
+from .writer import Writer, open_writer, plays
 
 __all__ = [
     "FORMATS",
@@ -20,6 +20,7 @@ __all__ = [
     "only_one_frame",
     "open_clip",
     "open_writer",
+    "plays",
     "read_image",
     "resample",
     "save_image",

@@ -115,9 +115,9 @@ def open_writer(
         if file_format.kind == "video":
             encoder = VideoEncoder(partial, source, file_format, size, sound, crf, codec)
         elif file_format.kind == "gif":
-            encoder = GifEncoder(partial, size, _loop(source, loop))
+            encoder = GifEncoder(partial, size, plays(source, loop))
         elif file_format.kind == "animation":
-            encoder = AnimationEncoder(partial, file_format, _loop(source, loop))
+            encoder = AnimationEncoder(partial, file_format, plays(source, loop))
         elif file_format.kind == "still":
             encoder = StillEncoder(partial, file_format)
         else:
@@ -128,8 +128,8 @@ def open_writer(
     return Writer(output, partial, encoder, overwrite)
 
 
-def _loop(source: ClipInfo, asked: int | None) -> int:
-    """How often the output plays: as asked, as the source does, else for ever."""
+def plays(source: ClipInfo, asked: int | None) -> int:
+    """How often an animation plays, 0 for ever: as asked, as the source does, else for ever."""
     if asked is not None:
         return asked
     return 0 if source.loop is None else source.loop

@@ -35,6 +35,8 @@ KEPT_LOOK = 0.8
 """How far a window's style is what it was before, not the style image's: none may stick out."""
 PATIENCE = 5
 """Steps over which a frame must still get better."""
+RISE = 1.5
+"""A shot whose contrast has grown so many times has faded in: its look begins anew."""
 BYTES_A_PIXEL = {torch.float32: 4000, torch.bfloat16: 2200}
 """Peak memory of a step to relu5_1: measured 2900 to 3400 in fp32, on a CPU; with room to spare."""
 
@@ -73,7 +75,7 @@ class Gatys:
             dtype=self.dtype,
             seed=settings.seed,
         )
-        self.estimate = None if settings.flow == "none" else flow.estimator(settings.flow)
+        self.flows = None if settings.flow == "none" else flow.Flows(flow.estimator(settings.flow))
         self.memory: Memory | None = None
         self.ending = Ending(0.0, 0.0)
         self._style_grams: dict[tuple[int, int], Grams] = {}
@@ -82,20 +84,59 @@ class Gatys:
         """The next frame begins a new shot: nothing carries over."""
         self.memory = None
 
+    def turn(self, source: Image, painted: Image) -> None:
+        """The next frames, to be painted ``again``, lie beside this one, in whatever direction."""
+        first = self.memory.first if self.memory else None
+        self.memory = Memory.begin(source, painted, first)
+
+    def expect(self, source: Image, before: Image) -> None:
+        """The frame ``source`` will come after ``before``: time to look how it moves."""
+        if self.flows is not None:
+            self.flows.expect(source, before)
+
     def paint(self, source: Image, progress: Progress = lambda done, loss: None) -> Image:
         """Paint the frame ``source`` (H, W, 3)."""
         init = self.settings.init
         if self.memory is None or init in ("content", "noise"):
             painted = self._first(source, progress)
             self.memory = Memory.begin(source, painted)
-        elif init == "previous" or self.estimate is None:
-            painted = self._over(source, self.memory.last.painted, progress)
+        elif init == "previous" or self.flows is None:
+            steps = self.settings.iterations
+            painted = self._over(source, self.memory.last.painted, steps, progress, self.ending)
             self.memory = Memory.begin(source, painted)
         else:
-            carried = carry(self.memory, source, self.estimate)
-            painted = self._follow(source, carried, progress)
-            self.memory = carried.remember(self.memory, source, painted)
+            carried = carry(self.memory, source, self.flows, self.settings.long_term)
+            if source.std() > RISE * self.memory.first.source.std():
+                steps = self.settings.first_iterations
+                painted = self._over(source, carried.start, steps, progress)
+                self.memory = Memory.begin(source, painted)
+            else:
+                painted = self._follow(source, carried, progress)
+                self._remember(carried, source, painted)
         return painted
+
+    def again(
+        self,
+        source: Image,
+        painted: Image,
+        share: float,
+        progress: Progress = lambda done, loss: None,
+    ) -> Image:
+        """Paint ``source`` once more, over ``painted`` and a ``share`` (0..1) of the frame that
+        was painted before it, carried over.
+        """
+        if self.memory is None or self.flows is None:
+            return painted
+        carried = carry(self.memory, source, self.flows, self.settings.long_term)
+        carried = carried.over(painted, share)
+        painted = self._follow(source, carried, progress)
+        self._remember(carried, source, painted)
+        return painted
+
+    def _remember(self, carried: Carried, source: Image, painted: Image) -> None:
+        assert self.memory is not None
+        frames = max(self.settings.long_term)
+        self.memory = carried.remember(self.memory, source, painted, frames)
 
     def _first(self, source: Image, progress: Progress) -> Image:
         """Paint a frame from nothing, coarse to fine: big strokes are cheap on small pictures."""
@@ -125,11 +166,18 @@ class Gatys:
         assert picture is not None
         return self._image(picture)
 
-    def _over(self, source: Image, start: Image, progress: Progress) -> Image:
-        """Paint a whole frame over ``start``."""
+    def _over(
+        self,
+        source: Image,
+        start: Image | Field,
+        steps: int,
+        progress: Progress,
+        reach: Ending | None = None,
+    ) -> Image:
+        """Paint a whole frame over ``start``; without anything to ``reach``, it sets the mark."""
         objective = self._objective(self._tensor(source), self._style(*self.size))
-        steps = self.settings.iterations
-        picture, _ = self._optimise(objective, self._tensor(start), steps, progress, self.ending)
+        picture, ending = self._optimise(objective, self._tensor(start), steps, progress, reach)
+        self.ending = reach or ending
         return self._image(picture)
 
     def _follow(self, source: Image, carried: Carried, progress: Progress) -> Image:
@@ -186,7 +234,7 @@ class Gatys:
                 )
             seen.append(loss)
             progress((step + 1) / steps, loss)
-            if reach is not None and _settled(seen, reach):
+            if reach is not None and _settled(seen, reach, self.settings.tolerance):
                 break
         return optimizer.picture, Ending(seen[-1], _gain(seen))
 
@@ -293,6 +341,7 @@ def _gain(seen: Sequence[float]) -> float:
     return (before - seen[-1]) / max(abs(seen[-1]), 1e-12)
 
 
-def _settled(seen: Sequence[float], reach: Ending) -> bool:
+def _settled(seen: Sequence[float], reach: Ending, tolerance: float) -> bool:
     """Whether a frame is as good as its shot's first one, or gets no better than slowly."""
-    return len(seen) > PATIENCE and (seen[-1] <= reach.loss or _gain(seen) <= reach.gain)
+    good = seen[-1] <= reach.loss * (1 + tolerance)
+    return len(seen) > PATIENCE and (good or _gain(seen) <= reach.gain)
