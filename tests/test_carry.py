@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import torch
 
-from vidstyle import flow
+from vidstyle import flow, losses
 from vidstyle.carry import SETTLED, ColorMap, Memory, Painting, carry, strokes_for
 
 from .conftest import scene
@@ -102,7 +104,80 @@ def test_strokes_are_taken_from_where_the_source_looks_alike() -> None:
     assert abs(dark.mean()) < 0.02 and not found[:8].any()
 
 
+def test_a_thing_that_fills_the_middle_is_no_camera() -> None:
+    before, after = big(0), big(0)
+    block = np.random.default_rng(5).integers(0, 255, (16, 20, 3), np.uint8).repeat(5, 0)
+    block = block.repeat(5, 1)
+    before[20:100, 20:120], after[20:100, 26:126] = block, block
+    carried = carry(Memory.begin(before, painted(before)), after, BOTH)
+    assert carried.still[-10:].all()
+
+
+def test_strokes_add_nothing_to_the_tone() -> None:
+    """What is lighter in one place of the first frame must not make all that is new lighter."""
+    source = np.full((96, 128, 3), 40, np.uint8)
+    paint = source.copy()
+    paint[:, :40] = 160
+    found = strokes_for(source, Painting(source, paint), np.ones((96, 128), bool), (0, 50))
+    assert np.abs(cv2.blur(found, (64, 64))[48, 64]).max() < 0.03
+
+
+def test_new_strips_do_not_all_take_the_same_strokes() -> None:
+    source = np.full((96, 128, 3), 90, np.uint8)
+    noise = np.random.default_rng(1).integers(0, 60, source.shape, np.uint8)
+    memory = Painting(source, source + noise)
+    strip = np.zeros((96, 128), bool)
+    strip[:8] = True
+    one, other = (strokes_for(source, memory, strip, shift)[:8] for shift in ((0, 0), (30, 9)))
+    assert np.abs(one - other).mean() > 0.5 * np.abs(one).mean() > 0
+
+
+def test_an_older_frame_is_trusted_only_for_what_no_nearer_one_shows() -> None:
+    """Something passes before a moving camera: what it hid is taken from before it came."""
+    wide = scene(-40, 240, 120)
+    frames = [np.ascontiguousarray(wide[:, 4 * i : 160 + 4 * i]) for i in range(3)]
+    frames[1][30:80, 60:110] = (220, 30, 30)
+    memory = Memory.begin(frames[0], painted(frames[0]))
+    carried = carry(memory, frames[1], BOTH, (1, 2))
+    memory = carried.remember(memory, frames[1], painted(frames[1]), 2)
+    short, long = (carry(memory, frames[2], BOTH, back) for back in ((1,), (1, 2)))
+    hidden = np.s_[40:70, 66:96]
+    assert short.trust[hidden].mean() < 0.2 and long.trust[hidden].mean() > 0.8
+    assert long.trust.max() <= 1
+    near = short.trust == 1
+    assert np.array_equal(long.warped[near], short.warped[near])
+    error = np.abs(long.warped[hidden] - painted(frames[2])[hidden] / 255)
+    assert error.mean() < 0.05
+
+
+def test_one_loss_against_the_mean_has_the_gradient_of_the_sum() -> None:
+    """Σ c_j (x − W_j)² and C (x − ΣcW/C)² differ by what does not depend on x."""
+    random = torch.Generator().manual_seed(0)
+    one, other, start = (torch.rand(1, 3, 6, 8, generator=random) for _ in range(3))
+    c1 = torch.rand(1, 1, 6, 8, generator=random)
+    c2 = (1 - c1) * torch.rand(1, 1, 6, 8, generator=random)
+    picture = start.requires_grad_()
+    both = losses.temporal_loss(picture, one, c1) + losses.temporal_loss(picture, other, c2)
+    mean = losses.temporal_loss(picture, (c1 * one + c2 * other) / (c1 + c2), c1 + c2)
+    expected, found = (torch.autograd.grad(loss, picture)[0] for loss in (both, mean))
+    assert torch.allclose(expected, found, atol=1e-7)
+
+
+def test_a_painting_takes_a_share_of_the_one_beside_it() -> None:
+    memory = Memory.begin(big(0), painted(big(0)))
+    own = np.full_like(big(0), 100)
+    carried = carry(memory, big(3), BOTH)
+    none, half = carried.over(own, 0), carried.over(own, 0.5)
+    assert np.allclose(none.start, 100 / 255)
+    still = carried.still
+    mean = (100 + memory.last.painted[still].astype(float)) / 2
+    assert np.abs(half.start[still] * 255 - mean).max() <= 0.5
+    assert np.allclose(half.start[still] * 255, np.rint(half.start[still] * 255), atol=1e-3)
+
+
 def test_flat_frames_are_not_trusted() -> None:
     black = np.zeros((48, 64, 3), np.uint8)
-    carried = carry(Memory.begin(scene(0), painted(scene(0))), black, flow.Flows(flow.estimator("dis")))
+    carried = carry(
+        Memory.begin(scene(0), painted(scene(0))), black, flow.Flows(flow.estimator("dis"))
+    )
     assert carried.trust.max() == 0 and not carried.still.any()

@@ -46,6 +46,17 @@ def test_one_command_paints_a_clip_and_reports(desk: Path, vidstyle: Run) -> Non
     assert "5 of 5 frames" in done.stderr and "left" in done.stderr
 
 
+def test_a_report_measures_what_was_painted(desk: Path, vidstyle: Run) -> None:
+    command = ("walk.mp4", "--style", "stripes.png", "--report", "-o", "frames", *FAST)
+    done = vidstyle(*command, "--json", cwd=desk)
+    report = json.loads(done.stdout)["measures"]
+    assert report["frames"] == 5 and report["style"] > 0
+    again = vidstyle("measure", "walk.mp4", "frames", "--style", "stripes.png", "--json", cwd=desk)
+    assert json.loads(again.stdout)["style"] == pytest.approx(report["style"], rel=1e-3)
+    shown = vidstyle(*command, "-y", cwd=desk)
+    assert "warping" in shown.stderr and shown.stdout == ""
+
+
 def test_quiet_is_silent(desk: Path, vidstyle: Run) -> None:
     done = vidstyle(
         "walk.gif", "--style", "stripes.png:2", "--quiet", "--max-frames", 1, *FAST, cwd=desk

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from vidstyle import UsageError, flow
 
@@ -63,6 +66,51 @@ def test_nothing_is_followed_on_tiny_or_flat_pictures() -> None:
     black = np.zeros((48, 64, 3), np.uint8)
     assert not estimate(black, black + 1).any()
     assert flow.blind(black) and not flow.blind(scene(0))
+
+
+def test_large_pictures_are_followed_at_a_smaller_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    before, after = shifted(4, 2)
+    whole = flow.estimator("dis")(after, before)
+    monkeypatch.setattr(flow, "LARGEST", 96)
+    small = flow.estimator("dis")(after, before)
+    assert small.shape == whole.shape
+    assert np.allclose(small[16:-16, 16:-16].mean((0, 1)), (-4, -2), atol=0.4)
+
+
+def test_flows_are_the_same_ahead_of_need() -> None:
+    before, after = shifted(4, 2)
+    calls = []
+
+    def estimate(frame: np.ndarray, other: np.ndarray) -> np.ndarray:
+        calls.append(frame is after)
+        return flow.dis(frame, other)
+
+    flows = flow.Flows(estimate)
+    plain = flows(after, before)
+    flows.expect(after, before)
+    ahead = flows(after, before)
+    assert all(np.array_equal(a, b) for a, b in zip(plain, ahead, strict=True))
+    assert calls == [True, False] * 2
+    assert not np.array_equal(*flows(before, after))
+
+
+def test_raft_runs_with_weights_that_are_there_and_says_where_they_should_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from torchvision.models.optical_flow import Raft_Small_Weights, raft_small
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    flow._raft.cache_clear()
+    with pytest.raises(UsageError, match=f"raft_small.*into {tmp_path}"):
+        flow.estimator("raft")
+    torch.manual_seed(0)
+    name = Raft_Small_Weights.C_T_V2.url.rsplit("/", 1)[-1]
+    (tmp_path / "checkpoints").mkdir()
+    torch.save(raft_small().state_dict(), tmp_path / "checkpoints" / name)
+    found = flow.estimator("raft")(*shifted(4, 2))
+    assert found.shape == (80, 120, 2) and found.dtype == np.float32
+    assert np.isfinite(found).all()
+    flow._raft.cache_clear()
 
 
 def test_a_mistyped_flow_gets_the_nearest_name() -> None:

@@ -154,6 +154,68 @@ def test_a_clip_with_a_cut_becomes_a_gif(style: Path, tmp_path: Path) -> None:
     assert len(frames(tmp_path / "cut.gif")) == 6
 
 
+def test_cuts_are_times_of_the_clip(video: Path, style: Path, tmp_path: Path) -> None:
+    begun: list[int] = []
+
+    def listen(event: events.Event) -> None:
+        if isinstance(event, events.Painted) and event.first:
+            begun.append(event.frame)
+
+    vidstyle.stylize(
+        video, style, tmp_path / "x", start=0.04, cuts=(0.02, 0.12), listener=listen, **FAST
+    )
+    assert begun == [1, 3]
+
+
+def test_a_loop_closes(style: Path, tmp_path: Path) -> None:
+    """A square that walks to and fro: frames that are alike in the source, at both ends."""
+    pictures = [scene(i, 128, 96) for i in (0, 2, 4, 6, 5, 4, 3, 2, 1)]
+    source = tmp_path / "loop"
+    source.mkdir()
+    for i, picture in enumerate(pictures):
+        media.save_image(source / f"{i}.png", picture)
+    seams = []
+    for closes in (False, True):
+        output = tmp_path / f"painted{closes}"
+        result = vidstyle.stylize(
+            source, style, output, size="full", seamless=closes, report=True, iterations=6,
+            first_iterations=10,
+        )  # fmt: skip
+        assert result.measures is not None and result.frames == 9
+        seams.append(result.measures.seam)
+    assert seams[1] < seams[0] and seams[1] < 1.3
+
+
+def test_passes_paint_every_frame_again(video: Path, style: Path, tmp_path: Path) -> None:
+    numbers: list[int] = []
+
+    def listen(event: events.Event) -> None:
+        if isinstance(event, events.Painted):
+            numbers.append(event.frame)
+
+    once, twice = tmp_path / "once", tmp_path / "twice"
+    vidstyle.stylize(video, style, once, **FAST)
+    result = vidstyle.stylize(video, style, twice, passes=2, listener=listen, **FAST)
+    assert result.frames == 5 and numbers == list(range(1, 10))
+    pairs = list(zip(frames(once), frames(twice), strict=True))
+    assert np.array_equal(pairs[-1][0].rgb, pairs[-1][1].rgb), "from there it goes back"
+    assert not np.array_equal(pairs[0][0].rgb, pairs[0][1].rgb)
+
+
+def test_a_shot_that_fades_in_is_painted_in_the_end(style: Path, tmp_path: Path) -> None:
+    source = tmp_path / "fade"
+    source.mkdir()
+    for i in range(7):
+        picture = (scene(0, 96, 72) * (0.1 + 0.15 * i)).astype(np.uint8)
+        media.save_image(source / f"{i}.png", picture)
+    media.save_image(tmp_path / "whole.png", scene(0, 96, 72))
+    vidstyle.stylize(source, style, tmp_path / "faded", size="full", cuts="none")
+    vidstyle.stylize(tmp_path / "whole.png", style, tmp_path / "one.png", size="full")
+    faded, one = frames(tmp_path / "faded")[-1].rgb, frames(tmp_path / "one.png")[0].rgb
+    assert np.abs(faded.mean((0, 1)) - one.mean((0, 1))).max() < 12
+    assert 0.8 < faded.std() / one.std() < 1.2
+
+
 def test_a_still_is_a_clip_of_one_frame(style: Path, tmp_path: Path) -> None:
     still = tmp_path / "still.jpg"
     media.save_image(still, scene(0))

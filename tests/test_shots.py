@@ -4,16 +4,22 @@ from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
+import pytest
 
 from vidstyle.media import Frame
-from vidstyle.shots import shots
+from vidstyle.shots import Cuts, follows, shots
 
 from .conftest import scene
 
 
-def begins(pictures: list[np.ndarray]) -> list[int]:
+def begins(pictures: list[np.ndarray], cuts: Cuts = "auto") -> list[int]:
     frames = (Frame(p, Fraction(i, 25), Fraction(1, 25)) for i, p in enumerate(pictures))
-    return [i for i, (_, first) in enumerate(shots(frames)) if first]
+    return [i for i, (_, first) in enumerate(shots(frames, cuts)) if first]
+
+
+def other(step: int) -> np.ndarray:
+    """A place that looks unlike ``scene``."""
+    return np.ascontiguousarray(255 - scene(step)[::-1])
 
 
 def test_motion_is_no_cut() -> None:
@@ -34,6 +40,37 @@ def test_clips_shorter_than_the_look_ahead() -> None:
     assert begins([]) == []
     assert begins([scene(0)]) == [0]
     assert begins([scene(0), 255 - scene(0)]) == [0, 1]
+
+
+def test_a_shot_begins_where_it_is_told_to() -> None:
+    pictures = [scene(i) for i in range(6)] + [other(i) for i in range(6)]
+    assert begins(pictures, "none") == [0]
+    assert begins(pictures, (0.12, 0.3)) == [0, 3, 8]
+
+
+def test_a_shot_begins_out_of_the_dark() -> None:
+    out = [(scene(i) * (1 - i / 8)).astype(np.uint8) for i in range(9)]
+    into = [(other(i) * (i / 8)).astype(np.uint8) for i in range(1, 9)]
+    found = begins([scene(0)] * 4 + out + into + [other(8)] * 4)
+    assert len(found) == 2 and 12 <= found[1] <= 14
+
+
+@pytest.mark.parametrize("length", [8, 12, 20])
+def test_a_shot_begins_when_a_dissolve_is_over(length: int) -> None:
+    mixed = [
+        ((1 - t) * scene(0).astype(float) + t * other(0)).astype(np.uint8)
+        for t in np.linspace(0, 1, length)
+    ]
+    found = begins([scene(0)] * 12 + mixed + [other(0)] * 12)
+    assert len(found) == 2 and abs(found[1] - (12 + length)) <= 2
+
+
+def test_a_light_that_is_turned_up_begins_no_shot() -> None:
+    assert begins([(scene(0) * (0.4 + 0.05 * i)).astype(np.uint8) for i in range(13)]) == [0]
+
+
+def test_what_may_follow_without_a_cut() -> None:
+    assert follows(scene(0), scene(4)) and not follows(scene(0), other(0))
 
 
 def test_it_streams() -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from zlib import crc32
 
 import cv2
 import numpy as np
@@ -29,9 +30,9 @@ NOISE = 8.0
 MISMATCH = 25.0
 """A flow is wrong where the colours that it joins differ by more."""
 SWAY = 0.4
-"""Where more than this share of the sharp places changes …"""
+"""Where more than this share of the sharp places along the sides of the frame changes …"""
 SPREAD = 0.25
-"""… in more than this share of an 8x8 grid's cells, the camera moves: nothing is still."""
+"""… in more than this share of the outer cells of an 8x8 grid, the camera moves."""
 SHARP = 16.0
 """A slope of colour, in levels a pixel, that is seen to change when it moves by half a pixel."""
 SETTLED = 5
@@ -66,6 +67,8 @@ class Painting:
     def strokes(self) -> Field:
         """What its colours cannot explain (H, W, 3), around 0: brush strokes."""
         rest = self.painted.astype(np.float32) / 255 - self.colors(self.source)
+        # Around 0 everywhere: what is lighter in one place would make it lighter in all others.
+        rest -= cv2.blur(rest, (TILE, TILE), borderType=cv2.BORDER_REPLICATE)
         most = 2 * rest.std()  # the outlines of things are not strokes, and stand out
         return rest.clip(-most, most)
 
@@ -162,7 +165,8 @@ def carry(memory: Memory, source: Image, flows: Both, back: Sequence[int] = (1,)
             trust += new
             warped += new[..., None] * carried
     warped /= np.maximum(trust, 1e-6)[..., None]
-    start = memory.last.colors(source) + strokes_for(source, memory.first, trust < 1)
+    shift = (0, 0) if still.any() else _shift(source)
+    start = memory.last.colors(source) + strokes_for(source, memory.first, trust < 1, shift)
     start = np.clip(start, 0, 1)
     start += trust[..., None] * (warped - start)
     return Carried(start, warped, trust, still, kept.source)
@@ -196,12 +200,18 @@ def _still(memory: Memory, source: Image) -> tuple[NDArray[np.bool_], NDArray[np
 
 
 def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
-    """Whether the camera moves: what cannot move unseen has changed, and not in one place only."""
+    """Whether the camera moves: what cannot move unseen has changed, along the frame's sides, and
+    not in one place only. (What fills the middle may well be one thing that moves.)
+    """
     gray = cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (5, 5))
     down, across = np.gradient(gray)
     sharp = np.hypot(down, across) > SHARP
+    high, wide = (side // 8 for side in sharp.shape)
+    sharp[high:-high, wide:-wide] = False
     cells = cv2.resize(changed.astype(np.float32), (8, 8), interpolation=cv2.INTER_AREA) > 0.02
-    return bool(sharp.any() and changed[sharp].mean() > SWAY and cells.mean() > SPREAD)
+    outer = np.ones((8, 8), bool)
+    outer[1:-1, 1:-1] = False
+    return bool(sharp.any() and changed[sharp].mean() > SWAY and cells[outer].mean() > SPREAD)
 
 
 class ColorMap:
@@ -245,9 +255,16 @@ def _global_slope(guide: Field, paint: Field) -> Field:
     return np.linalg.solve(variance, centred[0].T @ centred[1] / len(centred[0]))
 
 
-def strokes_for(source: Image, painting: Painting, missing: NDArray[np.bool_]) -> Field:
-    """Brush strokes (H, W, 3), around 0, for the ``missing`` (H, W) part of the frame ``source``:
-    each tile takes those of the place of ``painting`` whose source looks most like its own.
+def strokes_for(
+    source: Image,
+    painting: Painting,
+    missing: NDArray[np.bool_],
+    shift: tuple[int, int] = (0, 0),
+) -> Field:
+    """Brush strokes (H, W, 3), around 0, for the ``missing`` (H, W) part of the frame ``source``.
+
+    Each tile takes those of a place of ``painting`` whose source looks like its own: of those
+    that do, the one nearest to where it lies itself, moved by ``shift`` (down, right).
     """
     height, width = missing.shape
     found = np.zeros((height, width, 3), np.float32)
@@ -258,6 +275,7 @@ def strokes_for(source: Image, painting: Painting, missing: NDArray[np.bool_]) -
     old, new = (
         cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (painting.source, source)
     )
+    rows, columns = np.ogrid[: size[1] - side + 1, : size[0] - side + 1]
     weight = np.full((height, width, 1), 1e-6, np.float32)
     for top in range(0, height, TILE - OVERLAP):
         for left in range(0, width, TILE - OVERLAP):
@@ -267,8 +285,21 @@ def strokes_for(source: Image, painting: Painting, missing: NDArray[np.bool_]) -
             if not missing[place].any():
                 continue
             match = cv2.matchTemplate(old, new[y : y + side, x : x + side], cv2.TM_SQDIFF)
-            _, _, (x, y), _ = cv2.minMaxLoc(match)
+            alike = match <= match.min() + 3 * (side * NOISE) ** 2
+            far = (rows - (y + shift[0] // COARSE) % len(rows)) ** 2 + (
+                columns - (x + shift[1] // COARSE) % columns.size
+            ) ** 2
+            y, x = np.unravel_index(np.where(alike, far, far.max() + 1).argmin(), far.shape)
             taken = painting.strokes[y * COARSE : y * COARSE + TILE, x * COARSE : x * COARSE + TILE]
             found[place] += taken * FADE
             weight[place] += FADE
     return found / weight
+
+
+def _shift(source: Image) -> tuple[int, int]:
+    """How far to look for strokes: another place for each frame, so that those of a new strip are
+    not those of the strip before.
+    """
+    random = np.random.default_rng(crc32(source.tobytes()))
+    down, right = random.integers(0, source.shape[:2])
+    return int(down), int(right)

@@ -30,6 +30,8 @@ GAP = 5
 """Frames between the two of the long warping error."""
 MOVES = 1.0
 """Pixels a frame from which on something is moving."""
+STILL = 0.25
+"""Pixels a frame below which it is not."""
 CHANGED = 8.0
 """Levels that a still pixel's source may change by: video is noisy."""
 FINE = 1.5
@@ -176,9 +178,10 @@ class Judge:
     ) -> NDArray[np.bool_]:
         """What is seen from one frame to the next; returns where something moves."""
         change = difference(now[0], before[0])
-        still = cv2.dilate((change > CHANGED).astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
+        same = cv2.dilate((change > CHANGED).astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
         speed = np.hypot(there[..., 0], there[..., 1])
-        moving = ~still & ((speed > MOVES) | (flow.trust(there, back) < 0.5))
+        still = same & (speed < STILL)  # what is blurred may move and hardly change
+        moving = ~same & ((speed > MOVES) | (flow.trust(there, back) < 0.5))
         moving = cv2.dilate(moving.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         for suffix, index in (("", 1), ("_source", 0)):
             rows["warping" + suffix].append(_warping(now[index], before[index], there, back))

@@ -69,13 +69,14 @@ def _told(frames: Iterable[Frame], cuts: Sequence[float | str]) -> Iterator[tupl
 
 def _found(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
     ahead: deque[_Seen] = deque()
-    past: deque[_Seen] = deque(maxlen=max(DISSOLVES))
+    shot: deque[_Seen] = deque(maxlen=max(DISSOLVES))
+    changes: deque[float] = deque(maxlen=AROUND)
     for frame in frames:
         ahead.append(_see(frame, ahead[-1] if ahead else None))
         if len(ahead) > AROUND:
-            yield _judge(past, ahead)
+            yield _judge(shot, changes, ahead)
     while ahead:
-        yield _judge(past, ahead)
+        yield _judge(shot, changes, ahead)
 
 
 def _see(frame: Frame, before: _Seen | None) -> _Seen:
@@ -97,34 +98,33 @@ def _colors(small: Thumb) -> Thumb:
     return np.stack([chroma * np.cos(hue), chroma * np.sin(hue), hsv[..., 2]], -1)
 
 
-def _judge(past: deque[_Seen], ahead: deque[_Seen]) -> tuple[Frame, bool]:
+def _judge(shot: deque[_Seen], changes: deque[float], ahead: deque[_Seen]) -> tuple[Frame, bool]:
+    """The next frame ``ahead``, and whether it begins another shot than the frames in ``shot``."""
     now = ahead.popleft()
     begins = (
-        not past
-        or (past[-1].dark and not now.dark)
-        or _stands_out(past, now, ahead)
-        or _dissolved(past, now, ahead)
+        not shot
+        or (shot[-1].dark and not now.dark)
+        or _stands_out(now, [*changes, *(seen.change for seen in ahead)])
+        or _dissolved(shot, now, ahead)
     )
     if begins:
-        # What came before a dissolve must not be taken for the end of another one.
-        for _ in range(len(past) - AROUND):
-            past.popleft()
-    past.append(now)
+        shot.clear()
+    shot.append(now)
+    changes.append(now.change)
     return now.frame, begins
 
 
-def _stands_out(past: deque[_Seen], now: _Seen, ahead: deque[_Seen]) -> bool:
-    around = [seen.change for seen in (*list(past)[-AROUND:], *ahead)]
+def _stands_out(now: _Seen, around: Sequence[float]) -> bool:
     return now.change > LEAST and now.change > STAND_OUT * sum(around) / max(1, len(around))
 
 
-def _dissolved(past: deque[_Seen], now: _Seen, ahead: deque[_Seen]) -> bool:
+def _dissolved(shot: deque[_Seen], now: _Seen, ahead: deque[_Seen]) -> bool:
     """Whether ``now`` is the end of a dissolve: it was mixed from what is gone and what stays."""
     for length in DISSOLVES:
-        if len(past) < length or not ahead:
+        if len(shot) < length or not ahead:
             return False
-        begin, middle = past[-length].small, past[-length // 2].small
-        if past[-length].dark:
+        begin, middle = shot[-length].small, shot[-length // 2].small
+        if shot[-length].dark:
             return False
         across = _distance(begin, now.small)
         over = max(seen.change for seen in ahead) < 0.5 * across / length
