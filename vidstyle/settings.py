@@ -71,11 +71,15 @@ class Settings:
         0,
     )
     tolerance: float = option(
-        0.0, "a frame is done when its loss is the shot's first frame's, times 1 + this", "X", 0
+        0.3,
+        "a frame is done when its loss is that of the shot's first frame, and this share more: "
+        "less is closer to the first frame's quality, more is steadier and faster",
+        "X",
+        0,
     )
     iterations: int = option(20, "optimiser steps a frame, at most", "N", 1)
     first_iterations: int = option(
-        40, "optimiser steps for the first frame of a shot, at full size", "N", 1
+        60, "optimiser steps for the first frame of a shot, at full size", "N", 1
     )
     optimizer: Literal["lbfgs", "adam"] = option("lbfgs", "the optimiser")
     init: Literal["content", "noise", "previous", "warped"] = option(

@@ -190,17 +190,15 @@ class Gatys:
         total, behind = sum(w.area for w in todo), 0
         for window in todo:
             here = (..., *window.place)
-            objective = self._objective(
-                content[here],
-                self._window_style(window),
-                carried=(warped[here], trust[here]),
-            )
+            style = self._window_style(window)
+            objective = self._objective(content[here], style, (warped[here], trust[here]))
 
             def told(done: float, loss: float, behind: int = behind, at: Window = window) -> None:
                 progress((behind + done * at.area) / total, loss)
 
+            reach = Ending(self._mark(window, style), self.ending.gain)
             canvas[here], _ = self._optimise(
-                objective, canvas[here], self.settings.iterations, told, self.ending, still[here]
+                objective, canvas[here], self.settings.iterations, told, reach, still[here]
             )
             behind += window.area
         return self._image(canvas)
@@ -263,6 +261,13 @@ class Gatys:
         before = self._grams(self.memory.first.painted[window.place])
         return losses.blend([before, self._style(*self.size)], [KEPT_LOOK, 1 - KEPT_LOOK])
 
+    def _mark(self, window: Window, style: Grams) -> float:
+        """How good the shot's first frame is in this place, by the same objective."""
+        assert self.memory is not None
+        first = self.memory.first
+        objective = self._objective(self._tensor(first.source[window.place]), style)
+        return objective.value(self._tensor(first.painted[window.place]))
+
     def _grams(self, picture: Image) -> Grams:
         with torch.no_grad():
             features = self.network(self._tensor(picture))
@@ -308,6 +313,11 @@ class Objective:
         self.settings = settings
         self.content, self.style = content, style
         self.carried = carried
+
+    def value(self, picture: Tensor) -> float:
+        """The loss of ``picture`` (1, 3, H, W)."""
+        with torch.no_grad():
+            return self._loss(picture).item()
 
     def __call__(self, picture: Tensor) -> tuple[float, Tensor]:
         """The loss of ``picture`` (1, 3, H, W), and its gradient."""
