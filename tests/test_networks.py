@@ -22,6 +22,20 @@ def test_features_have_the_shapes_of_vgg(network: networks.VGG) -> None:
     assert "conv5_2" not in network.convolutions, "cut after the last layer that is used"
 
 
+def test_pooling_takes_the_largest_or_the_mean() -> None:
+    picture = torch.rand(1, 3, 16, 16)
+    for pooling, pool in (("max", torch.nn.MaxPool2d(2)), ("avg", torch.nn.AvgPool2d(2))):
+        net = networks.load(
+            "vgg19",
+            "random",
+            ["relu1_2", "pool1"],
+            device=CPU,
+            pooling=pooling,  # type: ignore[arg-type]
+        )
+        features = net(picture)
+        assert torch.equal(features["pool1"], pool(features["relu1_2"]))
+
+
 def test_bundled_weights_are_caffes_vgg(network: networks.VGG) -> None:
     """Caffe's conv1_1 sees BGR, 0..255: a grey picture less the mean; ours takes RGB, 0..1."""
     loaded = weights.load("bundled", "vgg19", shapes("vgg19"), 0)

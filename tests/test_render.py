@@ -154,6 +154,32 @@ def test_a_clip_with_a_cut_becomes_a_gif(style: Path, tmp_path: Path) -> None:
     assert len(frames(tmp_path / "cut.gif")) == 6
 
 
+def test_colours_from_the_clip(video: Path, style: Path, tmp_path: Path) -> None:
+    """The style is grey-green stripes; the clip has a red square that keeps its colour."""
+    red = {}
+    for keep in ("none", "luma", "histogram", "covariance"):
+        folder = tmp_path / keep
+        vidstyle.stylize(video, style, folder, keep_colors=keep, max_frames=2, **FAST)
+        red[keep] = [np.ptp(f.rgb.reshape(-1, 3).mean(0)) for f in frames(folder)]
+    source = [np.ptp(f.rgb.reshape(-1, 3).mean(0)) for f in frames(video)[:2]]
+    for found, wanted in zip(red["luma"], source, strict=True):
+        assert found == pytest.approx(wanted, abs=4)
+    assert red["histogram"] != red["none"] != red["covariance"]
+
+
+def test_strength_and_scale_of_the_style(video: Path, style: Path, tmp_path: Path) -> None:
+    shown = {}
+    for name, options in {
+        "whole": {}, "half": {"strength": 0.5}, "large": {"style_scale": 2.0}
+    }.items():  # fmt: skip
+        folder = tmp_path / name
+        vidstyle.stylize(video, style, folder, max_frames=1, **options, **FAST)
+        shown[name] = frames(folder)[0].rgb.astype(int)
+    source = frames(video)[0].rgb
+    assert np.abs(shown["half"] - (shown["whole"] + source) / 2).max() <= 1
+    assert not np.array_equal(shown["large"], shown["whole"])
+
+
 def test_cuts_are_times_of_the_clip(video: Path, style: Path, tmp_path: Path) -> None:
     begun: list[int] = []
 
@@ -205,12 +231,13 @@ def test_passes_paint_every_frame_again(video: Path, style: Path, tmp_path: Path
 def test_a_shot_that_fades_in_is_painted_in_the_end(style: Path, tmp_path: Path) -> None:
     source = tmp_path / "fade"
     source.mkdir()
-    for i in range(7):
-        picture = (scene(0, 96, 72) * (0.1 + 0.15 * i)).astype(np.uint8)
+    for i in range(4):
+        picture = (scene(0) * (0.1 + 0.3 * i)).astype(np.uint8)
         media.save_image(source / f"{i}.png", picture)
-    media.save_image(tmp_path / "whole.png", scene(0, 96, 72))
-    vidstyle.stylize(source, style, tmp_path / "faded", size="full", cuts="none")
-    vidstyle.stylize(tmp_path / "whole.png", style, tmp_path / "one.png", size="full")
+    media.save_image(tmp_path / "whole.png", scene(0))
+    options = {"size": "full", "iterations": 5, "first_iterations": 15}
+    vidstyle.stylize(source, style, tmp_path / "faded", cuts="none", **options)
+    vidstyle.stylize(tmp_path / "whole.png", style, tmp_path / "one.png", **options)
     faded, one = frames(tmp_path / "faded")[-1].rgb, frames(tmp_path / "one.png")[0].rgb
     assert np.abs(faded.mean((0, 1)) - one.mean((0, 1))).max() < 12
     assert 0.8 < faded.std() / one.std() < 1.2

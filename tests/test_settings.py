@@ -35,6 +35,11 @@ def test_the_command_line_has_every_option_with_its_default() -> None:
         ({"long_term": ("x",)}, "long_term: 'x' is not a number"),
         ({"cuts": "atuo"}, "nor one of auto, none"),
         ({"cuts": (1.5, float("nan"))}, "cuts: nan is not a number"),
+        ({"strength": 1.5}, "at most 1"),
+        ({"style_layers": ("relu1_1:-1",)}, "a weight must be 0 or more"),
+        ({"style_layers": ("relu1_1:x",)}, "'x' is not a weight"),
+        ({"content_layers": ("relu4_2:0",)}, "add up to 0"),
+        ({"keep_colors": "lume"}, "did you mean 'luma'"),
         ({"seamless": "yes"}, "is not True or False"),
     ],
 )

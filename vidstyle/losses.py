@@ -66,6 +66,12 @@ def pool_mask(mask: Tensor, features: Mapping[str, Tensor]) -> dict[str, Tensor]
     }
 
 
+def mean(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
+    """The mean of the terms of several layers, each with its weight."""
+    total = sum(weights[name] for name in terms)
+    return torch.stack([weights[name] / total * term for name, term in terms.items()]).sum()
+
+
 def blend(grams: Sequence[Mapping[str, Tensor]], weights: Sequence[float]) -> dict[str, Tensor]:
     """The weighted mean of several styles' Gram matrices, layer by layer."""
     total = sum(weights)

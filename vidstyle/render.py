@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import devices, media
+from .colors import mixed, with_chroma
 from .errors import UsageError, unknown
 from .events import Event, Listener, Noted, Planned
 from .measure import Judge, Measures
@@ -399,7 +400,8 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         reel = Reel(painter, tell, passes=settings.passes, closes=closes)
         prepared = (_prepared(frame, work.width, work.height) for frame in trimmed)
         for done in reel.paint(shots(prepared, cuts)):
-            frame, painted = done.frame, done.painted
+            frame = done.frame
+            painted = _finished(done.painted, frame.rgb, settings)
             losses.append(done.loss)
             if done.begins:
                 writer.cut()
@@ -431,6 +433,13 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         sheet=work.sheet,
         measures=judge.measures() if judge is not None and len(losses) > 1 else None,
     )
+
+
+def _finished(painted: Image, source: Image, settings: Settings) -> Image:
+    """The painting as it is shown; the painter goes on from its own."""
+    if settings.keep_colors == "luma":
+        painted = with_chroma(painted, source)
+    return painted if settings.strength == 1 else mixed(painted, source, settings.strength)
 
 
 def _prepared(frame: Frame, width: int, height: int) -> Frame:

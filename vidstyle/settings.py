@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -60,6 +61,15 @@ class Settings:
     )
     style_weight: float = option(
         8.0, "weight of looking like the style (relative error of the Gram matrices)", "W", 0
+    )
+    style_scale: float = option(
+        1.0, "how large the style's strokes are, as a factor of its size", "X", 0.1
+    )
+    strength: float = option(1.0, "how much of the painting is seen over its source, 0..1", "X", 0)
+    keep_colors: Literal["none", "luma", "histogram", "covariance"] = option(
+        "none",
+        "colours from the clip: luma gives each frame its own source's, histogram and covariance "
+        "give the style those of a shot's first frame",
     )
     tv_weight: float = option(
         2.0, "weight of smoothness (mean squared difference of neighbouring pixels)", "W", 0
@@ -124,12 +134,13 @@ class Settings:
         "first use), random, or the path of a .pth or .safetensors file",
         "NAME|PATH",
     )
+    pooling: Literal["max", "avg"] = option("max", "the network's pooling")
     content_layers: tuple[str, ...] = option(
         ("relu4_2",), "layers that the content is compared at, with commas", "LAYERS"
     )
     style_layers: tuple[str, ...] = option(
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
-        "layers that the style is compared at, with commas",
+        "layers that the style is compared at, with commas, each NAME or NAME:WEIGHT",
         "LAYERS",
     )
     report: bool = option(
@@ -151,9 +162,32 @@ class Settings:
             raise UsageError(f"end ({self.end:g} s) must come after start ({self.start:g} s)")
         if self.content_weight == self.style_weight == 0:
             raise UsageError("content_weight and style_weight are both 0: nothing would be painted")
+        if self.strength > 1:
+            raise UsageError(f"strength is {self.strength:g}: it must be at most 1")
         for name in ("content_layers", "style_layers", "long_term"):
             if not getattr(self, name):
                 raise UsageError(f"{name} must name at least one")
+        for name in ("content_layers", "style_layers"):
+            if not sum(weighted(getattr(self, name)).values()):
+                raise UsageError(f"{name}: the weights add up to 0: give one a weight above 0")
+
+
+def weighted(layers: Iterable[str]) -> dict[str, float]:
+    """Each layer's name, of NAME or NAME:WEIGHT, with its weight.
+
+    Raises:
+        UsageError: a weight is not a number, or below 0.
+    """
+    found = {}
+    for layer in layers:
+        name, colon, weight = layer.partition(":")
+        try:
+            found[name] = float(weight) if colon else 1.0
+        except ValueError:
+            raise UsageError(f"{layer}: {weight!r} is not a weight") from None
+        if not 0 <= found[name] < math.inf:
+            raise UsageError(f"{layer}: a weight must be 0 or more")
+    return found
 
 
 def choices(hint: Any) -> tuple[str, ...]:

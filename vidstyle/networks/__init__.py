@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 import torch
 
@@ -20,13 +21,15 @@ def load(
     device: torch.device,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
+    pooling: Literal["max", "avg"] = "max",
 ) -> VGG:
     """``network`` with ``weights``, cut after the last layer ``wanted``, ready on ``device``.
 
     Raises:
         UsageError: unknown layer, or weights that are missing or do not fit.
     """
-    net = VGG(network, _weights.load(weights, network, shapes(network), seed), wanted)
+    loaded = _weights.load(weights, network, shapes(network), seed)
+    net = VGG(network, loaded, wanted, pooling)
     for conv in net.convolutions.values():
         conv.to(dtype)
     return net.to(device).eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -45,8 +46,15 @@ class VGG(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, network: str, weights: weight_files.Weights, wanted: Iterable[str]) -> None:
+    def __init__(
+        self,
+        network: str,
+        weights: weight_files.Weights,
+        wanted: Iterable[str],
+        pooling: Literal["max", "avg"] = "max",
+    ) -> None:
         super().__init__()
+        self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
         wanted = set(wanted)
         order = layers(network)
         for name in wanted:
@@ -78,7 +86,7 @@ class VGG(nn.Module):
             elif name.startswith("relu"):
                 x = F.relu(x)
             elif min(x.shape[2:]) > 1:  # a picture of a few pixels still has deep features
-                x = F.max_pool2d(x, 2)
+                x = self.pool(x, 2)
             if name in self.wanted:
                 features[name] = x
         return features

@@ -18,12 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .. import devices, flow, losses, networks
-from ..carry import Carried, Memory, carry
+from ..carry import NOISE, Carried, Memory, carry
+from ..colors import matched
 from ..errors import VidstyleError
 from ..optimizers import BoxAdam, BoxLBFGS
-from ..pictures import Field, Image, at_area, resized
+from ..pictures import Field, Image, at_area, difference, resized
 from ..regions import Window, windows
-from ..settings import Settings
+from ..settings import Settings, weighted
 
 Grams = Mapping[str, Tensor]
 Progress = Callable[[float, float], None]
@@ -35,8 +36,8 @@ KEPT_LOOK = 0.8
 """How far a window's style is what it was before, not the style image's: none may stick out."""
 PATIENCE = 5
 """Steps over which a frame must still get better."""
-RISE = 1.5
-"""A shot whose contrast has grown so many times has faded in: its look begins anew."""
+RISE, EVERYWHERE = 1.3, 0.6
+"""A shot whose contrast grows so many times, by a change of so much of the frame, fades in."""
 BYTES_A_PIXEL = {torch.float32: 4000, torch.bfloat16: 2200}
 """Peak memory of a step to relu5_1: measured 2900 to 3400 in fp32, on a CPU; with room to spare."""
 
@@ -67,17 +68,21 @@ class Gatys:
         self.size = size
         self.device = devices.pick_device(settings.device)
         self.dtype = devices.pick_precision(settings.precision, self.device)
+        self.content_layers = weighted(settings.content_layers)
+        self.style_layers = weighted(settings.style_layers)
         self.network = networks.load(
             settings.network,
             settings.weights,
-            (*settings.content_layers, *settings.style_layers),
+            (*self.content_layers, *self.style_layers),
             device=self.device,
             dtype=self.dtype,
             seed=settings.seed,
+            pooling=settings.pooling,
         )
         self.flows = None if settings.flow == "none" else flow.Flows(flow.estimator(settings.flow))
         self.memory: Memory | None = None
         self.ending = Ending(0.0, 0.0)
+        self.looks = [image for image, _ in styles]
         self._style_grams: dict[tuple[int, int], Grams] = {}
 
     def cut(self) -> None:
@@ -97,23 +102,28 @@ class Gatys:
     def paint(self, source: Image, progress: Progress = lambda done, loss: None) -> Image:
         """Paint the frame ``source`` (H, W, 3)."""
         init = self.settings.init
+        if self.memory is not None and _fades_in(self.memory.first.source, source):
+            self.cut()
+        if self.memory is None:
+            self._take_colors(source)
         if self.memory is None or init in ("content", "noise"):
             painted = self._first(source, progress)
             self.memory = Memory.begin(source, painted)
         elif init == "previous" or self.flows is None:
-            steps = self.settings.iterations
-            painted = self._over(source, self.memory.last.painted, steps, progress, self.ending)
+            painted = self._over(source, self.memory.last.painted, progress)
             self.memory = Memory.begin(source, painted)
         else:
             carried = carry(self.memory, source, self.flows, self.settings.long_term)
-            if source.std() > RISE * self.memory.first.source.std():
-                steps = self.settings.first_iterations
-                painted = self._over(source, carried.start, steps, progress)
-                self.memory = Memory.begin(source, painted)
-            else:
-                painted = self._follow(source, carried, progress)
-                self._remember(carried, source, painted)
+            painted = self._follow(source, carried, progress)
+            self._remember(carried, source, painted)
         return painted
+
+    def _take_colors(self, source: Image) -> None:
+        """Give the styles the colours of a shot's first frame: those of each would flicker."""
+        by = self.settings.keep_colors
+        if by == "histogram" or by == "covariance":
+            self.looks = [matched(image, source, by) for image, _ in self.styles]
+            self._style_grams.clear()
 
     def again(
         self,
@@ -166,18 +176,11 @@ class Gatys:
         assert picture is not None
         return self._image(picture)
 
-    def _over(
-        self,
-        source: Image,
-        start: Image | Field,
-        steps: int,
-        progress: Progress,
-        reach: Ending | None = None,
-    ) -> Image:
-        """Paint a whole frame over ``start``; without anything to ``reach``, it sets the mark."""
+    def _over(self, source: Image, start: Image, progress: Progress) -> Image:
+        """Paint a whole frame over ``start``."""
         objective = self._objective(self._tensor(source), self._style(*self.size))
-        picture, ending = self._optimise(objective, self._tensor(start), steps, progress, reach)
-        self.ending = reach or ending
+        steps = self.settings.iterations
+        picture, _ = self._optimise(objective, self._tensor(start), steps, progress, self.ending)
         return self._image(picture)
 
     def _follow(self, source: Image, carried: Carried, progress: Progress) -> Image:
@@ -244,13 +247,15 @@ class Gatys:
     ) -> Objective:
         with torch.no_grad():
             features = self.network(content)
-        targets = {name: features[name] for name in self.settings.content_layers}
-        return Objective(self.network, self.settings, targets, style, carried)
+        targets = {name: features[name] for name in self.content_layers}
+        layers = self.content_layers, self.style_layers
+        return Objective(self.network, self.settings, layers, targets, style, carried)
 
     def _style(self, width: int, height: int) -> Grams:
         """The styles' Gram matrices, each image at the area of a frame of this size."""
         if (width, height) not in self._style_grams:
-            blended = [self._grams(at_area(image, width * height)) for image, _ in self.styles]
+            area = width * height * self.settings.style_scale**2
+            blended = [self._grams(at_area(image, round(area))) for image in self.looks]
             weights = [weight for _, weight in self.styles]
             self._style_grams[width, height] = losses.blend(blended, weights)
         return self._style_grams[width, height]
@@ -271,7 +276,7 @@ class Gatys:
     def _grams(self, picture: Image) -> Grams:
         with torch.no_grad():
             features = self.network(self._tensor(picture))
-            return {name: losses.gram(features[name]) for name in self.settings.style_layers}
+            return {name: losses.gram(features[name]) for name in self.style_layers}
 
     def _noise(self, width: int, height: int) -> Tensor:
         """The same noise for every frame: another one would be another painting."""
@@ -305,12 +310,14 @@ class Objective:
         self,
         network: networks.VGG,
         settings: Settings,
+        layers: tuple[Mapping[str, float], Mapping[str, float]],
         content: Mapping[str, Tensor],
         style: Grams,
         carried: tuple[Tensor, Tensor] | None = None,
     ) -> None:
         self.network = network
         self.settings = settings
+        self.content_layers, self.style_layers = layers
         self.content, self.style = content, style
         self.carried = carried
 
@@ -329,20 +336,27 @@ class Objective:
     def _loss(self, picture: Tensor) -> Tensor:
         weights = self.settings
         features = self.network(picture)
-        content = [
-            losses.content_loss(features[name], target) for name, target in self.content.items()
-        ]
-        style = [
-            losses.style_loss(losses.gram(features[name]), target)
+        content = {
+            name: losses.content_loss(features[name], target)
+            for name, target in self.content.items()
+        }
+        style = {
+            name: losses.style_loss(losses.gram(features[name]), target)
             for name, target in self.style.items()
-        ]
-        loss = weights.content_weight * torch.stack(content).mean()
-        loss = loss + weights.style_weight * torch.stack(style).mean()
+        }
+        loss = weights.content_weight * losses.mean(content, self.content_layers)
+        loss = loss + weights.style_weight * losses.mean(style, self.style_layers)
         if weights.tv_weight:
             loss = loss + weights.tv_weight * losses.total_variation(picture)
         if weights.temporal_weight and self.carried is not None:
             loss = loss + weights.temporal_weight * losses.temporal_loss(picture, *self.carried)
         return loss
+
+
+def _fades_in(first: Image, now: Image) -> bool:
+    """Whether much more is seen ``now`` than in the shot's first frame, which is no model then."""
+    changed = (difference(first, now) > NOISE).mean()
+    return bool(now.std() > RISE * first.std() and changed > EVERYWHERE)
 
 
 def _gain(seen: Sequence[float]) -> float:
