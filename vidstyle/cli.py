@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, get_type_hints
 
-from . import __version__, media
+from . import __version__, media, recipes
 from .errors import UsageError, VidstyleError
 from .media.pipes import STANDARD, spooled_input, spooled_output
 from .progress import Reporter
@@ -122,6 +122,16 @@ def build_parser() -> argparse.ArgumentParser:
         "-y", "--overwrite", action="store_true", help="replace an output that exists"
     )
     parser.add_argument(
+        "--recipe",
+        metavar="NAME|FILE",
+        help="settings with a name (vidstyle recipes lists them); other options go on top",
+    )
+    parser.add_argument(
+        "--save-recipe",
+        action="store_true",
+        help="write all settings beside the output, as a recipe to do the same again",
+    )
+    parser.add_argument(
         "--preview",
         nargs="?",
         type=int,
@@ -209,7 +219,8 @@ def _fail(message: str, code: int, verbose: bool) -> int:
 
 def _run(options: argparse.Namespace) -> None:
     names = {spec.name for spec in dataclasses.fields(Settings)}
-    settings = Settings(**{k: v for k, v in vars(options).items() if k in names})
+    chosen = recipes.load(options.recipe).options if options.recipe else {}
+    settings = Settings(**chosen | {k: v for k, v in vars(options).items() if k in names})
     if options.preview is not None and options.preview < 1:
         raise UsageError(f"--preview is {options.preview}: it must be at least 1")
     with (
@@ -233,12 +244,17 @@ def _paint(options: argparse.Namespace, settings: Settings, clip: str, output: s
     if options.dry_run:
         _show_plan(render.describe(work), options)
         return
+    recipe = work.output.with_name(f"{work.output.stem}.toml")
+    if options.save_recipe and recipe.exists() and not options.overwrite:
+        raise UsageError(f"{recipe}: exists already: use --overwrite or another --output")
     with Reporter(options.clip, quiet=options.quiet) as reporter:
         result = render.render(work, reporter)
+    if options.save_recipe:
+        recipes.save(result.settings, recipe)
     if options.json:
         print(json.dumps(_report(result)))
     elif not options.quiet and options.output != STANDARD:
-        for path in filter(None, (result.output, result.sheet)):
+        for path in filter(None, (result.output, result.sheet, options.save_recipe and recipe)):
             print(f"wrote {path}", file=sys.stderr)
         if result.measures is not None:
             _show_measures(result.measures, sys.stderr)
@@ -307,5 +323,23 @@ def _report(result: Any) -> dict[str, Any]:
     }
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"info": _info, "measure": _measure}
+def _recipes(arguments: Sequence[str]) -> None:
+    """``vidstyle recipes``: what comes along."""
+    parser = _Parser(prog="vidstyle recipes", description="List the recipes that come along.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    options = parser.parse_args(arguments)
+    known = {recipe.name: recipe for recipe in recipes.every()}
+    if options.json:
+        print(json.dumps({name: dataclasses.asdict(recipe) for name, recipe in known.items()}))
+        return
+    for name, recipe in known.items():
+        print(f"{name:>14}  {recipe.about}\n{'':>14}  from {recipe.source}; time: {recipe.cost}")
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
+    "info": _info,
+    "measure": _measure,
+    "recipes": _recipes,
+}
 """What else than painting can be asked for."""

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from vidstyle import Settings, UsageError, media, recipes
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+def test_every_recipe_that_comes_along_can_be_used_and_says_what_it_is() -> None:
+    known = recipes.every()
+    assert {"fine", "sketch", "true-colors"} <= {recipe.name for recipe in known}
+    for recipe in known:
+        assert recipe.about and recipe.source and recipe.cost
+        assert Settings(**recipe.options) != Settings()
+
+
+def test_settings_come_back_from_a_file(tmp_path: Path) -> None:
+    settings = Settings(
+        size="full", cuts=(1.5, 2.0), style_layers=("relu1_1:2", "relu2_1"), seamless=False, end=3.0
+    )
+    recipes.save(settings, tmp_path / "a.toml")
+    assert Settings(**recipes.load(tmp_path / "a.toml").options) == settings
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("style_wieght = 3", "did you mean 'style_weight'"),
+        ("iterations = 'many'", "iterations: 'many' is not a number"),
+        ("optimizer = 3", "unknown optimizer '3'"),
+        ("size = ", "cannot be read as a recipe"),
+        ("report = 1", "is not True or False"),
+    ],
+)
+def test_a_wrong_recipe_gets_one_line(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=message) as caught:
+        recipes.load(path)
+    assert str(path) in str(caught.value)
+
+
+def test_a_mistyped_recipe_gets_the_nearest_name() -> None:
+    with pytest.raises(UsageError, match="did you mean 'sketch'"):
+        recipes.load("sketsh")
+    with pytest.raises(UsageError, match="no such recipe"):
+        recipes.load("folder/none.toml")
+
+
+def test_a_run_writes_its_recipe_and_is_run_again_to_the_same(
+    video: Path, style: Path, tmp_path: Path, vidstyle: Run
+) -> None:
+    fast = ("--size", 64, "--iterations", 2, "--first-iterations", 3, "--max-frames", 2)
+    common = (video, "--style", style, "--quiet")
+    done = vidstyle(*common, "--recipe", "sketch", *fast, "--save-recipe", "-o", tmp_path / "one")
+    assert done.returncode == 0, done.stderr
+    (saved,) = tmp_path.glob("*.toml")
+    assert "tolerance = 0.6" in saved.read_text(), "from the recipe"
+    assert "size = 64" in saved.read_text(), "an option goes on top"
+    done = vidstyle(*common, "--recipe", saved, "-o", tmp_path / "two")
+    assert done.returncode == 0, done.stderr
+    one, two = (list(media.open_clip(tmp_path / name)) for name in ("one", "two"))
+    assert len(one) == len(two) == 2
+    assert all((a.rgb == b.rgb).all() for a, b in zip(one, two, strict=True))
+    done = vidstyle(*common, *fast, "--save-recipe", "-o", tmp_path / "one.mp4")
+    assert done.returncode == 2 and "one.toml: exists already" in done.stderr
+    assert not (tmp_path / "one.mp4").exists()
+
+
+def test_the_list_of_recipes(vidstyle: Run) -> None:
+    listed = vidstyle("recipes")
+    assert listed.returncode == 0 and "fine" in listed.stdout and "time:" in listed.stdout
+    assert "sketch" in json.loads(vidstyle("recipes", "--json").stdout)

@@ -1,0 +1,76 @@
+"""Recipes: settings with a name, as TOML. Some come along; every run can write its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import UsageError, unknown
+from ..settings import Settings
+
+ABOUT = ("about", "source", "cost")
+"""What a recipe says of itself, for people."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Options of ``Settings`` by name, and what they are for."""
+
+    name: str
+    options: dict[str, Any]
+    about: str = ""
+    source: str = ""
+    """Where it comes from."""
+    cost: str = ""
+    """How long it takes, against the defaults."""
+
+
+def load(name: str | Path) -> Recipe:
+    """The recipe of this name, or in the file at this path.
+
+    Raises:
+        UsageError: there is none, it is no TOML, or an option of it is unknown or makes no sense.
+    """
+    path = _files().get(str(name), Path(name))
+    if not path.is_file():
+        if path.suffix == ".toml" or len(path.parts) > 1:
+            raise UsageError(f"{path}: no such recipe")
+        raise unknown("recipe", str(name), _files())
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{path}: cannot be read as a recipe ({error})") from error
+    about = {key: str(given.pop(key, "")) for key in ABOUT}
+    options: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
+    }
+    known = {spec.name for spec in dataclasses.fields(Settings)}
+    try:
+        for key in options:
+            if key not in known:
+                raise unknown("option", key, known)
+        Settings(**options)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    return Recipe(path.stem, options, **about)
+
+
+def every() -> list[Recipe]:
+    """The recipes that come along."""
+    return [load(name) for name in _files()]
+
+
+def save(settings: Settings, path: Path) -> None:
+    """Write ``settings`` whole, so that later defaults do not change them."""
+    values = dataclasses.asdict(settings).items()
+    # What JSON makes of these values is TOML, too.
+    lines = [f"{name} = {json.dumps(value)}\n" for name, value in values if value is not None]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _files() -> dict[str, Path]:
+    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
