@@ -34,6 +34,9 @@ COARSEST = 160
 """Longer side, in pixels, below which the first frame is not made coarser."""
 KEPT_LOOK = 0.8
 """How far a window's style is what it was before, not the style image's: none may stick out."""
+FOCUS = 8.0
+"""How much more the content counts in a small window than in a whole frame: a figure of a few
+strokes is lost among them."""
 PATIENCE = 5
 """Steps over which a frame must still get better."""
 RISE, EVERYWHERE = 1.3, 0.6
@@ -194,7 +197,9 @@ class Gatys:
         for window in todo:
             here = (..., *window.place)
             style = self._window_style(window)
-            objective = self._objective(content[here], style, (warped[here], trust[here]))
+            kept = warped[here], trust[here]
+            focus = self._focus(window)
+            objective = self._objective(content[here], style, kept, focus)
 
             def told(done: float, loss: float, behind: int = behind, at: Window = window) -> None:
                 progress((behind + done * at.area) / total, loss)
@@ -244,12 +249,13 @@ class Gatys:
         content: Tensor,
         style: Grams,
         carried: tuple[Tensor, Tensor] | None = None,
+        focus: float = 1.0,
     ) -> Objective:
         with torch.no_grad():
             features = self.network(content)
         targets = {name: features[name] for name in self.content_layers}
         layers = self.content_layers, self.style_layers
-        return Objective(self.network, self.settings, layers, targets, style, carried)
+        return Objective(self.network, self.settings, layers, targets, style, carried, focus)
 
     def _style(self, width: int, height: int) -> Grams:
         """The styles' Gram matrices, each image at the area of a frame of this size."""
@@ -266,11 +272,16 @@ class Gatys:
         before = self._grams(self.memory.first.painted[window.place])
         return losses.blend([before, self._style(*self.size)], [KEPT_LOOK, 1 - KEPT_LOOK])
 
+    def _focus(self, window: Window) -> float:
+        """The factor of the content's weight: ``FOCUS`` in the smallest window, 1 in the whole."""
+        return FOCUS ** (1 - window.area / (self.size[0] * self.size[1]))
+
     def _mark(self, window: Window, style: Grams) -> float:
         """How good the shot's first frame is in this place, by the same objective."""
         assert self.memory is not None
         first = self.memory.first
-        objective = self._objective(self._tensor(first.source[window.place]), style)
+        source = self._tensor(first.source[window.place])
+        objective = self._objective(source, style, focus=self._focus(window))
         return objective.value(self._tensor(first.painted[window.place]))
 
     def _grams(self, picture: Image) -> Grams:
@@ -314,12 +325,14 @@ class Objective:
         content: Mapping[str, Tensor],
         style: Grams,
         carried: tuple[Tensor, Tensor] | None = None,
+        focus: float = 1.0,
     ) -> None:
         self.network = network
         self.settings = settings
         self.content_layers, self.style_layers = layers
         self.content, self.style = content, style
         self.carried = carried
+        self.focus = focus
 
     def value(self, picture: Tensor) -> float:
         """The loss of ``picture`` (1, 3, H, W)."""
@@ -344,7 +357,7 @@ class Objective:
             name: losses.style_loss(losses.gram(features[name]), target)
             for name, target in self.style.items()
         }
-        loss = weights.content_weight * losses.mean(content, self.content_layers)
+        loss = self.focus * weights.content_weight * losses.mean(content, self.content_layers)
         loss = loss + weights.style_weight * losses.mean(style, self.style_layers)
         if weights.tv_weight:
             loss = loss + weights.tv_weight * losses.total_variation(picture)
