@@ -15,6 +15,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from vidstyle import Settings, media, stylize
@@ -108,10 +109,11 @@ def paint(way: str, source: Path, style: Path, loops: bool, folder: Path, alone:
 
 
 def sheet(pictures: list[list[Any]], path: Path) -> None:
-    """Some frames of each row, where it has them."""
-    count = min(map(len, pictures))
+    """Some frames of each row, nothing where it has none."""
+    count = len(pictures[0])
     chosen = [round(i * (count - 1) / (SHOWN - 1)) for i in range(SHOWN)]
-    rows = [[row[i] for i in chosen] for row in pictures]
+    nothing = np.full_like(pictures[0][0], 255)
+    rows = [[row[i] if i < len(row) else nothing for i in chosen] for row in pictures]
     media.save_image(path, contact_sheet(rows, 1600))
 
 
@@ -133,6 +135,8 @@ def main() -> None:
         cut_out(path, float(start or 0), options.frames, options.size, folder / "source")
         pictures = [frames_of(folder / "source")]
         for way in options.ways.split(","):
+            if way not in WAYS and way != "independent":
+                raise SystemExit(f"unknown way {way}: {', '.join(('independent', *WAYS))}")
             loops = path.endswith(".gif")
             row = paint(way, folder / "source", options.style, loops, folder / way, options.alone)
             if not any(r["clip"] == name for r in table):

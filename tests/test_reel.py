@@ -101,6 +101,14 @@ def test_the_end_of_a_loop_leads_into_its_beginning_step_by_step() -> None:
     assert max(steps) < 10 * 19 / 2, "where the loop jumped by ten times as much"
 
 
+def test_how_many_pictures_are_painted_is_known_before() -> None:
+    for count, passes, closes in ((1, 1, False), (5, 1, True), (20, 3, True), (2, 2, True)):
+        events: list[Event] = []
+        reel = Reel(Clerk(), events.append, passes=passes, closes=closes)
+        list(reel.paint(numbered(count)))
+        assert sum(isinstance(e, Painted) for e in events) == reel.paintings(count)
+
+
 def test_a_loop_with_a_cut_is_left_alone() -> None:
     clerk = Clerk()
     frames = numbered(6)

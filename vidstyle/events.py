@@ -11,6 +11,7 @@ class Planned:
     """The work is understood and begins."""
 
     frames: int | None
+    """How many pictures will be painted: a frame that is painted again counts again."""
     width: int
     height: int
     device: str

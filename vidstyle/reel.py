@@ -67,6 +67,11 @@ class Reel:
         self.passes, self.closes = passes, closes
         self.count = 0
 
+    def paintings(self, frames: int) -> int:
+        """How many pictures will be painted for so many ``frames``, if they are one shot."""
+        again = (self.passes - 1) * max(0, frames - 1)
+        return frames + again + (_led(frames) if self.closes else 0)
+
     def paint(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[Done]:
         """``frames``, each with whether it begins a shot, painted."""
         done = (one for shot in _by_shot(frames) for one in self._shot(shot))
@@ -120,19 +125,14 @@ class Reel:
                 yield from tail
                 tail.clear()
             tail.append(one)
-            # The first frame itself stays, and a short clip's beginning.
-            while len(tail) > TAIL + 1:
+            while len(tail) > 2 * TAIL:
                 yield tail.popleft()
-        if first is None or len(tail) < 3:
-            yield from tail
-            return
-        if not follows(first.frame.rgb, tail[-1].frame.rgb):
-            yield from tail  # the source's loop has a cut
-            return
-        self.painter.turn(first.frame.rgb, first.painted)
-        led = len(tail) // 2 if tail[0] is first else len(tail) - 1
-        for step in range(led):
-            tail[-1 - step] = self._over(tail[-1 - step], 1 - step / led)
+        led = _led(len(tail))
+        # The source's own loop may have a cut: nothing leads over that.
+        if first is not None and led and follows(first.frame.rgb, tail[-1].frame.rgb):
+            self.painter.turn(first.frame.rgb, first.painted)
+            for step in range(led):
+                tail[-1 - step] = self._over(tail[-1 - step], 1 - step / led)
         yield from tail
 
     def _over(self, one: Done, share: float) -> Done:
@@ -159,6 +159,11 @@ class Reel:
     def _told(self, seconds: float, first: bool) -> None:
         self.count += 1
         self.tell(Painted(self.count, seconds, first))
+
+
+def _led(frames: int) -> int:
+    """How many of so many frames lead into a loop's beginning: the first half of a shot stays."""
+    return min(TAIL, frames // 2) if frames > 2 else 0
 
 
 def _by_shot(frames: Iterable[tuple[Frame, bool]]) -> Iterator[Iterator[Frame]]:

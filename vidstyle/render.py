@@ -278,7 +278,8 @@ def _estimate(work: Plan, painter: Gatys) -> float | None:
     # The coarser pictures of a first frame cost a third of it. How much changes from frame to
     # frame is not known yet: all of it, at worst.
     first = step * work.settings.first_iterations * 4 / 3
-    return first + step * work.settings.iterations * max(0, work.frames - 1)
+    others = work.settings.passes * max(0, work.frames - 1)
+    return first + step * work.settings.iterations * others
 
 
 def stylize(
@@ -395,9 +396,9 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
             tell(
                 Noted(f"{work.format.name} cannot hold transparency: what is clear is painted over")
             )
-        count = None if work.frames is None else work.frames * settings.passes
-        tell(Planned(count, work.width, work.height, device, precision))
         reel = Reel(painter, tell, passes=settings.passes, closes=closes)
+        count = None if work.frames is None else reel.paintings(work.frames)
+        tell(Planned(count, work.width, work.height, device, precision))
         prepared = (_prepared(frame, work.width, work.height) for frame in trimmed)
         for done in reel.paint(shots(prepared, cuts)):
             frame = done.frame
