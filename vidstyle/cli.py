@@ -244,6 +244,8 @@ def _paint(options: argparse.Namespace, settings: Settings, clip: str, output: s
     if options.dry_run:
         _show_plan(render.describe(work), options)
         return
+    if options.save_recipe and options.output == STANDARD:
+        raise UsageError("--save-recipe has no place beside stdout: name a file with --output")
     recipe = work.output.with_name(f"{work.output.stem}.toml")
     if options.save_recipe and recipe.exists() and not options.overwrite:
         raise UsageError(f"{recipe}: exists already: use --overwrite or another --output")

@@ -8,6 +8,7 @@ other frame's pixels.)
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
@@ -126,16 +127,18 @@ class Flows:
     def __init__(self, estimate: Estimator) -> None:
         self.estimate = estimate
         self.worker = ThreadPoolExecutor(1, "flow")
-        self.expected: tuple[Image, Image, Future[tuple[Field, Field]]] | None = None
+        # Two: those of the next frame are expected before those of this one are asked for.
+        self.expected: deque[tuple[Image, Image, Future[tuple[Field, Field]]]] = deque(maxlen=2)
 
     def expect(self, frame: Image, other: Image) -> None:
-        """Begin with these two, on another thread. Only the last ones expected are kept."""
-        self.expected = frame, other, self.worker.submit(self._both, frame, other)
+        """Begin with these two, on another thread."""
+        self.expected.append((frame, other, self.worker.submit(self._both, frame, other)))
 
     def __call__(self, frame: Image, other: Image) -> tuple[Field, Field]:
         """The flow of ``frame`` into ``other``, and the flow back."""
-        if self.expected and self.expected[0] is frame and self.expected[1] is other:
-            return self.expected[2].result()
+        for one, before, found in self.expected:
+            if one is frame and before is other:
+                return found.result()
         return self._both(frame, other)
 
     def _both(self, frame: Image, other: Image) -> tuple[Field, Field]:
