@@ -1,6 +1,6 @@
 """Flow, trust and painting on moving layers, whose true flow and occlusions are known.
 
-python -m benchmarks.layers --style IMAGE [--frames 24] [--json FILE]
+python -m benchmarks.layers --style IMAGE [--frames 24] [--ways WAY,WAY] [--json FILE]
 
 A textured ground pans by a fraction of a pixel, and two textured discs cross it and each other.
 The first rows: how far each flow is off (end-point error, pixels), how much of what is really
@@ -115,6 +115,7 @@ def main() -> None:
     made = parser(__doc__)
     made.add_argument("--style", type=Path, required=True)
     made.add_argument("--frames", type=int, default=24)
+    made.add_argument("--ways", default=",".join(WAYS))
     options = made.parse_args()
     scene = list(render(options.frames))
     rows = [judge_flow(name, scene) for name in ("dis", "farneback")]
@@ -124,9 +125,9 @@ def main() -> None:
         source.mkdir()
         for index, (picture, _, _) in enumerate(scene):
             media.save_image(source / f"{index:04}.png", picture)
-        for way, settings in WAYS.items():
+        for way in options.ways.split(","):
             output = Path(folder) / way
-            stylize(source, options.style, output, size="full", **settings)
+            stylize(source, options.style, output, size="full", **WAYS[way])
             painted = [frame.rgb for frame in media.open_clip(output)]
             rows.append(judge_painting(way, painted, scene))
     show(rows, options.json)
