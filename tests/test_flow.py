@@ -105,8 +105,11 @@ def test_raft_runs_with_weights_that_are_there_and_says_where_they_should_be(
     with pytest.raises(UsageError, match=f"raft_small.*into {tmp_path}"):
         flow.estimator("raft")
     torch.manual_seed(0)
-    name = Raft_Small_Weights.C_T_V2.url.rsplit("/", 1)[-1]
     (tmp_path / "checkpoints").mkdir()
+    name = Raft_Small_Weights.C_T_V2.url.rsplit("/", 1)[-1]
+    (tmp_path / "checkpoints" / name).write_bytes(b"not weights")
+    with pytest.raises(UsageError, match="not the weights of raft"):
+        flow.estimator("raft")
     torch.save(raft_small().state_dict(), tmp_path / "checkpoints" / name)
     found = flow.estimator("raft")(*shifted(4, 2))
     assert found.shape == (80, 120, 2) and found.dtype == np.float32

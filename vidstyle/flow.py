@@ -71,7 +71,7 @@ def _raft() -> torch.nn.Module:
     """The network, on the GPU if there is one, with weights that are there already.
 
     Raises:
-        UsageError: they are not.
+        UsageError: they are not, or are damaged.
     """
     from torchvision.models.optical_flow import Raft_Small_Weights, raft_small
 
@@ -80,7 +80,10 @@ def _raft() -> torch.nn.Module:
     if not path.is_file():
         raise UsageError(f"the weights of raft are missing: put {url} into {path.parent}")
     network = raft_small()
-    network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # whatever damage leads torch to
+        raise UsageError(f"{path}: not the weights of raft: fetch {url} again") from error
     return network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 

@@ -99,7 +99,7 @@ class Settings:
         "frame anew",
     )
     flow: Literal["dis", "farneback", "raft", "none"] = option(
-        "dis", "the optical flow; raft needs torchvision's weights of it, and pays on a GPU"
+        "dis", "the optical flow; raft needs torchvision's weights of it"
     )
     long_term: tuple[int, ...] = option(
         (1,),
@@ -211,16 +211,21 @@ def _check(name: str, hint: Any, least: float | None, value: Any) -> None:
     known = [choice for kind in wanted for choice in choices(kind)]
     if (value is None and types.NoneType in wanted) or (isinstance(value, str) and value in known):
         return
-    if isinstance(value, (tuple, list)) and items(hint):
+    if items(hint):
+        if not isinstance(value, (tuple, list)):
+            also = f", nor one of {', '.join(known)}" if known else ""
+            raise UsageError(f"{name}: {value!r} is not a list{also}")
         for part in value:
             _check(name, items(hint), least, part)
     elif isinstance(value, str) and str in wanted:
         return
-    elif known and not {int, float} & {*wanted, items(hint)}:
+    elif known and not {int, float} & set(wanted):
         raise unknown(name, str(value), known)
     elif bool in wanted:
         if not isinstance(value, bool):
             raise UsageError(f"{name}: {value!r} is not True or False")
+    elif not {int, float} & set(wanted):
+        raise UsageError(f"{name}: {value!r} is not a text")
     else:
         _check_number(name, wanted, known, least, value)
 

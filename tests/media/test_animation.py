@@ -54,16 +54,21 @@ def test_how_often_it_plays_is_kept(plays: int, tmp_path: Path) -> None:
         assert media.open_clip(output).info.loop == plays
 
 
-def test_thirty_frames_a_second_stay_in_time(tmp_path: Path) -> None:
-    """A GIF counts hundredths: single delays are rounded, their sum is not."""
-    still = tmp_path / "still.png"
+def through_a_gif(folder: Path, count: int, rate: int) -> list[media.Frame]:
+    """So many frames, ``rate`` a second, as they are read back."""
+    still = folder / "still.png"
     media.save_image(still, scene(0))
     info = media.open_clip(still).info
-    output = tmp_path / "fast.gif"
+    output = folder / "fast.gif"
     with media.open_writer(output, info, media.format_of(output), (WIDTH, HEIGHT)) as out:
-        for i in range(24):
-            out.write(media.Frame(scene(i), Fraction(i, 30), Fraction(1, 30)))
-    read = list(media.open_clip(output))
+        for i in range(count):
+            out.write(media.Frame(scene(i), Fraction(i, rate), Fraction(1, rate)))
+    return list(media.open_clip(output))
+
+
+def test_thirty_frames_a_second_stay_in_time(tmp_path: Path) -> None:
+    """A GIF counts hundredths: single delays are rounded, their sum is not."""
+    read = through_a_gif(tmp_path, 24, 30)
     assert len(read) == 24
     assert sum(f.duration for f in read) == Fraction(80, 100)
     assert {f.duration for f in read} == {Fraction(3, 100), Fraction(4, 100)}
@@ -145,13 +150,6 @@ def test_each_shot_of_a_gif_has_its_own_palette(tmp_path: Path) -> None:
 
 
 def test_what_is_faster_than_a_gif_can_be_is_left_out(tmp_path: Path) -> None:
-    still = tmp_path / "still.png"
-    media.save_image(still, scene(0))
-    info = media.open_clip(still).info
-    output = tmp_path / "fast.gif"
-    with media.open_writer(output, info, media.format_of(output), (WIDTH, HEIGHT)) as out:
-        for i in range(20):
-            out.write(media.Frame(scene(i), Fraction(i, 100), Fraction(1, 100)))
-    read = list(media.open_clip(output))
+    read = through_a_gif(tmp_path, 20, 100)
     assert [f.time for f in read] == [Fraction(i, 50) for i in range(10)]
     assert read[-1].duration == Fraction(2, 100)
