@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from vidstyle import Settings, devices, networks
+from vidstyle.looks import Looks
 from vidstyle.optimizers import BoxLBFGS
 from vidstyle.painters import Gatys
 
@@ -61,7 +62,7 @@ def measure(width: int, height: int, precision: str, device: str, rounds: int) -
     random = np.random.default_rng(0)
     source, style = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
     settings = Settings(precision=precision, device=device)  # type: ignore[arg-type]
-    painter = Gatys(settings, [(style, 1.0)], (width, height))
+    painter = Gatys(settings, Looks.of(style), (width, height))
     objective, start = painter.task(source)
     optimizer = BoxLBFGS(start, torch.zeros_like(start), torch.ones_like(start))
     floors, steps = [], []

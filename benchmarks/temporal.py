@@ -19,6 +19,7 @@ import numpy as np
 import torch
 
 from vidstyle import Settings, media, stylize
+from vidstyle.looks import Looks
 from vidstyle.measure import measure
 from vidstyle.optimizers import BoxLBFGS
 from vidstyle.painters import Gatys
@@ -75,7 +76,7 @@ def paint_alone(source: Path, style: Path, folder: Path, count: int) -> float:
             continue
         began = time.monotonic()
         height, width = picture.shape[:2]
-        painter = painter or Gatys(Settings(), [(look, 1.0)], (width, height))
+        painter = painter or Gatys(Settings(), Looks.of(look), (width, height))
         objective, start = painter.task(picture)
         optimizer = BoxLBFGS(start, torch.zeros_like(start), torch.ones_like(start))
         for _ in range(STEPS):

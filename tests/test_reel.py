@@ -8,13 +8,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from vidstyle.events import Event, Painted
+from vidstyle.events import Event, Painted, Step
 from vidstyle.media import Frame
 from vidstyle.reel import TAIL, Done, Reel
 
 from .conftest import scene
 
-Told = Callable[[float, float], None]
+Told = Callable[[Step], None]
 
 
 class Clerk:
@@ -30,19 +30,20 @@ class Clerk:
     def expect(self, source: np.ndarray, before: np.ndarray) -> None:
         self.asked.append(("expect", int(source[0, 0, 0])))
 
-    def paint(self, source: np.ndarray, progress: Told) -> np.ndarray:
-        progress(1.0, 0.5)
-        self.asked.append(("paint", int(source[0, 0, 0])))
-        return source.copy()
+    def repeats(self, frame: Frame, before: Frame) -> bool:
+        return np.array_equal(frame.rgb, before.rgb)
 
-    def turn(self, source: np.ndarray, painted: np.ndarray) -> None:
-        self.asked.append(("turn", int(source[0, 0, 0])))
+    def paint(self, frame: Frame, progress: Told) -> np.ndarray:
+        progress(Step(1.0, 0.5, {}, lambda: frame.rgb))
+        self.asked.append(("paint", int(frame.rgb[0, 0, 0])))
+        return frame.rgb.copy()
+
+    def turn(self, frame: Frame, painted: np.ndarray) -> None:
+        self.asked.append(("turn", int(frame.rgb[0, 0, 0])))
         self.beside = float(painted[0, 0, 1])
 
-    def again(
-        self, source: np.ndarray, painted: np.ndarray, share: float, progress: Told
-    ) -> np.ndarray:
-        self.asked.append(("again", int(source[0, 0, 0])))
+    def again(self, frame: Frame, painted: np.ndarray, share: float, progress: Told) -> np.ndarray:
+        self.asked.append(("again", int(frame.rgb[0, 0, 0])))
         self.beside = painted[0, 0, 1] + share * (self.beside - painted[0, 0, 1])
         result = painted.copy()
         result[..., 1] = round(self.beside)

@@ -61,7 +61,7 @@ def test_painting_lowers_the_loss_and_what_is_still_stays(
 
     def listen(event: events.Event) -> None:
         if isinstance(event, events.Stepped):
-            seen.setdefault(event.frame, []).append(event.loss)
+            seen.setdefault(event.frame, []).append(event.step.loss)
 
     folder = tmp_path / "frames"
     vidstyle.stylize(

@@ -26,6 +26,7 @@ GROUPS = {
         "size",
         "content_weight",
         "style_weight",
+        "loss",
         "style_scale",
         "strength",
         "keep_colors",
@@ -33,13 +34,19 @@ GROUPS = {
         "temporal_weight",
         "content_layers",
         "style_layers",
+        "feather",
     ),
-    "in time": ("init", "flow", "long_term", "passes", "cuts", "seamless"),
+    "in time": ("init", "first_init", "flow", "long_term", "passes", "cuts", "seamless"),
     "painting": (
         "tolerance",
         "iterations",
         "first_iterations",
+        "coarse_to_fine",
         "optimizer",
+        "learning_rate",
+        "betas",
+        "epsilon",
+        "average",
         "engine",
         "network",
         "weights",
@@ -47,7 +54,7 @@ GROUPS = {
         "seed",
     ),
     "machine": ("device", "precision"),
-    "messages": ("report",),
+    "messages": ("report", "plot", "snapshots"),
 }
 
 
@@ -109,6 +116,21 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="IMAGE[:WEIGHT]",
         default=[],
         help="the picture to paint like; several are blended by their weights",
+    )
+    parser.add_argument(
+        "--style-at",
+        action="append",
+        metavar="T=IMAGE[:WEIGHT]",
+        default=[],
+        help="another style from second T on, blended over from the one before",
+    )
+    parser.add_argument(
+        "--mask",
+        action="append",
+        metavar="FILE[=IMAGE]",
+        default=[],
+        help="where this picture, or clip of as many frames, is white or opaque, paint like "
+        "IMAGE, or nothing; of several, the last counts",
     )
     parser.add_argument(
         "-o",
@@ -178,6 +200,21 @@ def _style(text: str) -> tuple[str, float]:
         return text, 1.0
 
 
+def _style_at(text: str) -> tuple[float, tuple[str, float]]:
+    """``T=IMAGE[:WEIGHT]``."""
+    time, _, style = text.partition("=")
+    try:
+        return _seconds(time), _style(style)
+    except ValueError:
+        raise UsageError(f"--style-at {text}: write it as SECONDS=IMAGE") from None
+
+
+def _mask(text: str) -> tuple[str, str | None]:
+    """``FILE[=IMAGE]``; a file whose name really has a = is taken as it is."""
+    path, equals, style = text.rpartition("=")
+    return (path, style) if equals and not Path(text).exists() else (text, None)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -237,6 +274,8 @@ def _paint(options: argparse.Namespace, settings: Settings, clip: str, output: s
         clip,
         [_style(text) for text in options.style],
         output,
+        masks=[_mask(text) for text in options.mask],
+        style_at=[_style_at(text) for text in options.style_at],
         overwrite=options.overwrite,
         settings=settings,
         preview=options.preview,
@@ -244,8 +283,13 @@ def _paint(options: argparse.Namespace, settings: Settings, clip: str, output: s
     if options.dry_run:
         _show_plan(render.describe(work), options)
         return
-    if options.save_recipe and options.output == STANDARD:
-        raise UsageError("--save-recipe has no place beside stdout: name a file with --output")
+    for name in ("save_recipe", "plot", "snapshots"):
+        if options.output == STANDARD and (
+            getattr(settings, name, None) or vars(options).get(name)
+        ):
+            raise UsageError(
+                f"--{name.replace('_', '-')} has no place beside stdout: name a file with --output"
+            )
     recipe = work.output.with_name(f"{work.output.stem}.toml")
     if options.save_recipe and recipe.exists() and not options.overwrite:
         raise UsageError(f"{recipe}: exists already: use --overwrite or another --output")
@@ -256,7 +300,8 @@ def _paint(options: argparse.Namespace, settings: Settings, clip: str, output: s
     if options.json:
         print(json.dumps(_report(result)))
     elif not options.quiet and options.output != STANDARD:
-        for path in filter(None, (result.output, result.sheet, options.save_recipe and recipe)):
+        beside = (result.sheet, result.plot, result.snapshots, options.save_recipe and recipe)
+        for path in filter(None, (result.output, *beside)):
             print(f"wrote {path}", file=sys.stderr)
         if result.measures is not None:
             _show_measures(result.measures, sys.stderr)
@@ -315,6 +360,8 @@ def _report(result: Any) -> dict[str, Any]:
     return {
         "output": str(result.output),
         "sheet": str(result.sheet) if result.sheet else None,
+        "plot": str(result.plot) if result.plot else None,
+        "snapshots": str(result.snapshots) if result.snapshots else None,
         "frames": result.frames,
         "seconds": round(result.seconds, 3),
         "size": [result.width, result.height],

@@ -20,9 +20,11 @@ def with_chroma(painted: Image, source: Image) -> Image:
     return np.asarray(cv2.cvtColor(light, cv2.COLOR_YCrCb2RGB), np.uint8)
 
 
-def mixed(painted: Image, source: Image, strength: float) -> Image:
-    """``painted`` laid over ``source``, both (H, W, 3), so strongly: 0..1."""
-    return np.asarray(cv2.addWeighted(painted, strength, source, 1 - strength, 0), np.uint8)
+def mixed(painted: Image, source: Image, strength: float | Field) -> Image:
+    """``painted`` laid over ``source``, both (H, W, 3), so strongly: 0..1, or that (H, W)."""
+    if isinstance(strength, np.ndarray):
+        strength = strength[..., None]
+    return np.rint(painted * strength + source * (1 - strength)).astype(np.uint8)
 
 
 def matched(style: Image, source: Image, by: Literal["histogram", "covariance"]) -> Image:

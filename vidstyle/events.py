@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+
+from .pictures import Image
 
 
 @dataclass(frozen=True)
@@ -18,14 +20,25 @@ class Planned:
     precision: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The optimiser took a step."""
+
+    done: float
+    """The share of the frame's steps that is done, 0..1; it may end before 1."""
+    loss: float
+    terms: Mapping[str, float]
+    """What the loss is the sum of: content, style, smoothness, temporal."""
+    picture: Callable[[], Image]
+    """Gives the frame as it is now (H, W, 3)."""
+
+
+@dataclass(frozen=True, eq=False)
 class Stepped:
     """The optimiser took a step on a frame."""
 
     frame: int
-    done: float
-    """The share of the frame's steps that is done, 0..1; it may end before 1."""
-    loss: float
+    step: Step
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,15 @@
-"""The terms of the objective: small functions of tensors, each without a unit.
+"""The terms of the objective: small functions of tensors, and the formulas that weigh them.
 
-Content and style are relative: an error is divided by the energy of its target. So a weight
-means the same for every picture size, network and range of activations (Gatys et al. (2016)
-and Johnson et al. (2016) instead carry constants that are right for one network and one size).
+By default content and style are relative: an error is divided by the energy of its target. So a
+weight means the same for every picture size, network and range of activations. The formulas of
+the papers and tutorials instead carry constants that are right for one network and one size;
+they are here for the recipes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -64,6 +66,54 @@ def pool_mask(mask: Tensor, features: Mapping[str, Tensor]) -> dict[str, Tensor]
     return {
         name: F.adaptive_avg_pool2d(mask, (f.shape[2], f.shape[3])) for name, f in features.items()
     }
+
+
+CAFFE_RANGE = 255.0
+"""Values of a picture that Caffe's networks were trained on."""
+UNIT_RANGE = 4.425
+"""The same of torchvision's, in which colours have a standard deviation of 1."""
+
+
+@dataclass(frozen=True)
+class Formula:
+    """How a method weighs errors: by the constants before Σ(F − P)² and Σ(G − A)² of a layer.
+
+    F and P are features (1, C, h, w), G and A Gram matrices (C, C) divided by their positions.
+    """
+
+    content: Callable[[Tensor], float]
+    """Of the target P."""
+    style: Callable[[Tensor, float], float]
+    """Of the target A and the number of positions of F."""
+    adds: bool = False
+    """Layers are added up; otherwise their mean is taken."""
+    range: float | None = None
+    """The values of a picture that its weights are meant for; None if they do not matter."""
+
+    def share(self, layer: str, weights: Mapping[str, float]) -> float:
+        """The weight of a ``layer`` of several."""
+        return weights[layer] / (1.0 if self.adds else sum(weights.values()))
+
+
+def _energy(target: Tensor) -> float:
+    return max(float(target.float().square().sum()), 1e-12)
+
+
+FORMULAS: Mapping[str, Formula] = {
+    "relative": Formula(lambda p: 1 / _energy(p), lambda a, n: 1 / _energy(a)),
+    # Gatys et al. (2016): ½Σ(F − P)²; 1/(4C²n²) Σ(G − A)² of Gram matrices that are sums.
+    "gatys": Formula(lambda p: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE),
+    # TensorFlow's tutorial: means of squares, Gram matrices over positions.
+    "tensorflow": Formula(lambda p: 1 / p.numel(), lambda a, n: 1 / len(a) ** 2, range=CAFFE_RANGE),
+    # PyTorch's tutorial: means of squares, Gram matrices divided by C·n.
+    "pytorch": Formula(
+        lambda p: 1 / p.numel(), lambda a, n: 1 / len(a) ** 4, adds=True, range=UNIT_RANGE
+    ),
+    # Udacity's exercise: the mean square of Gram matrices that are sums, divided by C·n.
+    "udacity": Formula(
+        lambda p: 1 / p.numel(), lambda a, n: n / len(a) ** 3, adds=True, range=UNIT_RANGE
+    ),
+}
 
 
 def mean(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

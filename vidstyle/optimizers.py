@@ -8,13 +8,22 @@ a pixel that must not change is one whose box is a point.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 Closure = Callable[[Tensor], tuple[float, Tensor]]
 """Maps a picture to its loss and the gradient of it, of the picture's shape."""
+
+
+class Optimizer(Protocol):
+    """What lowers a loss step by step."""
+
+    picture: Tensor
+
+    def step(self, closure: Closure) -> float: ...
 
 
 class BoxLBFGS:
@@ -105,7 +114,7 @@ class BoxAdam:
         upper: Tensor,
         *,
         rate: float = 0.02,
-        betas: tuple[float, float] = (0.9, 0.99),
+        betas: Sequence[float] = (0.9, 0.99),
         epsilon: float = 1e-8,
     ) -> None:
         self.lower, self.upper = lower, upper
@@ -126,3 +135,21 @@ class BoxAdam:
         moved = self.mean / (1 - first**self.steps) / size
         self.picture = (self.picture - self.rate * moved).clamp(self.lower, self.upper)
         return loss
+
+
+class Average:
+    """The mean of a run's pictures, each counting ``keep`` (0..1) times what the next one does."""
+
+    def __init__(self, keep: float) -> None:
+        self.keep = keep
+        self.sum: Tensor | float = 0.0
+        self.weight = 0.0
+
+    def add(self, picture: Tensor) -> None:
+        self.sum = self.sum * self.keep + picture
+        self.weight = self.weight * self.keep + 1
+
+    @property
+    def picture(self) -> Tensor:
+        assert isinstance(self.sum, Tensor)
+        return self.sum / self.weight

@@ -60,8 +60,8 @@ class Reporter:
                 if self.frame is not None:
                     self.bars.update(
                         self.frame,
-                        completed=event.done,
-                        told=f"frame {event.frame}, loss {event.loss:.3f}",
+                        completed=event.step.done,
+                        told=f"frame {event.frame}, loss {event.step.loss:.3f}",
                     )
             case Painted():
                 self.pace.add(event.seconds, event.first)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .events import Listener, Painted, Stepped
+from .events import Listener, Painted, Step, Stepped
 from .media import Frame
 from .pictures import Image
 from .shots import follows
@@ -32,12 +32,14 @@ class Painter(Protocol):
 
     def expect(self, source: Image, before: Image) -> None: ...
 
-    def paint(self, source: Image, progress: Callable[[float, float], None]) -> Image: ...
+    def repeats(self, frame: Frame, before: Frame) -> bool: ...
 
-    def turn(self, source: Image, painted: Image) -> None: ...
+    def paint(self, frame: Frame, progress: Callable[[Step], None]) -> Image: ...
+
+    def turn(self, frame: Frame, painted: Image) -> None: ...
 
     def again(
-        self, source: Image, painted: Image, share: float, progress: Callable[[float, float], None]
+        self, frame: Frame, painted: Image, share: float, progress: Callable[[Step], None]
     ) -> Image: ...
 
 
@@ -89,13 +91,13 @@ class Reel:
             following = next(frames, None)
             if following is not None:
                 self.painter.expect(following.rgb, frame.rgb)
-            if before is not None and np.array_equal(frame.rgb, before.frame.rgb):
+            if before is not None and self.painter.repeats(frame, before.frame):
                 # A frame that repeats the one before is the one before.
                 self._told(0.0, False)
                 before = replace(before, frame=frame, begins=False)
             else:
                 begins = before is None
-                painted, loss = self._timed(partial(self.painter.paint, frame.rgb), begins)
+                painted, loss = self._timed(partial(self.painter.paint, frame), begins)
                 before = Done(frame, painted, loss, begins)
             yield before
             frame = following
@@ -108,7 +110,7 @@ class Reel:
             for number in range(1, self.passes):
                 order = range(len(shot))[:: -1 if number % 2 else 1]
                 start = shot[order[0]]
-                self.painter.turn(start.frame.rgb, start.painted)
+                self.painter.turn(start.frame, start.painted)
                 for i in order[1:]:
                     shot[i] = self._over(shot[i], BLEND)
             yield from (shot[i] for i in range(len(shot)))
@@ -130,27 +132,27 @@ class Reel:
         led = _led(len(tail))
         # The source's own loop may have a cut: nothing leads over that.
         if first is not None and led and follows(first.frame.rgb, tail[-1].frame.rgb):
-            self.painter.turn(first.frame.rgb, first.painted)
+            self.painter.turn(first.frame, first.painted)
             for step in range(led):
                 tail[-1 - step] = self._over(tail[-1 - step], 1 - step / led)
         yield from tail
 
     def _over(self, one: Done, share: float) -> Done:
-        again = partial(self.painter.again, one.frame.rgb, one.painted, share)
+        again = partial(self.painter.again, one.frame, one.painted, share)
         painted, loss = self._timed(again, False)
         return replace(one, painted=painted, loss=loss)
 
     def _timed(
-        self, work: Callable[[Callable[[float, float], None]], Image], first: bool
+        self, work: Callable[[Callable[[Step], None]], Image], first: bool
     ) -> tuple[Image, float]:
         """What ``work`` paints, and the loss that it told last."""
         began = time.monotonic()
         loss = 0.0
 
-        def told(done: float, now: float) -> None:
+        def told(step: Step) -> None:
             nonlocal loss
-            loss = now
-            self.tell(Stepped(self.count + 1, done, now))
+            loss = step.loss
+            self.tell(Stepped(self.count + 1, step))
 
         painted = work(told)
         self._told(time.monotonic() - began, first)
@@ -201,23 +203,35 @@ class Spool:
 
     def __setitem__(self, index: int, done: Done) -> None:
         height, width = done.painted.shape[:2]
-        alpha = done.frame.alpha
-        pixels = np.zeros((height, width, 7), np.uint8)
-        pixels[..., :3], pixels[..., 3:6] = done.frame.rgb, done.painted
-        if alpha is not None:
-            pixels[..., 6] = alpha
+        alpha, masks = done.frame.alpha, done.frame.masks
+        layers = [*done.frame.rgb.transpose(2, 0, 1), *done.painted.transpose(2, 0, 1), *masks]
+        layers.append(np.zeros((height, width), np.uint8) if alpha is None else alpha)
+        pixels = np.stack(layers)
         self.file.seek(index * pixels.size)
         self.file.write(pixels.tobytes())
         nothing: NDArray[Any] = np.zeros((height, width, 0), np.uint8)
-        frame = replace(done.frame, rgb=nothing, alpha=None if alpha is None else nothing)
+        frame = replace(
+            done.frame,
+            rgb=nothing,
+            alpha=None if alpha is None else nothing,
+            masks=(nothing,) * len(masks),
+        )
         self.rest[index] = replace(done, frame=frame, painted=nothing)
 
     def __getitem__(self, index: int) -> Done:
         rest = self.rest[index]
         height, width = rest.painted.shape[:2]
-        self.file.seek(index * height * width * 7)
-        data = np.frombuffer(self.file.read(height * width * 7), np.uint8)
-        pixels = data.reshape(height, width, 7)
-        rgb, painted = (np.ascontiguousarray(pixels[..., at : at + 3]) for at in (0, 3))
-        alpha = None if rest.frame.alpha is None else np.ascontiguousarray(pixels[..., 6])
-        return replace(rest, frame=replace(rest.frame, rgb=rgb, alpha=alpha), painted=painted)
+        layers = 7 + len(rest.frame.masks)
+        self.file.seek(index * height * width * layers)
+        data = np.frombuffer(self.file.read(height * width * layers), np.uint8)
+        pixels = data.reshape(layers, height, width)
+        rgb, painted = (
+            np.ascontiguousarray(pixels[at : at + 3].transpose(1, 2, 0)) for at in (0, 3)
+        )
+        frame = replace(
+            rest.frame,
+            rgb=rgb,
+            alpha=None if rest.frame.alpha is None else pixels[-1],
+            masks=tuple(pixels[6 : 6 + len(rest.frame.masks)]),
+        )
+        return replace(rest, frame=frame, painted=painted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -16,12 +16,16 @@ from . import devices, media
 from .colors import mixed, with_chroma
 from .errors import UsageError, unknown
 from .events import Event, Listener, Noted, Planned
+from .looks import Looks, arranged
+from .masks import check as check_mask
+from .masks import masked, shares, softened
 from .measure import Judge, Measures
 from .media import Clip, Format, Frame
 from .media.sound import Sound
 from .painters import PAINTERS, Gatys
 from .painters.gatys import BYTES_A_PIXEL
 from .pictures import Image, resized
+from .record import Record
 from .reel import Reel
 from .settings import SMALLEST_SIZE, Settings
 from .sheet import contact_sheet
@@ -34,6 +38,11 @@ SHEET_COLUMNS = 6
 """Frames shown on a preview's contact sheet, at most."""
 
 StyleLike = str | Path | tuple[str | Path, float]
+"""A picture, or (picture, weight)."""
+Later = tuple[float, StyleLike]
+"""The style from so many seconds on."""
+MaskLike = str | Path | tuple[str | Path, str | Path | None]
+"""A mask of what is not to be painted, or (mask, picture) of what is to look like that."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,9 @@ class Result:
     settings: Settings
     notes: tuple[str, ...] = ()
     sheet: Path | None = None
+    plot: Path | None = None
+    snapshots: Path | None = None
+    """The folder of pictures on the way."""
     measures: Measures | None = None
     """What it is worth, if that was asked for."""
 
@@ -59,16 +71,18 @@ class Plan:
     """A painting that is understood, checked and not yet begun."""
 
     clip: Clip
-    styles: tuple[tuple[Path, float], ...]
+    looks: Looks
     output: Path
     format: Format
     width: int
     height: int
     settings: Settings
+    masks: tuple[Clip, ...] = ()
     overwrite: bool = False
     sheet: Path | None = None
-    pictures: tuple[Image, ...] = field(default=(), repr=False)
-    """The style images."""
+    plot: Path | None = None
+    snapshots: Path | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def frames(self) -> int | None:
@@ -90,6 +104,8 @@ def plan(
     styles: Sequence[StyleLike],
     output: str | Path | None = None,
     *,
+    masks: Sequence[MaskLike] = (),
+    style_at: Sequence[Later] = (),
     overwrite: bool = False,
     settings: Settings | None = None,
     preview: int | None = None,
@@ -103,26 +119,52 @@ def plan(
     if preview is not None:
         settings = _quick(settings, preview)
     opened = media.open_clip(clip)
-    chosen = tuple(_style(style) for style in styles)
-    if not chosen:
-        raise UsageError("no style: name a picture with --style")
-    if sum(weight for _, weight in chosen) <= 0:
-        raise UsageError("the weights of the styles add up to 0: give one a weight above 0")
-    pictures = tuple(media.read_image(path)[0] for path, _ in chosen)
-    target, file_format = _output(opened, chosen, output, preview is not None, settings)
+    looks = _looks(styles, style_at, masks, settings)
+    covers = tuple(media.open_clip(_mask(mask)[0]) for mask in masks)
+    notes = [note for cover in covers for note in check_mask(cover, opened)]
+    target, file_format = _output(opened, looks, output, preview is not None, settings)
     sheet = target.with_suffix(".png") if preview is not None else None
     if sheet == target:
         sheet = target.with_name(f"{target.stem}.sheet.png")
-    _refuse(opened, target, overwrite)
-    if sheet is not None:
-        _refuse(opened, sheet, overwrite)
-    width, height = _size(opened, settings, file_format)
     work = Plan(
-        opened, chosen, target, file_format, width, height, settings, overwrite, sheet, pictures
+        opened,
+        looks,
+        target,
+        file_format,
+        *_size(opened, settings, file_format),
+        settings,
+        covers,
+        overwrite,
+        sheet,
+        target.with_name(f"{target.stem}.plot.png") if settings.plot else None,
+        target.with_name(f"{target.stem}.snapshots") if settings.snapshots else None,
+        tuple(notes),
     )
+    for path in (work.output, work.sheet, work.plot, work.snapshots):
+        if path is not None:
+            _refuse(opened, path, overwrite)
     if file_format.kind == "still" and (work.frames or 1) > 1:
         raise media.only_one_frame(file_format)
     return work
+
+
+def _looks(
+    styles: Sequence[StyleLike],
+    style_at: Sequence[Later],
+    masks: Sequence[MaskLike],
+    settings: Settings,
+) -> Looks:
+    first = [_style(style) for style in styles]
+    later = [(float(time), *_style(style)) for time, style in style_at]
+    covers = [_mask(mask) for mask in masks]
+    if not first and not later and settings.style_weight:
+        raise UsageError("no style: name a picture with --style")
+    if settings.report and not first and not later:
+        raise UsageError("a report needs a style to compare with: name one with --style")
+    paths = [path for path, _ in first] + [path for _, path, _ in later]
+    paths += [path for _, path in covers if path is not None]
+    pictures = {path: media.read_image(path)[0] for path in dict.fromkeys(paths)}
+    return arranged(first, later, covers, pictures)
 
 
 def _quick(settings: Settings, frames: int) -> Settings:
@@ -142,14 +184,17 @@ def _quick(settings: Settings, frames: int) -> Settings:
 
 def _style(style: StyleLike) -> tuple[Path, float]:
     path, weight = style if isinstance(style, tuple) else (style, 1.0)
-    if not weight >= 0 or weight == float("inf"):
-        raise UsageError(f"{path}: a style's weight must be 0 or more, not {weight:g}")
     return Path(path), float(weight)
+
+
+def _mask(mask: MaskLike) -> tuple[Path, Path | None]:
+    path, style = mask if isinstance(mask, tuple) else (mask, None)
+    return Path(path), None if style is None else Path(style)
 
 
 def _output(
     clip: Clip,
-    styles: Sequence[tuple[Path, float]],
+    looks: Looks,
     output: str | Path | None,
     preview: bool,
     settings: Settings,
@@ -158,7 +203,7 @@ def _output(
     asked = settings.format
     if asked is not None and asked not in media.FORMATS:
         raise unknown("format", asked, media.FORMATS)
-    name = _name(clip, styles, preview)
+    name = _name(clip, looks, preview)
     if asked is not None and output is None:
         name = name.removesuffix(Path(name).suffix) + media.FORMATS[asked].suffix
     if output is None:
@@ -177,7 +222,7 @@ def _output(
     return path, file_format
 
 
-def _name(clip: Clip, styles: Sequence[tuple[Path, float]], preview: bool) -> str:
+def _name(clip: Clip, looks: Looks, preview: bool) -> str:
     """``clip.picasso.mp4``, with the clip's own suffix where that can be written."""
     info = clip.info
     suffix = info.path.suffix.lower()
@@ -192,7 +237,7 @@ def _name(clip: Clip, styles: Sequence[tuple[Path, float]], preview: bool) -> st
     stem = info.path.stem if info.path.suffix else info.path.name
     if info.container == "folder" and not info.path.is_dir():
         stem = info.path.absolute().parent.name  # a glob
-    style = "+".join(path.stem for path, _ in styles)
+    style = "+".join(looks.names) or "painted"
     return f"{stem}.{style}{'.preview' * preview}{suffix}"
 
 
@@ -284,9 +329,11 @@ def _estimate(work: Plan, painter: Gatys) -> float | None:
 
 def stylize(
     clip: str | Path,
-    style: StyleLike | Sequence[StyleLike],
+    style: StyleLike | Sequence[StyleLike] = (),
     output: str | Path | None = None,
     *,
+    masks: Sequence[MaskLike] = (),
+    style_at: Sequence[Later] = (),
     overwrite: bool = False,
     listener: Listener = lambda event: None,
     **options: Any,
@@ -297,6 +344,9 @@ def stylize(
         clip: a video, GIF, APNG, WebP, still image, folder of stills or glob.
         style: the picture, or a sequence of pictures or (picture, weight).
         output: where to; by default beside the clip, as ``clip.picasso.mp4``.
+        masks: of what stays unpainted, or (mask, picture) of what is to look like another one:
+            stills, or clips of as many frames. White, or opaque, is inside.
+        style_at: (seconds, style) to change over to, blended in between.
         overwrite: replace an output that exists.
         listener: told of what happens (``vidstyle.events``).
         options: the fields of ``Settings``: size, iterations, style_weight …
@@ -305,16 +355,26 @@ def stylize(
         UsageError: wrong use, or input that cannot be read.
         VidstyleError: the work failed. Nothing is left at ``output`` in either case.
     """
-    work = plan(clip, _styles(style), output, overwrite=overwrite, settings=Settings(**options))
+    work = plan(
+        clip,
+        _styles(style),
+        output,
+        masks=masks,
+        style_at=style_at,
+        overwrite=overwrite,
+        settings=Settings(**options),
+    )
     return render(work, listener)
 
 
 def preview(
     clip: str | Path,
-    style: StyleLike | Sequence[StyleLike],
+    style: StyleLike | Sequence[StyleLike] = (),
     output: str | Path | None = None,
     *,
     frames: int = 3,
+    masks: Sequence[MaskLike] = (),
+    style_at: Sequence[Later] = (),
     overwrite: bool = False,
     listener: Listener = lambda event: None,
     **options: Any,
@@ -325,7 +385,14 @@ def preview(
     """
     settings = Settings(**options)
     work = plan(
-        clip, _styles(style), output, overwrite=overwrite, settings=settings, preview=frames
+        clip,
+        _styles(style),
+        output,
+        masks=masks,
+        style_at=style_at,
+        overwrite=overwrite,
+        settings=settings,
+        preview=frames,
     )
     return render(work, listener)
 
@@ -339,8 +406,7 @@ def _styles(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:
 
 def make_painter(work: Plan) -> Gatys:
     """The painter of a plan, once it is known to fit into memory."""
-    weighted = [(p, w) for p, (_, w) in zip(work.pictures, work.styles, strict=True) if w > 0]
-    painter = PAINTERS[work.settings.engine](work.settings, weighted, (work.width, work.height))
+    painter = PAINTERS[work.settings.engine](work.settings, work.looks, (work.width, work.height))
     check_memory(work.width, work.height, painter)
     return painter
 
@@ -356,16 +422,20 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         info = replace(info, chapters=())  # they are the whole clip's
     notes: list[str] = []
 
+    record = Record(work.plot, work.snapshots, settings.snapshots)
+
     def tell(event: Event) -> None:
         if isinstance(event, Noted):
             notes.append(event.message)
+        record(event)
         listener(event)
 
     sound = None
     if work.format.kind == "video" and info.sound:
         sound = Sound(info.path, work.format.name, settings.audio, start, end)
     painter = make_painter(work)
-    trimmed = media.trim(work.clip, start, end, settings.max_frames if not settings.fps else None)
+    covered = masked(work.clip, work.masks) if work.masks else work.clip
+    trimmed = media.trim(covered, start, end, settings.max_frames if not settings.fps else None)
     if settings.fps:
         rate = Fraction(settings.fps).limit_denominator(1001)
         trimmed = islice(media.resample(trimmed, rate), settings.max_frames)
@@ -379,7 +449,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         closes = animated and media.plays(info, settings.loop) == 0
     losses: list[float] = []
     shown: list[tuple[Image, Image]] = []
-    judge = Judge(work.pictures[0], (work.height, work.width)) if settings.report else None
+    judge = Judge(work.looks.pictures[0], (work.height, work.width)) if settings.report else None
     with media.open_writer(
         work.output,
         info,
@@ -399,10 +469,10 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         reel = Reel(painter, tell, passes=settings.passes, closes=closes)
         count = None if work.frames is None else reel.paintings(work.frames)
         tell(Planned(count, work.width, work.height, device, precision))
-        prepared = (_prepared(frame, work.width, work.height) for frame in trimmed)
+        prepared = (_prepared(frame, work) for frame in trimmed)
         for done in reel.paint(shots(prepared, cuts)):
             frame = done.frame
-            painted = _finished(done.painted, frame.rgb, settings)
+            painted = _finished(done.painted, frame, work)
             losses.append(done.loss)
             if done.begins:
                 writer.cut()
@@ -418,8 +488,9 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
                 judge.add(frame.rgb, painted)
         if not losses and work.clip.info.frames != 0:
             raise UsageError(f"{info.path}: no frame between these times: check --start and --end")
-    for note in [*work.clip.notes, *(sound.notes if sound else ())]:
+    for note in [*work.notes, *work.clip.notes, *(sound.notes if sound else ())]:
         tell(Noted(note))
+    record.finish()
     if work.sheet is not None:
         media.save_image(work.sheet, contact_sheet(list(zip(*shown, strict=True))))
     return Result(
@@ -432,23 +503,34 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         settings=settings,
         notes=tuple(notes),
         sheet=work.sheet,
+        plot=work.plot,
+        snapshots=work.snapshots,
         measures=judge.measures() if judge is not None and len(losses) > 1 else None,
     )
 
 
-def _finished(painted: Image, source: Image, settings: Settings) -> Image:
+def _finished(painted: Image, frame: Frame, work: Plan) -> Image:
     """The painting as it is shown; the painter goes on from its own."""
+    source, settings = frame.rgb, work.settings
     if settings.keep_colors == "luma":
         painted = with_chroma(painted, source)
-    return painted if settings.strength == 1 else mixed(painted, source, settings.strength)
+    if settings.strength < 1:
+        painted = mixed(painted, source, settings.strength)
+    if None in work.looks.regions:
+        parts = zip(work.looks.regions, shares(frame.masks)[1:], strict=True)
+        bare = sum(share for region, share in parts if region is None)
+        painted = mixed(painted, source, 1 - bare)
+    return painted
 
 
-def _prepared(frame: Frame, width: int, height: int) -> Frame:
-    """``frame`` at the painting's size, its transparent part in the mean colour of the rest, not
-    in a chance one.
+def _prepared(frame: Frame, work: Plan) -> Frame:
+    """``frame`` and its masks at the painting's size, its transparent part in the mean colour of
+    the rest, not in a chance one.
     """
-    scaled = _scaled(frame, (width, height))
-    return replace(scaled, rgb=_filled(scaled))
+    size = work.width, work.height
+    scaled = _scaled(frame, size)
+    masks = tuple(softened(mask, size, work.settings.feather) for mask in frame.masks)
+    return replace(scaled, rgb=_filled(scaled), masks=masks)
 
 
 def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:

@@ -62,6 +62,11 @@ class Settings:
     style_weight: float = option(
         8.0, "weight of looking like the style (relative error of the Gram matrices)", "W", 0
     )
+    loss: Literal["relative", "gatys", "tensorflow", "pytorch", "udacity"] = option(
+        "relative",
+        "how errors of content and style are measured: relative to what is wanted, so that "
+        "weights mean the same everywhere, or by the formula of a recipe",
+    )
     style_scale: float = option(
         1.0, "how large the style's strokes are, as a factor of its size", "X", 0.1
     )
@@ -91,12 +96,34 @@ class Settings:
     first_iterations: int = option(
         60, "optimiser steps for the first frame of a shot, at full size", "N", 1
     )
+    coarse_to_fine: float = option(
+        2.0,
+        "the first frame of a shot is painted small first, then at sizes so many times the one "
+        "before; 1: at full size only",
+        "X",
+        1,
+    )
     optimizer: Literal["lbfgs", "adam"] = option("lbfgs", "the optimiser")
+    learning_rate: float = option(0.02, "Adam's: how far a pixel moves in a step", "X", 1e-6)
+    betas: tuple[float, ...] = option(
+        (0.9, 0.99), "Adam's: how much of the steps before counts for direction and size", "B,B", 0
+    )
+    epsilon: float = option(1e-8, "Adam's: gradients smaller than this move little", "X", 0)
+    average: float = option(
+        0.0,
+        "paint the mean of the optimiser's steps, each counting for so much less than the next "
+        "(0.99: the last hundred); 0: its last one",
+        "X",
+        0,
+    )
     init: Literal["content", "noise", "previous", "warped"] = option(
         "warped",
         "what a frame is painted over: 'warped' and 'previous' paint a shot's first frame over "
         "its content and go on from the painted frame before, 'content' and 'noise' begin every "
         "frame anew",
+    )
+    first_init: Literal["content", "noise"] = option(
+        "content", "what the first frame of a shot is painted over"
     )
     flow: Literal["dis", "farneback", "raft", "none"] = option(
         "dis", "the optical flow; raft needs torchvision's weights of it"
@@ -127,7 +154,7 @@ class Settings:
         "plays for ever",
     )
 
-    network: Literal["vgg19", "vgg16"] = option("vgg19", "the perceptual network")
+    network: Literal["vgg19", "vgg16", "googlenet"] = option("vgg19", "the perceptual network")
     weights: str = option(
         "bundled",
         "the network's weights: bundled (VGG-19, works offline), torchvision (downloaded on "
@@ -142,6 +169,15 @@ class Settings:
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
         "layers that the style is compared at, with commas, each NAME or NAME:WEIGHT",
         "LAYERS",
+    )
+    feather: float = option(
+        3.0, "the edge of a mask is softened over so many pixels of the painting", "N", 0
+    )
+    snapshots: int | None = option(
+        None, "keep the picture after every N steps of each frame, in a folder beside", "N", 1
+    )
+    plot: bool = option(
+        False, "draw the losses over steps and over frames, as a picture beside the output"
     )
     report: bool = option(
         False, "measure the painting as it is made (vidstyle measure), and print that at the end"
@@ -164,6 +200,14 @@ class Settings:
             raise UsageError("content_weight and style_weight are both 0: nothing would be painted")
         if self.strength > 1:
             raise UsageError(f"strength is {self.strength:g}: it must be at most 1")
+        if self.average >= 1:
+            raise UsageError(f"average is {self.average:g}: it must be below 1")
+        if len(self.betas) != 2 or max(self.betas) >= 1:
+            raise UsageError("betas must be two numbers below 1")
+        if self.coarse_to_fine != 1 and self.coarse_to_fine < 1.1:
+            raise UsageError(
+                f"coarse_to_fine is {self.coarse_to_fine:g}: it must be 1, or 1.1 at least"
+            )
         for name in ("content_layers", "style_layers", "long_term"):
             if not getattr(self, name):
                 raise UsageError(f"{name} must name at least one")

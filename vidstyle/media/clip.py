@@ -28,6 +28,8 @@ class Frame:
     duration: Fraction
     """Seconds."""
     alpha: NDArray[np.uint8] | None = None
+    masks: tuple[NDArray[Any], ...] = ()
+    """Layers (H, W) uint8 that go along with it, to be painted otherwise."""
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from pathlib import Path
 
 import torch
 
 from . import weights as _weights
-from .vgg import VGG, layers, shapes
+from .network import Network
+from .vgg import VGG, Pooling, layers, shapes
 
-__all__ = ["VGG", "layers", "load"]
+__all__ = ["VGG", "Network", "layers", "load"]
 
 
 def load(
@@ -21,15 +22,32 @@ def load(
     device: torch.device,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
-    pooling: Literal["max", "avg"] = "max",
-) -> VGG:
+    pooling: Pooling = "max",
+) -> Network:
     """``network`` with ``weights``, cut after the last layer ``wanted``, ready on ``device``.
 
     Raises:
         UsageError: unknown layer, or weights that are missing or do not fit.
     """
-    loaded = _weights.load(weights, network, shapes(network), seed)
-    net = VGG(network, loaded, wanted, pooling)
-    for conv in net.convolutions.values():
-        conv.to(dtype)
-    return net.to(device).eval()
+    net: Network
+    if network == "googlenet":
+        net = _googlenet(weights, wanted, seed, pooling)
+    else:
+        net = VGG(network, _weights.load(weights, network, shapes(network), seed), wanted, pooling)
+    # What brings pictures into range stays exact; only the network itself is rounded.
+    for part in net.children():
+        part.to(dtype)
+    return net.to(device)
+
+
+def _googlenet(weights: str, wanted: Iterable[str], seed: int, pooling: Pooling) -> Network:
+    from . import googlenet  # torchvision's models take a while to come
+
+    if weights == "random":
+        state = googlenet.random(seed)
+    elif weights == "torchvision":
+        state = googlenet.fitting(_weights.downloaded("googlenet"), "torchvision's googlenet")
+    else:
+        _weights.refuse_bundled(weights, "googlenet")
+        state = googlenet.fitting(_weights.read(Path(weights)), weights)
+    return googlenet.GoogLeNet(state, wanted, pooling)

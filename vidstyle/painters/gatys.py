@@ -10,7 +10,8 @@ leaves whatever moves unpainted (the reason for most artefacts of painted video)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -21,14 +22,18 @@ from .. import devices, flow, losses, networks
 from ..carry import NOISE, Carried, Memory, carry
 from ..colors import matched
 from ..errors import VidstyleError
-from ..optimizers import BoxAdam, BoxLBFGS
+from ..events import Step
+from ..looks import Looks, Weights
+from ..masks import shares
+from ..media import Frame
+from ..optimizers import Average, BoxAdam, BoxLBFGS, Optimizer
 from ..pictures import Field, Image, at_area, difference, resized
 from ..regions import Window, windows
 from ..settings import Settings, weighted
 
 Grams = Mapping[str, Tensor]
-Progress = Callable[[float, float], None]
-"""Told after each step: the share of the frame that is done, and the loss."""
+Progress = Callable[[Step], None]
+"""Told after each step."""
 
 COARSEST = 160
 """Longer side, in pixels, below which the first frame is not made coarser."""
@@ -41,6 +46,12 @@ PATIENCE = 5
 """Steps over which a frame must still get better."""
 RISE, EVERYWHERE = 1.3, 0.6
 """A shot whose contrast grows so many times, by a change of so much of the frame, fades in."""
+ANOTHER = 0.5
+"""A style that changes by more than this share at once begins a new shot."""
+PRESENT = 0.005
+"""The share of a window that a mask covers at least to have a style of its own there."""
+EMPTY = 9.0
+"""The loss of a picture without any features, by the relative formula and the default weights."""
 BYTES_A_PIXEL = {torch.float32: 4000, torch.bfloat16: 2200}
 """Peak memory of a step to relu5_1: measured 2900 to 3400 in fp32, on a CPU; with room to spare."""
 
@@ -54,25 +65,29 @@ class Ending:
     """The share of the loss that the last ``PATIENCE`` steps took away."""
 
 
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of a picture and its style."""
+
+    style: Grams
+    share: Field | None = None
+    """How much of each pixel (H, W) belongs to it; None: all."""
+
+
 class Gatys:
     """Paints the frames of a clip, in their order.
 
-    ``styles`` are pictures (H, W, 3) with their weights; ``size`` is the frames' (width, height).
+    ``looks`` says in which styles; ``size`` is the frames' (width, height).
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        styles: Sequence[tuple[Image, float]],
-        size: tuple[int, int],
-    ) -> None:
+    def __init__(self, settings: Settings, looks: Looks, size: tuple[int, int]) -> None:
         self.settings = settings
-        self.styles = styles
+        self.looks = looks
         self.size = size
         self.device = devices.pick_device(settings.device)
         self.dtype = devices.pick_precision(settings.precision, self.device)
-        self.content_layers = weighted(settings.content_layers)
-        self.style_layers = weighted(settings.style_layers)
+        self.content_layers = weighted(settings.content_layers) if settings.content_weight else {}
+        self.style_layers = weighted(settings.style_layers) if settings.style_weight else {}
         self.network = networks.load(
             settings.network,
             settings.weights,
@@ -84,132 +99,190 @@ class Gatys:
         )
         self.flows = None if settings.flow == "none" else flow.Flows(flow.estimator(settings.flow))
         self.memory: Memory | None = None
+        self.model: Frame | None = None
+        """The frame whose painting the others of its shot go by."""
         self.ending = Ending(0.0, 0.0)
-        self.looks = [image for image, _ in styles]
-        self._style_grams: dict[tuple[int, int], Grams] = {}
+        self.pictures = looks.pictures
+        """The style images, in the colours that are wanted of them."""
+        self._style_grams: dict[tuple[int, int], list[Grams]] = {}
 
     def cut(self) -> None:
         """The next frame begins a new shot: nothing carries over."""
         self.memory = None
 
-    def turn(self, source: Image, painted: Image) -> None:
+    def turn(self, frame: Frame, painted: Image) -> None:
         """The next frames, to be painted ``again``, lie beside this one, in whatever direction."""
+        if self.memory is None or self.model is None:
+            self.model = frame
         first = self.memory.first if self.memory else None
-        self.memory = Memory.begin(source, painted, first)
+        self.memory = Memory.begin(frame.rgb, painted, first)
 
     def expect(self, source: Image, before: Image) -> None:
         """The frame ``source`` will come after ``before``: time to look how it moves."""
         if self.flows is not None:
             self.flows.expect(source, before)
 
-    def paint(self, source: Image, progress: Progress = lambda done, loss: None) -> Image:
-        """Paint the frame ``source`` (H, W, 3)."""
-        init = self.settings.init
-        if self.memory is not None and _fades_in(self.memory.first.source, source):
+    def repeats(self, frame: Frame, before: Frame) -> bool:
+        """Whether a frame would be painted as the one before."""
+        return self._weights(frame) == self._weights(before) and all(
+            np.array_equal(one, other)
+            for one, other in zip(
+                (frame.rgb, *frame.masks), (before.rgb, *before.masks), strict=True
+            )
+        )
+
+    def paint(self, frame: Frame, progress: Progress = lambda step: None) -> Image:
+        """Paint a frame (H, W, 3)."""
+        init, source = self.settings.init, frame.rgb
+        turned = self._turned(frame)
+        if self.memory is not None and (
+            turned > ANOTHER or _fades_in(self.memory.first.source, source)
+        ):
             self.cut()
         if self.memory is None:
             self._take_colors(source)
         if self.memory is None or init in ("content", "noise"):
-            painted = self._first(source, progress)
-            self.memory = Memory.begin(source, painted)
+            painted = self._first(frame, progress)
+            self._begin(frame, painted)
         elif init == "previous" or self.flows is None:
-            painted = self._over(source, self.memory.last.painted, progress)
-            self.memory = Memory.begin(source, painted)
+            painted = self._over(frame, self._tensor(self.memory.last.painted), progress)
+            self._begin(frame, painted)
         else:
             carried = carry(self.memory, source, self.flows, self.settings.long_term)
-            painted = self._follow(source, carried, progress)
-            self._remember(carried, source, painted)
+            if turned:
+                kept = self._tensor(carried.warped), self._tensor(carried.trust)
+                painted = self._over(frame, self._tensor(carried.start), progress, kept)
+                self._begin(frame, painted)
+            else:
+                painted = self._follow(frame, carried, progress)
+                self._remember(carried, source, painted)
         return painted
+
+    def again(
+        self,
+        frame: Frame,
+        painted: Image,
+        share: float,
+        progress: Progress = lambda step: None,
+    ) -> Image:
+        """Paint a frame once more, over ``painted`` and a ``share`` (0..1) of the frame that was
+        painted before it, carried over.
+        """
+        if self.memory is None or self.flows is None:
+            return painted
+        carried = carry(self.memory, frame.rgb, self.flows, self.settings.long_term)
+        carried = carried.over(painted, share)
+        painted = self._follow(frame, carried, progress)
+        self._remember(carried, frame.rgb, painted)
+        return painted
+
+    def _weights(self, frame: Frame) -> Weights:
+        return self.looks.at(float(frame.time) + self.settings.start)
+
+    def _turned(self, frame: Frame) -> float:
+        """How much of the style is another one than that of the shot's model: 0..1."""
+        if self.looks.steady or self.model is None:
+            return 0.0
+        pairs = zip(self._weights(frame), self._weights(self.model), strict=True)
+        return sum(abs(one - other) for one, other in pairs) / 2
 
     def _take_colors(self, source: Image) -> None:
         """Give the styles the colours of a shot's first frame: those of each would flicker."""
         by = self.settings.keep_colors
         if by == "histogram" or by == "covariance":
-            self.looks = [matched(image, source, by) for image, _ in self.styles]
+            self.pictures = tuple(matched(image, source, by) for image in self.looks.pictures)
             self._style_grams.clear()
 
-    def again(
-        self,
-        source: Image,
-        painted: Image,
-        share: float,
-        progress: Progress = lambda done, loss: None,
-    ) -> Image:
-        """Paint ``source`` once more, over ``painted`` and a ``share`` (0..1) of the frame that
-        was painted before it, carried over.
-        """
-        if self.memory is None or self.flows is None:
-            return painted
-        carried = carry(self.memory, source, self.flows, self.settings.long_term)
-        carried = carried.over(painted, share)
-        painted = self._follow(source, carried, progress)
-        self._remember(carried, source, painted)
-        return painted
+    def _begin(self, frame: Frame, painted: Image) -> None:
+        self.memory, self.model = Memory.begin(frame.rgb, painted), frame
 
     def _remember(self, carried: Carried, source: Image, painted: Image) -> None:
         assert self.memory is not None
         frames = max(self.settings.long_term)
         self.memory = carried.remember(self.memory, source, painted, frames)
 
-    def _first(self, source: Image, progress: Progress) -> Image:
+    def _first(self, frame: Frame, progress: Progress) -> Image:
         """Paint a frame from nothing, coarse to fine: big strokes are cheap on small pictures."""
-        width, height = self.size
-        sizes = [(width, height)]
-        while max(sizes[-1]) > COARSEST * 1.5:
-            sizes.append((max(1, round(sizes[-1][0] / 2)), max(1, round(sizes[-1][1] / 2))))
+        factor = self.settings.coarse_to_fine
+        sizes = [self.size]
+        while factor > 1 and max(sizes[-1]) > COARSEST * (1 + factor) / 2:
+            width, height = sizes[-1]
+            sizes.append((max(1, round(width / factor)), max(1, round(height / factor))))
         steps = self.settings.first_iterations
         work = [w * h * steps for w, h in sizes]
         total, behind = sum(work), 0
         picture: Tensor | None = None
         for (w, h), cost in zip(reversed(sizes), reversed(work), strict=True):
-            scaled = self._tensor(resized(source, (w, h)))
+            scaled = self._tensor(resized(frame.rgb, (w, h)))
             if picture is not None:
                 picture = F.interpolate(picture, (h, w), mode="bicubic", align_corners=False)
-            elif self.settings.init == "noise":
+            elif "noise" in (self.settings.init, self.settings.first_init):
                 picture = self._noise(w, h)
             else:
                 picture = scaled
-            objective = self._objective(scaled, self._style(w, h))
+            objective = self._objective(scaled, self._regions(frame, (w, h)))
 
-            def told(done: float, loss: float, behind: int = behind, cost: int = cost) -> None:
-                progress((behind + done * cost) / total, loss)
+            def told(step: Step, behind: int = behind, cost: int = cost) -> None:
+                progress(replace(step, done=(behind + step.done * cost) / total))
 
             picture, self.ending = self._optimise(objective, picture, steps, told)
             behind += cost
         assert picture is not None
         return self._image(picture)
 
-    def _over(self, source: Image, start: Image, progress: Progress) -> Image:
-        """Paint a whole frame over ``start``."""
-        objective = self._objective(self._tensor(source), self._style(*self.size))
-        steps = self.settings.iterations
-        picture, _ = self._optimise(objective, self._tensor(start), steps, progress, self.ending)
+    def _over(
+        self,
+        frame: Frame,
+        start: Tensor,
+        progress: Progress,
+        kept: tuple[Tensor, Tensor] | None = None,
+    ) -> Image:
+        """Paint a whole frame over ``start``, staying with what is ``kept``."""
+        regions = self._regions(frame, self.size)
+        objective = self._objective(self._tensor(frame.rgb), regions, kept)
+        # How good the first frame became says nothing of another style.
+        reach = self.ending if kept is None else replace(self.ending, loss=0.0)
+        picture, _ = self._optimise(objective, start, self.settings.iterations, progress, reach)
         return self._image(picture)
 
-    def _follow(self, source: Image, carried: Carried, progress: Progress) -> Image:
+    def _follow(self, frame: Frame, carried: Carried, progress: Progress) -> Image:
         """Paint what is not still, window by window, over what carried over."""
         canvas = self._tensor(carried.start)
-        content, warped = self._tensor(source), self._tensor(carried.warped)
+        content, warped = self._tensor(frame.rgb), self._tensor(carried.warped)
         still = self._tensor(carried.still)
         trust = self._tensor(carried.trust) * (1 - still)
         todo = windows(~carried.still)
         total, behind = sum(w.area for w in todo), 0
+        ends: list[tuple[Step, float]] = []
         for window in todo:
             here = (..., *window.place)
-            style = self._window_style(window)
+            regions = self._window_regions(frame, window)
             kept = warped[here], trust[here]
             focus = self._focus(window)
-            objective = self._objective(content[here], style, kept, focus)
+            objective = self._objective(content[here], regions, kept, focus)
+            last: Step | None = None
 
-            def told(done: float, loss: float, behind: int = behind, at: Window = window) -> None:
-                progress((behind + done * at.area) / total, loss)
+            def told(step: Step, behind: int = behind, at: Window = window) -> None:
+                nonlocal last
+                done = (behind + step.done * at.area) / total
+                last = replace(step, done=done, picture=lambda: self._pasted(canvas, at, step))
+                progress(last)
 
-            reach = Ending(self._mark(window, style), self.ending.gain)
+            reach = Ending(self._mark(window, frame, regions), self.ending.gain)
             canvas[here], _ = self._optimise(
                 objective, canvas[here], self.settings.iterations, told, reach, still[here]
             )
             behind += window.area
+            if last is not None:
+                ends.append((last, window.area / total))
+        if len(ends) > 1:
+            progress(_together(ends, lambda: self._image(canvas)))
         return self._image(canvas)
+
+    def _pasted(self, canvas: Tensor, window: Window, step: Step) -> Image:
+        picture = self._image(canvas)
+        picture[window.place] = step.picture()
+        return picture
 
     def _optimise(
         self,
@@ -228,9 +301,8 @@ class Gatys:
                 torch.where(still > 0, start, lower),
                 torch.where(still > 0, start, upper),
             )
-        optimizer = (BoxLBFGS if self.settings.optimizer == "lbfgs" else BoxAdam)(
-            start, lower, upper
-        )
+        optimizer = self._optimizer(start, lower, upper)
+        average = Average(self.settings.average)
         seen: list[float] = []
         for step in range(steps):
             loss = optimizer.step(objective)
@@ -238,56 +310,125 @@ class Gatys:
                 raise VidstyleError(
                     "the loss is not finite: use lower weights, or --precision fp32"
                 )
+            average.add(optimizer.picture)
             seen.append(loss)
-            progress((step + 1) / steps, loss)
+            progress(
+                Step(
+                    (step + 1) / steps, loss, objective.terms, lambda: self._image(average.picture)
+                )
+            )
             if reach is not None and _settled(seen, reach, self.settings.tolerance):
                 break
-        return optimizer.picture, Ending(seen[-1], _gain(seen))
+        return average.picture, Ending(seen[-1], _gain(seen))
+
+    def _optimizer(self, start: Tensor, lower: Tensor, upper: Tensor) -> Optimizer:
+        wanted = self.settings
+        if wanted.optimizer == "lbfgs":
+            return BoxLBFGS(start, lower, upper)
+        return BoxAdam(
+            start,
+            lower,
+            upper,
+            rate=wanted.learning_rate,
+            betas=wanted.betas,
+            epsilon=wanted.epsilon,
+        )
 
     def _objective(
         self,
         content: Tensor,
-        style: Grams,
-        carried: tuple[Tensor, Tensor] | None = None,
+        regions: Sequence[Region],
+        kept: tuple[Tensor, Tensor] | None = None,
         focus: float = 1.0,
     ) -> Objective:
-        with torch.no_grad():
-            features = self.network(content)
-        targets = {name: features[name] for name in self.content_layers}
-        layers = self.content_layers, self.style_layers
-        return Objective(self.network, self.settings, layers, targets, style, carried, focus)
+        return Objective(
+            self.network,
+            self.settings,
+            content,
+            self.content_layers,
+            self.style_layers,
+            regions,
+            kept,
+            focus,
+        )
 
-    def _style(self, width: int, height: int) -> Grams:
-        """The styles' Gram matrices, each image at the area of a frame of this size."""
-        if (width, height) not in self._style_grams:
-            area = width * height * self.settings.style_scale**2
-            blended = [self._grams(at_area(image, round(area))) for image in self.looks]
-            weights = [weight for _, weight in self.styles]
-            self._style_grams[width, height] = losses.blend(blended, weights)
-        return self._style_grams[width, height]
+    def _styles(self, size: tuple[int, int]) -> list[Grams]:
+        """Each style's Gram matrices, its image at the area of a frame of this size."""
+        if size not in self._style_grams:
+            area = round(size[0] * size[1] * self.settings.style_scale**2)
+            self._style_grams[size] = [self._grams(at_area(image, area)) for image in self.pictures]
+        return self._style_grams[size]
 
-    def _window_style(self, window: Window) -> Grams:
-        """The style, mixed with what the shot's first frame was like in this place."""
-        assert self.memory is not None
-        before = self._grams(self.memory.first.painted[window.place])
-        return losses.blend([before, self._style(*self.size)], [KEPT_LOOK, 1 - KEPT_LOOK])
+    def _regions(
+        self, frame: Frame, size: tuple[int, int], place: tuple[slice, slice] | None = None
+    ) -> list[Region]:
+        """The styles of a frame at this size, or of a ``place`` in it, and where each belongs.
+
+        All of them in any place, in the same order; what is not to be painted is painted as what
+        lies around it, so that soft edges join.
+        """
+        if not self.style_layers or not self.pictures:
+            return []
+        styles = self._styles(self.size if place else size)
+        base = losses.blend(styles, self._weights(frame))
+        if all(region is None for region in self.looks.regions):
+            return [Region(base)]
+        layers = [mask[place] if place else resized(mask, size) for mask in frame.masks]
+        parts = shares(layers)
+        found = []
+        for region, share in zip(self.looks.regions, parts[1:], strict=True):
+            if region is None:
+                parts[0] = parts[0] + share
+            else:
+                found.append(Region(styles[region], share))
+        return [Region(base, parts[0]), *found]
+
+    def _window_regions(self, frame: Frame, window: Window) -> list[Region]:
+        """The styles of a window, each mixed with what the shot's first frame was like there."""
+        assert self.memory is not None and self.model is not None
+        wanted = self._regions(frame, self.size, window.place)
+        if self._weights(frame) != self._weights(self.model):
+            return wanted
+        before = self._regions(self.model, self.size, window.place)
+        first = self.memory.first.painted[window.place]
+        return [
+            replace(
+                region,
+                style=losses.blend(
+                    [self._grams(first, model.share), region.style], [KEPT_LOOK, 1 - KEPT_LOOK]
+                ),
+            )
+            if _there(model)
+            else region
+            for region, model in zip(wanted, before, strict=True)
+        ]
 
     def _focus(self, window: Window) -> float:
         """The factor of the content's weight: ``FOCUS`` in the smallest window, 1 in the whole."""
         return FOCUS ** (1 - window.area / (self.size[0] * self.size[1]))
 
-    def _mark(self, window: Window, style: Grams) -> float:
+    def _mark(self, window: Window, frame: Frame, regions: Sequence[Region]) -> float:
         """How good the shot's first frame is in this place, by the same objective."""
-        assert self.memory is not None
+        assert self.memory is not None and self.model is not None
         first = self.memory.first
         source = self._tensor(first.source[window.place])
-        objective = self._objective(source, style, focus=self._focus(window))
+        if frame.masks:
+            before = self._regions(self.model, self.size, window.place)
+            regions = [
+                replace(region, share=model.share)
+                for region, model in zip(regions, before, strict=True)
+            ]
+        objective = self._objective(source, regions, focus=self._focus(window))
         return objective.value(self._tensor(first.painted[window.place]))
 
-    def _grams(self, picture: Image) -> Grams:
+    def _grams(self, picture: Image, share: Field | None = None) -> Grams:
         with torch.no_grad():
             features = self.network(self._tensor(picture))
-            return {name: losses.gram(features[name]) for name in self.style_layers}
+        mask = None if share is None else losses.pool_mask(self._tensor(share), features)
+        return {
+            name: losses.gram(features[name], None if mask is None else mask[name])
+            for name in self.style_layers
+        }
 
     def _noise(self, width: int, height: int) -> Tensor:
         """The same noise for every frame: another one would be another painting."""
@@ -306,7 +447,11 @@ class Gatys:
     def task(self, source: Image) -> tuple[Objective, Tensor]:
         """What is lowered for a frame ``source`` (H, W, 3) by itself, and where that begins."""
         content = self._tensor(source)
-        return self._objective(content, self._style(*source.shape[1::-1])), content
+        nothing = np.zeros(source.shape[:2], np.uint8)
+        masks = (nothing,) * len(self.looks.regions)
+        frame = Frame(source, Fraction(0), Fraction(0), masks=masks)
+        size = source.shape[1], source.shape[0]
+        return self._objective(content, self._regions(frame, size)), content
 
     def _image(self, picture: Tensor) -> Image:
         """Rounded as it will be written: what the next frame goes on from is what is seen."""
@@ -315,55 +460,106 @@ class Gatys:
 
 
 class Objective:
-    """Content + style + smoothness + staying with the frame before, of one window."""
+    """Content + style + smoothness + staying with the frame before, of one window.
+
+    ``content`` is its source (1, 3, H, W); ``kept`` what was carried over and how far to stay
+    with it (1, 1, H, W); the content counts ``focus`` times.
+    """
 
     def __init__(
         self,
-        network: networks.VGG,
+        network: networks.Network,
         settings: Settings,
-        layers: tuple[Mapping[str, float], Mapping[str, float]],
-        content: Mapping[str, Tensor],
-        style: Grams,
-        carried: tuple[Tensor, Tensor] | None = None,
+        content: Tensor,
+        content_layers: Mapping[str, float],
+        style_layers: Mapping[str, float],
+        regions: Sequence[Region],
+        kept: tuple[Tensor, Tensor] | None = None,
         focus: float = 1.0,
     ) -> None:
-        self.network = network
-        self.settings = settings
-        self.content_layers, self.style_layers = layers
-        self.content, self.style = content, style
-        self.carried = carried
-        self.focus = focus
+        self.network, self.settings, self.kept = network, settings, kept
+        self.terms: dict[str, float] = {}
+        """What the last loss was the sum of."""
+        formula = losses.FORMULAS[settings.loss]
+        # Features grow with the range of the input that their weights were trained on.
+        grown = 1.0 if formula.range is None else formula.range / float(network.scale.mean())
+        with torch.no_grad():
+            features = network(content)
+        self.content = []
+        for name in content_layers:
+            share = formula.share(name, content_layers) * focus * settings.content_weight
+            target = features[name].float()
+            self.content.append((name, target, share * formula.content(target) * grown**2))
+        self.style = []
+        for region in regions:
+            if not _there(region):
+                continue
+            part = 1.0 if region.share is None else float(region.share.mean())
+            masks: Mapping[str, Tensor | None] = dict.fromkeys(style_layers)
+            if region.share is not None:
+                whole = torch.from_numpy(region.share)[None, None].to(content)
+                masks = losses.pool_mask(whole, features)
+            for name in style_layers:
+                share = formula.share(name, style_layers) * part * settings.style_weight
+                target = region.style[name]
+                count = part * features[name][0, 0].numel()
+                factor = share * formula.style(target, count) * grown**4
+                self.style.append((name, masks[name], target, factor))
+        self.unit = 1.0 if formula.range is None else self._empty() / EMPTY
+
+    def _empty(self) -> float:
+        """The loss of a picture without features: the measure of the terms that have none."""
+        energies = [(target, factor) for _, target, factor in self.content]
+        energies += [(target, factor) for _, _, target, factor in self.style]
+        return sum(factor * float(target.square().sum()) for target, factor in energies)
 
     def value(self, picture: Tensor) -> float:
         """The loss of ``picture`` (1, 3, H, W)."""
         with torch.no_grad():
-            return self._loss(picture).item()
+            return torch.stack([*self._terms(picture).values()]).sum().item()
 
     def __call__(self, picture: Tensor) -> tuple[float, Tensor]:
         """The loss of ``picture`` (1, 3, H, W), and its gradient."""
         picture = picture.detach().requires_grad_()
-        loss = self._loss(picture)
+        terms = self._terms(picture)
+        values = torch.stack([*terms.values()])
+        loss = values.sum()
         (gradient,) = torch.autograd.grad(loss, picture)
+        self.terms = dict(zip(terms, values.tolist(), strict=True))
         return loss.item(), gradient
 
-    def _loss(self, picture: Tensor) -> Tensor:
-        weights = self.settings
+    def _terms(self, picture: Tensor) -> dict[str, Tensor]:
         features = self.network(picture)
-        content = {
-            name: losses.content_loss(features[name], target)
-            for name, target in self.content.items()
-        }
-        style = {
-            name: losses.style_loss(losses.gram(features[name]), target)
-            for name, target in self.style.items()
-        }
-        loss = self.focus * weights.content_weight * losses.mean(content, self.content_layers)
-        loss = loss + weights.style_weight * losses.mean(style, self.style_layers)
-        if weights.tv_weight:
-            loss = loss + weights.tv_weight * losses.total_variation(picture)
-        if weights.temporal_weight and self.carried is not None:
-            loss = loss + weights.temporal_weight * losses.temporal_loss(picture, *self.carried)
-        return loss
+        terms = {}
+        if self.content:
+            terms["content"] = torch.stack(
+                [k * (features[name].float() - p).square().sum() for name, p, k in self.content]
+            ).sum()
+        if self.style:
+            terms["style"] = torch.stack(
+                [
+                    k * (losses.gram(features[name], mask) - a).square().sum()
+                    for name, mask, a, k in self.style
+                ]
+            ).sum()
+        smooth, temporal = self.settings.tv_weight, self.settings.temporal_weight
+        if smooth:
+            terms["smoothness"] = self.unit * smooth * losses.total_variation(picture)
+        if temporal and self.kept is not None:
+            terms["temporal"] = self.unit * temporal * losses.temporal_loss(picture, *self.kept)
+        return terms
+
+
+def _there(region: Region) -> bool:
+    """Whether there is enough of a region to have a style."""
+    return region.share is None or bool(region.share.mean() > PRESENT)
+
+
+def _together(ends: Sequence[tuple[Step, float]], picture: Callable[[], Image]) -> Step:
+    """The end of a frame of several windows, each with its share of what was painted."""
+    names = dict.fromkeys(name for step, _ in ends for name in step.terms)
+    terms = {name: sum(s.terms.get(name, 0.0) * part for s, part in ends) for name in names}
+    return Step(1.0, sum(step.loss * part for step, part in ends), terms, picture)
 
 
 def _fades_in(first: Image, now: Image) -> bool:

@@ -1,0 +1,69 @@
+"""What all perceptual networks are: named steps, cut after the last one asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import unknown
+
+
+class Network(nn.Module):
+    """Maps pictures to feature maps, step by step. What a step does is up to the subclass.
+
+    Every convolution is padded by repeating the edge: zeros would paint a dark border round
+    every frame, because the style's Gram matrix would reward it.
+
+    Args:
+        name: of the network, for messages.
+        order: the names of its steps; each can be asked for.
+        wanted: the steps whose features are wanted.
+        mean, scale: the input it was trained on: RGB in 0..1, less ``mean``, times ``scale``.
+
+    Raises:
+        UsageError: a step is wanted that there is not, with the nearest right name.
+    """
+
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        name: str,
+        order: Sequence[str],
+        wanted: Iterable[str],
+        mean: Collection[float],
+        scale: Collection[float],
+    ) -> None:
+        super().__init__()
+        self.wanted = set(wanted)
+        for step in self.wanted:
+            if step not in order:
+                raise unknown(f"layer of {name}", step, order)
+        last = max((order.index(step) for step in self.wanted), default=-1)
+        self.plan = order[: last + 1]
+        self.register_buffer("mean", torch.tensor(tuple(mean)).view(1, 3, 1, 1))
+        self.register_buffer("scale", torch.tensor(tuple(scale)).view(1, 3, 1, 1))
+
+    def ready(self) -> None:
+        """Call at the end of a subclass's construction."""
+        self.requires_grad_(False)
+        self.to(memory_format=torch.channels_last)
+        self.eval()
+
+    def step(self, name: str, x: Tensor) -> Tensor:
+        """What the step ``name`` makes of the features (1, C, h, w) before it."""
+        raise NotImplementedError
+
+    def forward(self, picture: Tensor) -> Mapping[str, Tensor]:
+        """Features (1, C, h, w) by layer of a ``picture`` (1, 3, H, W), RGB in 0..1."""
+        dtype = next(self.parameters()).dtype
+        x = ((picture - self.mean) * self.scale).to(dtype, memory_format=torch.channels_last)
+        features = {}
+        for name in self.plan:
+            x = self.step(name, x)
+            if name in self.wanted:
+                features[name] = x
+        return features

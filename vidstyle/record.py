@@ -1,0 +1,68 @@
+"""What there is to see of a painting on its way: its losses as curves, its pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import media
+from .events import Event, Painted, Planned, Stepped
+
+SNAPSHOTS = "[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9].png"
+"""What pictures on the way are called: frame and step."""
+
+
+class Record:
+    """A listener that keeps the losses for a ``plot``, and ``every`` so many steps the picture in
+    the folder ``snapshots``.
+    """
+
+    def __init__(self, plot: Path | None, snapshots: Path | None, every: int | None) -> None:
+        self.plot, self.snapshots, self.every = plot, snapshots, every
+        self.steps: list[dict[str, float]] = []
+        """The terms of the loss at each step."""
+        self.ends: list[int] = []
+        """How many steps there were after each painted frame."""
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Planned() if self.snapshots is not None:
+                self.snapshots.mkdir(parents=True, exist_ok=True)
+                for path in self.snapshots.glob(SNAPSHOTS):  # of a run before
+                    path.unlink()
+            case Stepped() if self.plot is not None or self.every is not None:
+                self.steps.append({**event.step.terms, "total": event.step.loss})
+                number = len(self.steps) - (self.ends[-1] if self.ends else 0)
+                if self.snapshots is not None and self.every and number % self.every == 0:
+                    name = f"{event.frame:04}-{number:05}.png"
+                    media.save_image(self.snapshots / name, event.step.picture())
+            case Painted() if self.plot is not None or self.every is not None:
+                self.ends.append(len(self.steps))
+            case _:
+                pass
+
+    def finish(self) -> None:
+        """Draw the plot, if one is wanted."""
+        if self.plot is None:
+            return
+        from matplotlib.figure import Figure  # without pyplot: no window, no state
+
+        figure = Figure((11, 4.5), layout="constrained")
+        over_steps, over_frames = figure.subplots(1, 2)
+        names = list(dict.fromkeys(name for step in self.steps for name in step))
+        last = [
+            end - 1 for before, end in zip([0, *self.ends], self.ends, strict=False) if end > before
+        ]
+        for name in names:
+            values = [step.get(name) or float("nan") for step in self.steps]
+            over_steps.plot(range(1, len(values) + 1), values, label=name, linewidth=1)
+            over_frames.plot(
+                range(1, len(last) + 1), [values[i] for i in last], ".-", label=name, linewidth=1
+            )
+        over_steps.set_xlabel("steps, of all frames")
+        over_frames.set_xlabel("painted frames, at their last step")
+        for axes in (over_steps, over_frames):
+            axes.set_yscale("log")
+            axes.set_ylabel("loss")
+            axes.grid(alpha=0.3)
+            axes.legend()
+        figure.savefig(self.plot, format="png", dpi=110)
