@@ -8,7 +8,7 @@ import torchvision
 from safetensors.torch import save_file
 
 from vidstyle import UsageError, networks
-from vidstyle.networks import weights
+from vidstyle.networks import googlenet, weights
 from vidstyle.networks.vgg import shapes
 
 CPU = torch.device("cpu")
@@ -131,3 +131,37 @@ def test_unknown_names_get_the_nearest() -> None:
         networks.load("vgg16", "bundled", ["relu1_1"], device=CPU)
     with pytest.raises(UsageError, match="no such weights"):
         networks.load("vgg19", "nowhere.pth", ["relu1_1"], device=CPU)
+
+
+def test_googlenets_weights_from_a_file_give_torchvisions_features(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = torchvision.models.googlenet(weights=None, init_weights=False).eval()
+    state = googlenet.random(3)
+    model.load_state_dict(state, strict=False)
+    path = tmp_path / "googlenet.pth"
+    torch.save(model.state_dict(), path)  # with what only classifies in it
+    net = networks.load("googlenet", str(path), ["maxpool1", "inception3a", "avgpool"], device=CPU)
+    picture = torch.rand(1, 3, 224, 224)
+    x = model.maxpool2(model.conv3(model.conv2(model.maxpool1(model.conv1(picture * 2 - 1)))))
+    expected = model.inception3a(x)
+    found = net(picture)
+    inner = (..., slice(4, -4), slice(4, -4))  # the edges differ: ours are not padded with zeros
+    assert torch.allclose(found["inception3a"][inner], expected[inner], atol=1e-4)
+    assert found["avgpool"].shape == (1, 1024, 1, 1)
+
+
+def test_googlenet_refuses_what_does_not_fit(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no weights are bundled for googlenet"):
+        networks.load("googlenet", "bundled", ["conv1"], device=CPU)
+    with pytest.raises(UsageError, match="did you mean 'inception4a'"):
+        networks.load("googlenet", "random", ["incepton4a"], device=CPU)
+    path = tmp_path / "vgg16.pth"
+    torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, path)
+    with pytest.raises(UsageError, match="not the weights of googlenet"):
+        networks.load("googlenet", str(path), ["conv1"], device=CPU)
+
+
+def test_random_googlenet_keeps_its_scale_and_small_pictures_have_features() -> None:
+    net = networks.load("googlenet", "random", ["inception5b"], device=CPU, pooling="avg")
+    features = net(torch.rand(1, 3, 33, 18))["inception5b"]
+    assert features.shape[1] == 1024 and 0.05 < features.std() < 20

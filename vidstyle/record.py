@@ -45,6 +45,7 @@ class Record:
         if self.plot is None:
             return
         from matplotlib.figure import Figure  # without pyplot: no window, no state
+        from matplotlib.ticker import MaxNLocator
 
         figure = Figure((11, 4.5), layout="constrained")
         over_steps, over_frames = figure.subplots(1, 2)
@@ -62,6 +63,7 @@ class Record:
         over_frames.set_xlabel("painted frames, at their last step")
         for axes in (over_steps, over_frames):
             axes.set_yscale("log")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_ylabel("loss")
             axes.grid(alpha=0.3)
             axes.legend()

@@ -151,7 +151,7 @@ class Gatys:
             carried = carry(self.memory, source, self.flows, self.settings.long_term)
             if turned:
                 kept = self._tensor(carried.warped), self._tensor(carried.trust)
-                painted = self._over(frame, self._tensor(carried.start), progress, kept)
+                painted = self._over(frame, self._tensor(carried.start), progress, kept, turned)
                 self._begin(frame, painted)
             else:
                 painted = self._follow(frame, carried, progress)
@@ -236,13 +236,17 @@ class Gatys:
         start: Tensor,
         progress: Progress,
         kept: tuple[Tensor, Tensor] | None = None,
+        turned: float = 0.0,
     ) -> Image:
-        """Paint a whole frame over ``start``, staying with what is ``kept``."""
+        """Paint a whole frame over ``start``, staying with what is ``kept``; the more steps the
+        more the style has ``turned`` into another."""
         regions = self._regions(frame, self.size)
         objective = self._objective(self._tensor(frame.rgb), regions, kept)
         # How good the first frame became says nothing of another style.
-        reach = self.ending if kept is None else replace(self.ending, loss=0.0)
-        picture, _ = self._optimise(objective, start, self.settings.iterations, progress, reach)
+        reach = replace(self.ending, loss=0.0) if turned else self.ending
+        least, most = self.settings.iterations, self.settings.first_iterations
+        steps = least + round(max(0, most - least) * min(1.0, turned / ANOTHER))
+        picture, _ = self._optimise(objective, start, steps, progress, reach)
         return self._image(picture)
 
     def _follow(self, frame: Frame, carried: Carried, progress: Progress) -> Image:

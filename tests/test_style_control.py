@@ -1,0 +1,232 @@
+"""Masks, styles over time, recipes and what they show on the way, by the command line."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+
+from vidstyle import UsageError, media, recipes, stylize
+
+from .conftest import HEIGHT, WIDTH, scene, write_video
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+FAST = ("--size", 64, "--first-iterations", 3, "--iterations", 2, "--quiet")
+
+
+def frames(path: Path) -> list[np.ndarray]:
+    return [frame.rgb.astype(int) for frame in media.open_clip(path)]
+
+
+@pytest.fixture
+def left(tmp_path: Path) -> Path:
+    """A mask of the left half."""
+    mask = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    mask[:, : WIDTH // 2] = 255
+    media.save_image(tmp_path / "left.png", mask)
+    return tmp_path / "left.png"
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    media.save_image(tmp_path / "other.png", scene(9)[::-1].copy())
+    return tmp_path / "other.png"
+
+
+def test_what_is_masked_stays_unpainted_up_to_a_soft_edge(
+    video: Path, style: Path, left: Path, tmp_path: Path, vidstyle: Run
+) -> None:
+    done = vidstyle(video, "--style", style, "--mask", left, *FAST, "-o", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    before, after = frames(video), frames(tmp_path / "out")
+    assert len(after) == 5
+    for source, painted in zip(before, after, strict=True):
+        assert np.array_equal(painted[:, :26], source[:, :26])
+        assert np.abs(painted[:, 40:] - source[:, 40:]).mean() > 1
+
+
+def test_a_mask_clip_goes_frame_by_frame(video: Path, style: Path, tmp_path: Path) -> None:
+    """The mask walks along; what it leaves is painted, also of a trimmed clip."""
+    folder = tmp_path / "masks"
+    folder.mkdir()
+    for i in range(5):
+        mask = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+        mask[:, 12 * i : 12 * i + 12] = 255
+        media.save_image(folder / f"{i}.png", mask)
+    result = stylize(
+        video,
+        style,
+        tmp_path / "out",
+        masks=[folder],
+        start=0.04,
+        size=64,
+        first_iterations=3,
+        iterations=2,
+        feather=0.0,
+    )
+    before, after = frames(video)[1:], frames(result.output)
+    assert len(after) == 4
+    for i, (source, painted) in enumerate(zip(before, after, strict=True), 1):
+        inside = np.zeros(WIDTH, bool)
+        inside[12 * i : 12 * i + 12] = True
+        assert np.array_equal(painted[:, inside], source[:, inside])
+        assert np.abs(painted[:, ~inside] - source[:, ~inside]).mean() > 1
+
+
+def test_a_region_has_a_style_of_its_own(
+    video: Path, style: Path, left: Path, other: Path, tmp_path: Path
+) -> None:
+    options = {"size": 64, "first_iterations": 12, "iterations": 3, "max_frames": 2}
+    plain = stylize(video, style, tmp_path / "plain", **options)
+    split = stylize(video, style, tmp_path / "split", masks=[(left, other)], **options)
+    there = stylize(video, other, tmp_path / "there", **options)
+    a, b, c = (frames(r.output)[0] for r in (plain, split, there))
+    half = WIDTH // 2
+    assert np.abs(b[:, half + 8 :] - a[:, half + 8 :]).mean() < np.abs(b - a)[:, : half - 8].mean()
+    assert np.abs(b[:, : half - 8] - c[:, : half - 8]).mean() < np.abs(b - a)[:, : half - 8].mean()
+
+
+def test_a_mask_of_another_size_is_resized_with_a_notice_and_of_another_length_refused(
+    video: Path, style: Path, tmp_path: Path, vidstyle: Run
+) -> None:
+    small = tmp_path / "small.png"
+    media.save_image(small, np.full((20, 20, 3), 255, np.uint8))
+    fast = {"size": 64, "first_iterations": 1, "iterations": 1, "max_frames": 1}
+    result = stylize(video, style, tmp_path / "out", masks=[small], **fast)
+    assert any("small.png is resized from 20x20" in note for note in result.notes)
+    short = write_video(tmp_path / "short.mp4", [scene(i) for i in range(3)])
+    done = vidstyle(video, "--style", style, "--mask", short, *FAST, "-o", tmp_path / "no.mp4")
+    assert done.returncode == 2 and done.stderr.count("\n") == 1
+    assert "a mask of 3 frames for a clip of 5" in done.stderr
+    done = vidstyle(video, "--style", style, "--mask", "none.png", *FAST)
+    assert done.returncode == 2 and "none.png: no such file" in done.stderr
+    assert not (tmp_path / "no.mp4").exists()
+
+
+def test_the_style_changes_along_the_clip(
+    video: Path, style: Path, other: Path, tmp_path: Path, vidstyle: Run
+) -> None:
+    """It ends as the other painting."""
+    common = ("--size", 64, "--first-iterations", 40, "--iterations", 15, "--quiet")
+    out = [tmp_path / name for name in ("over", "first", "second")]
+    ways = (
+        ("--style", style, "--style-at", f"0.03={style}", "--style-at", f"0.13={other}"),
+        ("--style", style),
+        ("--style", other),
+    )
+    for path, way in zip(out, ways, strict=True):
+        done = vidstyle(video, *way, *common, "-o", path)
+        assert done.returncode == 0, done.stderr
+    over, first, second = map(frames, out)
+    assert np.array_equal(over[0], first[0])
+    means = [[frame.mean((0, 1)) for frame in clip] for clip in (over, first, second)]
+    far = [np.abs(means[0][i] - means[1][i]).mean() for i in range(5)]
+    near = np.abs(means[0][4] - means[2][4]).mean()
+    assert far[1] < far[4] and far[4] > 1.5 * near
+    done = vidstyle(
+        video, "--style", style, "--style-at", f"soon={other}", "-o", tmp_path / "x.mp4"
+    )
+    assert done.returncode == 2 and "SECONDS=IMAGE" in done.stderr
+
+
+def test_pictures_and_losses_on_the_way(
+    video: Path, style: Path, tmp_path: Path, vidstyle: Run
+) -> None:
+    out = tmp_path / "out.gif"
+    fast = (*FAST, "--first-iterations", 4, "--max-frames", 2, "-o", out)
+    done = vidstyle(video, "--style", style, *fast, "--snapshots", 2, "--plot")
+    assert done.returncode == 0, done.stderr
+    kept = sorted(path.name for path in (tmp_path / "out.snapshots").iterdir())
+    assert {"0001-00002.png", "0001-00004.png", "0002-00002.png"} <= set(kept)
+    last, _ = media.read_image(tmp_path / "out.snapshots" / "0001-00004.png")
+    assert last.shape == (48, 64, 3)
+    plot, _ = media.read_image(tmp_path / "out.plot.png")
+    assert plot.shape[1] > 800 and len(np.unique(plot.reshape(-1, 3), axis=0)) > 50
+    out.unlink()
+    done = vidstyle(video, "--style", style, *fast, "--plot")
+    assert done.returncode == 2 and "out.plot.png: exists already" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{"style_weight": 0.0, "content_layers": ("relu2_1",)}, {"content_weight": 0.0}],
+    ids=["content", "texture"],
+)
+def test_reconstruction_of_one_from_noise(
+    wish: dict, video: Path, style: Path, tmp_path: Path
+) -> None:
+    """Each without the other: the loss falls from that of noise; content needs no style."""
+    losses: list[float] = []
+    result = stylize(
+        video,
+        () if "style_weight" in wish else style,
+        tmp_path / "out.png",
+        max_frames=1,
+        init="noise",
+        size=64,
+        first_iterations=25,
+        listener=lambda event: losses.extend([event.step.loss] if hasattr(event, "step") else []),
+        **wish,
+    )
+    assert losses[-1] < losses[0] / 3
+    if "style_weight" in wish:
+        painted, source = frames(result.output)[0], frames(video)[0]
+        correlation = np.corrcoef(painted.mean(-1).ravel(), source.mean(-1).ravel())[0, 1]
+        assert correlation > 0.8
+
+
+@pytest.mark.parametrize("clip", ["video", "gif"])
+@pytest.mark.parametrize("recipe", [recipe.name for recipe in recipes.every()])
+def test_every_recipe_paints_a_clip_and_a_gif(
+    recipe: str, clip: str, style: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    options = recipes.load(recipe).options | {
+        "size": 48, "max_frames": 2, "first_iterations": 4, "iterations": 2
+    }  # fmt: skip
+    source = request.getfixturevalue(clip)
+    losses: list[float] = []
+    result = stylize(
+        source,
+        style,
+        tmp_path / f"out{source.suffix}",
+        listener=lambda event: losses.extend([event.step.loss] if hasattr(event, "step") else []),
+        **options,
+    )
+    assert result.frames == 2 and np.isfinite(losses).all()
+    assert len(frames(result.output)) == 2
+
+
+@pytest.mark.parametrize("name", ["vgg16", "googlenet"])
+def test_weights_of_the_other_networks_from_a_file(
+    name: str, video: Path, style: Path, tmp_path: Path, vidstyle: Run
+) -> None:
+    torch.manual_seed(0)
+    path = tmp_path / "weights.pth"
+    torch.save(
+        torchvision.models.get_model(name, weights=None, init_weights=False).state_dict(), path
+    )
+    recipe = {"vgg16": "vgg16-multistyle", "googlenet": "googlenet"}[name]
+    done = vidstyle(
+        video, "--style", style, "--recipe", recipe, "--weights", path, *FAST,
+        "--max-frames", 1, "-o", tmp_path / "out.png",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    swapped = {"vgg16": "googlenet", "googlenet": "vgg16-multistyle"}[name]
+    done = vidstyle(
+        video, "--style", style, "--recipe", swapped, "--weights", path, *FAST,
+        "-o", tmp_path / "no.mp4",
+    )  # fmt: skip
+    assert done.returncode == 2 and "these are not the weights of" in done.stderr
+
+
+def test_nothing_of_a_failed_run_stays(video: Path, style: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="needs a style"):
+        stylize(video, (), tmp_path / "out.mp4", style_weight=0.0, report=True)
+    with pytest.raises(UsageError, match="no style"):
+        stylize(video, (), tmp_path / "out.mp4")
+    assert not list(tmp_path.iterdir())
