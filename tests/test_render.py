@@ -246,8 +246,10 @@ def test_a_shot_that_fades_in_is_painted_in_the_end(style: Path, tmp_path: Path)
 def test_a_still_is_a_clip_of_one_frame(style: Path, tmp_path: Path) -> None:
     still = tmp_path / "still.jpg"
     media.save_image(still, scene(0))
-    result = vidstyle.stylize(still, [(style, 2.0), style], **FAST)
-    assert result.output == tmp_path / "still.stripes+stripes.jpg"
+    second = tmp_path / "second.png"
+    media.save_image(second, scene(3))
+    result = vidstyle.stylize(still, [(style, 2.0), second, style], **FAST)
+    assert result.output == tmp_path / "still.stripes+second.jpg"
     assert result.frames == 1
     assert frames(result.output)[0].rgb.shape == (48, 64, 3)
 
