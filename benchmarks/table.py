@@ -26,14 +26,28 @@ def show(rows: Sequence[Row], path: Path | None = None) -> None:
     for line in (names, ["-" * w for w in widths], *cells):
         print("| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |")
     if path is not None:
-        import torch
+        path.write_text(json.dumps({"machine": machine(), "rows": list(rows)}, indent=1))
 
-        machine = {
-            "processor": platform.processor() or platform.machine(),
-            "torch": torch.__version__,
-        }
-        machine["threads"] = str(torch.get_num_threads())
-        path.write_text(json.dumps({"machine": machine, "rows": list(rows)}, indent=1))
+
+def machine() -> dict[str, str]:
+    """What the figures were taken on."""
+    import torch
+
+    return {
+        "processor": processor(),
+        "torch": torch.__version__,
+        "threads": str(torch.get_num_threads()),
+        "cuda": torch.cuda.get_device_name() if torch.cuda.is_available() else "none",
+    }
+
+
+def processor() -> str:
+    """The processor's name, as Linux has it."""
+    try:
+        facts = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(": ")[2] for line in facts if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
 
 
 def _cell(value: Any) -> str:

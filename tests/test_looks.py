@@ -13,8 +13,8 @@ from torch import Tensor
 from vidstyle import Settings, UsageError, masks, networks
 from vidstyle.looks import Looks, arranged
 from vidstyle.media import Frame
+from vidstyle.objective import Objective, Region
 from vidstyle.painters import Gatys
-from vidstyle.painters.gatys import Objective, Region
 
 A, B, C = Path("a.jpg"), Path("b.jpg"), Path("c.jpg")
 PLAIN = np.full((16, 16, 3), 90, np.uint8)
@@ -164,7 +164,7 @@ def test_the_temporal_term_weighs_against_what_an_empty_picture_would_cost() -> 
             (kept, trust),
         )
         objective(picture)
-        empty = 9.0 if loss == "relative" else objective._empty()
+        empty = 9.0 if loss == "relative" else objective.empty
         shares[loss] = objective.terms["temporal"] / empty
     assert shares["gatys"] == pytest.approx(shares["relative"], rel=1e-4)
     assert shares["tensorflow"] == pytest.approx(shares["relative"], rel=1e-4)

@@ -89,12 +89,6 @@ def test_temporal_gradient_is_that_of_finite_differences_and_zero_where_untruste
     assert gradient[..., :2].abs().min() > 0
 
 
-def test_the_mean_of_layers_counts_each_by_its_weight() -> None:
-    terms = {"a": torch.tensor(2.0), "b": torch.tensor(6.0)}
-    assert losses.mean(terms, {"a": 1.0, "b": 3.0}).item() == 5
-    assert losses.mean(terms, {"a": 1.0, "b": 1.0}).item() == 4
-
-
 def test_blend_weighs_the_styles() -> None:
     one, other = {"a": tensor(2, 2)}, {"a": tensor(2, 2)}
     blended = losses.blend([one, other], [3.0, 1.0])

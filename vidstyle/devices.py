@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 import time
 from functools import cache
+from pathlib import Path
 
 import torch
 
 from .errors import UsageError
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Options of glibc's ``mallopt``: from how many free bytes on memory goes back to the system, and
+from what size on a block comes from there by itself (more than 32 MiB is not possible)."""
 WORTHWHILE = 1.3
 """bf16 is taken where it was measured to be so many times faster than fp32."""
 
@@ -61,10 +67,29 @@ def _seconds(device: torch.device, dtype: torch.dtype) -> float:
     return min(times)
 
 
+@cache
+def keep_memory() -> None:
+    """Let the C library keep what is freed, where it is glibc.
+
+    Each step of an optimiser takes and frees the same blocks; handed back to the system in
+    between, their pages come anew, one fault each: a tenth of the time.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        for option, value in ((M_MMAP_THRESHOLD, 32 << 20), (M_TRIM_THRESHOLD, 2000 << 20)):
+            mallopt(option, value)
+
+
 def free_memory(device: torch.device) -> int | None:
     """Bytes that can be had on ``device``; None where it does not say."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
+    try:
+        # What Linux says is available counts files that it keeps in memory while nobody needs it.
+        facts = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        return int(facts["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):
+        pass
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     except (AttributeError, ValueError, OSError):

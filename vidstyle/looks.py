@@ -49,10 +49,6 @@ class Looks:
         """Whether the style never changes."""
         return len(set(self.keys.values())) < 2
 
-    def only(self, picture: int) -> Weights:
-        """The weights of a style of one picture."""
-        return tuple(float(i == picture) for i in range(len(self.pictures)))
-
 
 def arranged(
     styles: Sequence[tuple[Path, float]],

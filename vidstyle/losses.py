@@ -16,19 +16,38 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
-    """The Gram matrix (C, C) of ``features`` (1, C, h, w): FᵀF over positions, divided by them.
+def outer(features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The sum over positions of the outer products (C, C) of ``features`` (1, C, h, w).
 
-    ``mask`` (1, 1, h, w), in 0..1, counts each position by its weight instead. The product is
+    ``mask`` (1, 1, h, w), in 0..1, counts each position by its weight. The product is
     accumulated in fp32, whatever the features are in.
     """
-    channels = features.shape[1]
-    # The channels-last view costs nothing, forward or backward; the obvious (C, HW) one copies.
-    rows = features.permute(0, 2, 3, 1).reshape(-1, channels)
-    if mask is None:
-        return (rows.T @ rows).float() / rows.shape[0]
-    weight = mask.reshape(-1, 1)
-    return ((rows * weight.to(rows.dtype)).T @ rows).float() / weight.sum().clamp_min(1e-6)
+    rows = _rows(features)
+    weighted = rows if mask is None else rows * _rows(mask).to(rows.dtype)
+    return (weighted.T @ rows).float()
+
+
+def outer_slope(features: Tensor, slope: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The gradient of ``features``, where that of their ``outer`` products is ``slope`` (C, C),
+    which is symmetric."""
+    rows = _rows(features)
+    found = rows @ (2 * slope).to(rows.dtype)
+    if mask is not None:
+        found *= _rows(mask).to(rows.dtype)
+    _, channels, high, wide = features.shape
+    return found.view(1, high, wide, channels).permute(0, 3, 1, 2)
+
+
+def _rows(features: Tensor) -> Tensor:
+    """Positions by channels; free for channels-last features: the obvious (C, HW) one copies."""
+    return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
+
+
+def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The Gram matrix (C, C) of ``features`` (1, C, h, w): FᵀF over positions, divided by them,
+    each counted by its weight in ``mask`` (1, 1, h, w) if there is one."""
+    count = features[0, 0].numel() if mask is None else mask.sum().clamp_min(1e-6)
+    return outer(features, mask) / count
 
 
 def content_loss(features: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
@@ -61,11 +80,9 @@ def temporal_loss(picture: Tensor, warped: Tensor, trust: Tensor) -> Tensor:
     return (trust * (picture - warped).square()).sum() / picture.numel()
 
 
-def pool_mask(mask: Tensor, features: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``mask`` (1, 1, H, W) averaged down to the size of each layer's features."""
-    return {
-        name: F.adaptive_avg_pool2d(mask, (f.shape[2], f.shape[3])) for name, f in features.items()
-    }
+def pooled(mask: Tensor, size: Sequence[int]) -> Tensor:
+    """``mask`` (1, 1, H, W) averaged down to features of ``size`` (h, w)."""
+    return F.adaptive_avg_pool2d(mask, (size[0], size[1]))
 
 
 CAFFE_RANGE = 255.0
@@ -81,8 +98,8 @@ class Formula:
     F and P are features (1, C, h, w), G and A Gram matrices (C, C) divided by their positions.
     """
 
-    content: Callable[[Tensor], float]
-    """Of the target P."""
+    content: Callable[[float, int], float]
+    """Of the target P: ΣP², and the number of its values."""
     style: Callable[[Tensor, float], float]
     """Of the target A and the number of positions of F."""
     adds: bool = False
@@ -95,31 +112,24 @@ class Formula:
         return weights[layer] / (1.0 if self.adds else sum(weights.values()))
 
 
-def _energy(target: Tensor) -> float:
-    return max(float(target.float().square().sum()), 1e-12)
-
-
 FORMULAS: Mapping[str, Formula] = {
-    "relative": Formula(lambda p: 1 / _energy(p), lambda a, n: 1 / _energy(a)),
+    "relative": Formula(
+        lambda energy, n: 1 / max(energy, 1e-12),
+        lambda a, n: 1 / max(float(a.square().sum()), 1e-12),
+    ),
     # Gatys et al. (2016): ½Σ(F − P)²; 1/(4C²n²) Σ(G − A)² of Gram matrices that are sums.
-    "gatys": Formula(lambda p: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE),
+    "gatys": Formula(lambda energy, n: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE),
     # TensorFlow's tutorial: means of squares, Gram matrices over positions.
-    "tensorflow": Formula(lambda p: 1 / p.numel(), lambda a, n: 1 / len(a) ** 2, range=CAFFE_RANGE),
+    "tensorflow": Formula(lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 2, range=CAFFE_RANGE),
     # PyTorch's tutorial: means of squares, Gram matrices divided by C·n.
     "pytorch": Formula(
-        lambda p: 1 / p.numel(), lambda a, n: 1 / len(a) ** 4, adds=True, range=UNIT_RANGE
+        lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 4, adds=True, range=UNIT_RANGE
     ),
     # Udacity's exercise: the mean square of Gram matrices that are sums, divided by C·n.
     "udacity": Formula(
-        lambda p: 1 / p.numel(), lambda a, n: n / len(a) ** 3, adds=True, range=UNIT_RANGE
+        lambda energy, n: 1 / n, lambda a, n: n / len(a) ** 3, adds=True, range=UNIT_RANGE
     ),
 }
-
-
-def mean(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """The mean of the terms of several layers, each with its weight."""
-    total = sum(weights[name] for name in terms)
-    return torch.stack([weights[name] / total * term for name, term in terms.items()]).sum()
 
 
 def blend(grams: Sequence[Mapping[str, Tensor]], weights: Sequence[float]) -> dict[str, Tensor]:

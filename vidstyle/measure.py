@@ -210,7 +210,10 @@ class Judge:
         if not moving.any() or moving.all():
             return
         mask = torch.from_numpy(moving.astype(np.float32))[None, None]
-        here, rest = losses.pool_mask(mask, now), losses.pool_mask(1 - mask, now)
+        here, rest = (
+            {name: losses.pooled(part, values.shape[2:]) for name, values in now.items()}
+            for part in (mask, 1 - mask)
+        )
         rows["hole"].append(self._style(now, here) / max(self._style(was, here), 1e-9))
         elsewhere = self._content(now, was, rest)
         rows["content_moving"].append(self._content(now, was, here))

@@ -1,9 +1,10 @@
-"""The windows of a frame that need painting."""
+"""Parts of a frame: the windows that need painting, and tiles of what is too large at once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, product
 
 import cv2
 import numpy as np
@@ -65,3 +66,92 @@ def windows(changed: NDArray[np.bool_]) -> list[Window]:
     ):
         found = [w for w in found if w not in pair] + [pair[0] | pair[1]]
     return sorted(found, key=lambda w: (w.top, w.left))
+
+
+Place = tuple[slice, slice, slice, slice]
+"""Of a tensor (1, C, h, w)."""
+TILES = 64
+"""Tiles down and across, at most."""
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A part of a picture that goes through a network by itself."""
+
+    counts: Window
+    """What is wanted of it; all tiles' together are the picture."""
+    window: Window
+    """The same with its surroundings."""
+
+    @property
+    def shown(self) -> Place:
+        """What the network is shown, in the picture."""
+        return _all(*self.window.place)
+
+    def at(self, stride: int) -> Place:
+        """What counts, in features of the whole picture that are ``stride`` pixels apart."""
+        rows = slice(self.counts.top // stride, self._end("bottom", stride, 0))
+        columns = slice(self.counts.left // stride, self._end("right", stride, 0))
+        return _all(rows, columns)
+
+    def core(self, stride: int) -> Place:
+        """What counts, in features of what is shown."""
+        top, left = self.window.top, self.window.left
+        rows = slice((self.counts.top - top) // stride, self._end("bottom", stride, top))
+        columns = slice((self.counts.left - left) // stride, self._end("right", stride, left))
+        return _all(rows, columns)
+
+    def _end(self, side: str, stride: int, origin: int) -> int | None:
+        # At the picture's edge there may be less than a whole stride left over.
+        end: int = getattr(self.counts, side)
+        return None if end == getattr(self.window, side) else (end - origin) // stride
+
+
+def _all(rows: slice, columns: slice) -> Place:
+    return slice(None), slice(None), rows, columns
+
+
+def tiles(size: Sequence[int], most: int | None, reach: int | None) -> list[Tile]:
+    """Tiles of a picture of ``size`` (height, width), of at most ``most`` pixels each as far as
+    that goes, with the least around them. Features depend on ``reach`` pixels on each side, and
+    where that is None, on all.
+    """
+    high, wide = size
+    if most is None or reach is None or high * wide <= most:
+        whole = Window(0, high, 0, wide)
+        return [Tile(whole, whole)]
+
+    def cost(given: tuple[list[Span], list[Span]]) -> tuple[int, int]:
+        down, across = ([end - start for _, (start, end) in spans] for spans in given)
+        return max(0, max(down) * max(across) - most), sum(down) * sum(across)
+
+    rows, columns = min(product(_spans(high, reach), _spans(wide, reach)), key=cost)
+    return [
+        Tile(Window(*inner_rows, *inner_columns), Window(*outer_rows, *outer_columns))
+        for (inner_rows, outer_rows), (inner_columns, outer_columns) in product(rows, columns)
+    ]
+
+
+Span = tuple[tuple[int, int], tuple[int, int]]
+"""Where a part of a side begins and ends, and the same with what is around it."""
+
+
+def _spans(length: int, reach: int) -> list[list[Span]]:
+    """The ways to cut a side, into ever more parts."""
+    margin = _up(reach, GRID)
+    steps = sorted({_up(-(-length // count), GRID) for count in range(1, TILES + 1)}, reverse=True)
+    return [
+        [
+            (
+                (start, min(length, start + step)),
+                (max(0, start - margin), min(length, start + step + margin)),
+            )
+            for start in range(0, length, step)
+        ]
+        for step in steps
+    ]
+
+
+def _up(value: int, step: int) -> int:
+    """``value``, or the next multiple of ``step``."""
+    return -(-value // step) * step

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import devices, media
+from . import media
 from .colors import mixed, with_chroma
 from .errors import UsageError, unknown
 from .events import Event, Listener, Noted, Planned
@@ -23,7 +23,6 @@ from .measure import Judge, Measures
 from .media import Clip, Format, Frame
 from .media.sound import Sound
 from .painters import PAINTERS, Gatys
-from .painters.gatys import BYTES_A_PIXEL
 from .pictures import Image, resized
 from .record import Record
 from .reel import Reel
@@ -270,22 +269,6 @@ def _size(clip: Clip, settings: Settings, file_format: Format) -> tuple[int, int
     return width, height
 
 
-def check_memory(width: int, height: int, painter: Gatys) -> None:
-    """Refuse a size that does not fit, before it is tried.
-
-    Raises:
-        UsageError: with the largest size that would.
-    """
-    free = devices.free_memory(painter.device)
-    need = width * height * BYTES_A_PIXEL[painter.dtype]
-    if free is not None and need > free:
-        fits = int(max(width, height) * (0.9 * free / need) ** 0.5)
-        raise UsageError(
-            f"{width}x{height} needs about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB "
-            f"are free: use --size {fits} or less"
-        )
-
-
 def describe(work: Plan) -> dict[str, Any]:
     """What a plan will do, by name, with an estimate of its time from one measured step."""
     painter = make_painter(work)
@@ -301,6 +284,7 @@ def describe(work: Plan) -> dict[str, Any]:
         "network": f"{work.settings.network}, {work.settings.weights} weights",
         "device": str(painter.device),
         "precision": _precision(painter),
+        "tiles": painter.tiles,
         "estimated seconds": _estimate(work, painter),
     }
 
@@ -406,9 +390,7 @@ def _styles(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:
 
 def make_painter(work: Plan) -> Gatys:
     """The painter of a plan, once it is known to fit into memory."""
-    painter = PAINTERS[work.settings.engine](work.settings, work.looks, (work.width, work.height))
-    check_memory(work.width, work.height, painter)
-    return painter
+    return PAINTERS[work.settings.engine](work.settings, work.looks, (work.width, work.height))
 
 
 def render(work: Plan, listener: Listener = lambda event: None) -> Result:
@@ -469,6 +451,13 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         reel = Reel(painter, tell, passes=settings.passes, closes=closes)
         count = None if work.frames is None else reel.paintings(work.frames)
         tell(Planned(count, work.width, work.height, device, precision))
+        if painter.tiles > 1:
+            tell(
+                Noted(
+                    f"{work.width}x{work.height} does not fit into memory at once: "
+                    f"painted in {painter.tiles} tiles, which takes longer"
+                )
+            )
         prepared = (_prepared(frame, work) for frame in trimmed)
         for done in reel.paint(shots(prepared, cuts)):
             frame = done.frame

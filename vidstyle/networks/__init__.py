@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 
 from . import weights as _weights
-from .network import Network
+from .network import Back, Features, Network
 from .vgg import VGG, Pooling, layers, shapes
 
-__all__ = ["VGG", "Network", "layers", "load"]
+__all__ = ["VGG", "Back", "Features", "Network", "layers", "load", "shapes"]
 
 
 def load(

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from ..errors import unknown
+
+Features = dict[str, Tensor]
+"""By layer: (1, C, h, w)."""
+Back = Callable[[Features], Tensor]
+"""Maps the gradient of each layer's features to that of the picture (1, 3, H, W)."""
 
 
 class Network(nn.Module):
@@ -43,7 +48,11 @@ class Network(nn.Module):
             if step not in order:
                 raise unknown(f"layer of {name}", step, order)
         last = max((order.index(step) for step in self.wanted), default=-1)
-        self.plan = order[: last + 1]
+        self.plan: Sequence[str] = order[: last + 1]
+        self.strides = dict.fromkeys(self.plan, 1)
+        """How many pixels apart a step's features are, where that is known."""
+        self.reach: int | None = None
+        """How far, in pixels, the last features see from their place; None: who knows."""
         self.register_buffer("mean", torch.tensor(tuple(mean)).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(tuple(scale)).view(1, 3, 1, 1))
 
@@ -57,13 +66,33 @@ class Network(nn.Module):
         """What the step ``name`` makes of the features (1, C, h, w) before it."""
         raise NotImplementedError
 
-    def forward(self, picture: Tensor) -> Mapping[str, Tensor]:
-        """Features (1, C, h, w) by layer of a ``picture`` (1, 3, H, W), RGB in 0..1."""
-        dtype = next(self.parameters()).dtype
-        x = ((picture - self.mean) * self.scale).to(dtype, memory_format=torch.channels_last)
+    def forward(self, picture: Tensor) -> Features:
+        """Features by layer of a ``picture`` (1, 3, H, W), RGB in 0..1."""
+        x = self.ranged(picture)
         features = {}
         for name in self.plan:
             x = self.step(name, x)
             if name in self.wanted:
                 features[name] = x
         return features
+
+    def trace(self, picture: Tensor) -> tuple[Features, Back]:
+        """Features as ``forward`` gives them, and the way back to the picture, to be gone once."""
+        picture = picture.detach().requires_grad_()
+        with torch.enable_grad():
+            features = self(picture)
+
+        def back(slopes: Features) -> Tensor:
+            names = [*slopes]
+            (slope,) = torch.autograd.grad(
+                [features[name] for name in names], picture, [slopes[name] for name in names]
+            )
+            return slope
+
+        return {name: values.detach() for name, values in features.items()}, back
+
+    def ranged(self, picture: Tensor) -> Tensor:
+        """A picture as the network takes it."""
+        dtype = next(self.parameters()).dtype
+        x = (picture - self.mean) * self.scale
+        return x.to(dtype, memory_format=torch.channels_last)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
+from itertools import pairwise
 from typing import Literal
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import weights as weight_files
-from .network import Network
+from .network import Back, Features, Network
 
 Pooling = Literal["max", "avg"]
+
+NOT_THE_WEIGHTS = (True, False, False)
+"""Of a convolution's input, weights and bias, those whose gradient is asked for."""
 
 CHANNELS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
@@ -49,7 +55,14 @@ class VGG(Network):
     ) -> None:
         super().__init__(network, layers(network), wanted, weights.mean, weights.scale)
         self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
+        if pooling == "max":
+            self.plan = _cheaper(self.plan, self.wanted)
         self.convolutions = nn.ModuleDict()
+        stride, self.reach = 1, 0
+        for name in self.plan:
+            stride *= 2 if name.startswith("pool") else 1
+            self.reach += stride if name.startswith("conv") else 0
+            self.strides[name] = stride
         for name in self.plan:
             if name.startswith("conv"):
                 weight, bias = weights.convolutions[name]
@@ -65,3 +78,80 @@ class VGG(Network):
             return F.relu(x)
         # A picture of a few pixels still has deep features.
         return self.pool(x, 2) if min(x.shape[2:]) > 1 else x
+
+    @torch.no_grad()
+    def trace(self, picture: Tensor) -> tuple[Features, Back]:
+        # By hand, because most of what automatic differentiation does here is to go through
+        # memory: a ReLU needs no copy of its input, a padding no zeros, two gradients no sum.
+        features: Features = {}
+        way: list[tuple[str, Callable[[Tensor], Tensor]]] = []
+        x = self.ranged(picture)
+        before = ""
+        for name in self.plan:
+            if name.startswith("relu"):
+                x = F.relu(x) if before in self.wanted else F.relu_(x)
+                back = partial(_relu_back, x)
+            elif name.startswith("conv"):
+                back = partial(self._conv_back, name, x.shape)
+                x = self.step(name, x)
+            else:
+                with torch.enable_grad():
+                    pooled = self.step(name, given := x.requires_grad_())
+                back = partial(_pool_back, given, pooled)
+                x = pooled.detach()
+            way.append((name, back))
+            if name in self.wanted:
+                features[name] = x.detach()
+            before = name
+        return features, lambda slopes: self._back(way, slopes)
+
+    @torch.no_grad()
+    def _back(self, way: list[tuple[str, Callable[[Tensor], Tensor]]], slopes: Features) -> Tensor:
+        slope: Tensor | None = None
+        while way:
+            name, back = way.pop()
+            if name in slopes:
+                slope = slopes[name] if slope is None else slopes[name].add_(slope)
+            if slope is not None:
+                slope = back(slope)
+        assert slope is not None
+        return slope.float() * self.scale
+
+    def _conv_back(self, name: str, shape: torch.Size, slope: Tensor) -> Tensor:
+        one, channels, high, wide = shape
+        weight = self.convolutions[name].get_parameter("weight")
+        # Of the convolution's input only the size is asked.
+        given = torch.empty(
+            (one, channels, high + 2, wide + 2),
+            dtype=weight.dtype,
+            device=weight.device,
+            memory_format=torch.channels_last,
+        )
+        around: Tensor = torch.ops.aten.convolution_backward(
+            slope, given, weight, None, (1, 1), (0, 0), (1, 1), False, (0, 0), 1, NOT_THE_WEIGHTS
+        )[0]
+        # What was repeated at the edges counts for what it was a copy of.
+        around[:, :, 1] += around[:, :, 0]
+        around[:, :, -2] += around[:, :, -1]
+        around[..., 1] += around[..., 0]
+        around[..., -2] += around[..., -1]
+        return around[:, :, 1:-1, 1:-1]
+
+
+def _relu_back(seen: Tensor, slope: Tensor) -> Tensor:
+    if slope.is_contiguous(memory_format=torch.channels_last):
+        return torch.ops.aten.threshold_backward.grad_input(slope, seen, 0, grad_input=slope)
+    return torch.ops.aten.threshold_backward(slope, seen, 0)
+
+
+def _pool_back(given: Tensor, pooled: Tensor, slope: Tensor) -> Tensor:
+    return torch.autograd.grad(pooled, given, slope)[0]
+
+
+def _cheaper(plan: Sequence[str], wanted: Collection[str]) -> list[str]:
+    """``plan`` with ReLUs after maxima, of which there are fewer: it is the same."""
+    found = [*plan]
+    for i, (name, following) in enumerate(pairwise(plan)):
+        if following.startswith("pool") and not {name, following} & set(wanted):
+            found[i : i + 2] = [following, name]
+    return found

@@ -9,7 +9,7 @@ leaves whatever moves unpainted (the reason for most artefacts of painted video)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -21,17 +21,17 @@ from torch import Tensor
 from .. import devices, flow, losses, networks
 from ..carry import NOISE, Carried, Memory, carry
 from ..colors import matched
-from ..errors import VidstyleError
+from ..errors import UsageError, VidstyleError
 from ..events import Step
 from ..looks import Looks, Weights
 from ..masks import shares
 from ..media import Frame
+from ..objective import Grams, Objective, Region, grams
 from ..optimizers import Average, BoxAdam, BoxLBFGS, Optimizer
 from ..pictures import Field, Image, at_area, difference, resized
-from ..regions import Window, windows
+from ..regions import Window, tiles, windows
 from ..settings import Settings, weighted
 
-Grams = Mapping[str, Tensor]
 Progress = Callable[[Step], None]
 """Told after each step."""
 
@@ -48,12 +48,12 @@ RISE, EVERYWHERE = 1.3, 0.6
 """A shot whose contrast grows so many times, by a change of so much of the frame, fades in."""
 ANOTHER = 0.5
 """A style that changes by more than this share at once begins a new shot."""
-PRESENT = 0.005
-"""The share of a window that a mask covers at least to have a style of its own there."""
-EMPTY = 9.0
-"""The loss of a picture without any features, by the relative formula and the default weights."""
-BYTES_A_PIXEL = {torch.float32: 4000, torch.bfloat16: 2200}
-"""Peak memory of a step to relu5_1: measured 2900 to 3400 in fp32, on a CPU; with room to spare."""
+BYTES_A_PIXEL = {torch.float32: 2400, torch.bfloat16: 1400}
+"""Peak memory of a step to relu5_1, of what goes through the network at once."""
+BYTES_KEPT = 800
+"""The same of the rest of a frame: what the optimiser remembers, what carries over."""
+SMALLEST_TILE = 288 * 288
+"""Smaller tiles would be little but their surroundings."""
 
 
 @dataclass(frozen=True)
@@ -63,15 +63,6 @@ class Ending:
     loss: float
     gain: float
     """The share of the loss that the last ``PATIENCE`` steps took away."""
-
-
-@dataclass(frozen=True, eq=False)
-class Region:
-    """A part of a picture and its style."""
-
-    style: Grams
-    share: Field | None = None
-    """How much of each pixel (H, W) belongs to it; None: all."""
 
 
 class Gatys:
@@ -84,6 +75,7 @@ class Gatys:
         self.settings = settings
         self.looks = looks
         self.size = size
+        devices.keep_memory()
         self.device = devices.pick_device(settings.device)
         self.dtype = devices.pick_precision(settings.precision, self.device)
         self.content_layers = weighted(settings.content_layers) if settings.content_weight else {}
@@ -97,6 +89,8 @@ class Gatys:
             seed=settings.seed,
             pooling=settings.pooling,
         )
+        self.most = self._fitting()
+        """How many pixels fit into memory at once; None: all."""
         self.flows = None if settings.flow == "none" else flow.Flows(flow.estimator(settings.flow))
         self.memory: Memory | None = None
         self.model: Frame | None = None
@@ -105,6 +99,37 @@ class Gatys:
         self.pictures = looks.pictures
         """The style images, in the colours that are wanted of them."""
         self._style_grams: dict[tuple[int, int], list[Grams]] = {}
+
+    @property
+    def tiles(self) -> int:
+        """How many tiles a whole frame is painted in."""
+        width, height = self.size
+        return len(tiles((height, width), self.most, self.network.reach))
+
+    def _fitting(self) -> int | None:
+        """How many pixels may go through the network at once; None: all of a frame.
+
+        Raises:
+            UsageError: too few, with the largest size that would do.
+        """
+        width, height = self.size
+        free = devices.free_memory(self.device)
+        each = BYTES_A_PIXEL[self.dtype]
+        need = width * height * (BYTES_KEPT + each)
+        if free is None or need <= free:
+            return None
+        tileable = self.network.reach is not None
+        most = (free - width * height * BYTES_KEPT) // each if tileable else 0
+        if most >= SMALLEST_TILE:
+            return most
+        area = (
+            (free - SMALLEST_TILE * each) / BYTES_KEPT if tileable else free / (BYTES_KEPT + each)
+        )
+        fits = int(max(width, height) * (0.9 * area / (width * height)) ** 0.5)
+        raise UsageError(
+            f"{width}x{height} needs about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB "
+            f"are free: use --size {fits} or less"
+        )
 
     def cut(self) -> None:
         """The next frame begins a new shot: nothing carries over."""
@@ -354,6 +379,7 @@ class Gatys:
             regions,
             kept,
             focus,
+            self.most,
         )
 
     def _styles(self, size: tuple[int, int]) -> list[Grams]:
@@ -402,7 +428,7 @@ class Gatys:
                     [self._grams(first, model.share), region.style], [KEPT_LOOK, 1 - KEPT_LOOK]
                 ),
             )
-            if _there(model)
+            if model.there
             else region
             for region, model in zip(wanted, before, strict=True)
         ]
@@ -426,13 +452,8 @@ class Gatys:
         return objective.value(self._tensor(first.painted[window.place]))
 
     def _grams(self, picture: Image, share: Field | None = None) -> Grams:
-        with torch.no_grad():
-            features = self.network(self._tensor(picture))
-        mask = None if share is None else losses.pool_mask(self._tensor(share), features)
-        return {
-            name: losses.gram(features[name], None if mask is None else mask[name])
-            for name in self.style_layers
-        }
+        mask = None if share is None else self._tensor(share)
+        return grams(self.network, self.style_layers, self._tensor(picture), mask, self.most)
 
     def _noise(self, width: int, height: int) -> Tensor:
         """The same noise for every frame: another one would be another painting."""
@@ -461,102 +482,6 @@ class Gatys:
         """Rounded as it will be written: what the next frame goes on from is what is seen."""
         values = (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8)
         return np.ascontiguousarray(values.cpu().numpy())
-
-
-class Objective:
-    """Content + style + smoothness + staying with the frame before, of one window.
-
-    ``content`` is its source (1, 3, H, W); ``kept`` what was carried over and how far to stay
-    with it (1, 1, H, W); the content counts ``focus`` times.
-    """
-
-    def __init__(
-        self,
-        network: networks.Network,
-        settings: Settings,
-        content: Tensor,
-        content_layers: Mapping[str, float],
-        style_layers: Mapping[str, float],
-        regions: Sequence[Region],
-        kept: tuple[Tensor, Tensor] | None = None,
-        focus: float = 1.0,
-    ) -> None:
-        self.network, self.settings, self.kept = network, settings, kept
-        self.terms: dict[str, float] = {}
-        """What the last loss was the sum of."""
-        formula = losses.FORMULAS[settings.loss]
-        # Features grow with the range of the input that their weights were trained on.
-        grown = 1.0 if formula.range is None else formula.range / float(network.scale.mean())
-        with torch.no_grad():
-            features = network(content)
-        self.content = []
-        for name in content_layers:
-            share = formula.share(name, content_layers) * focus * settings.content_weight
-            target = features[name].float()
-            self.content.append((name, target, share * formula.content(target) * grown**2))
-        self.style = []
-        for region in regions:
-            if not _there(region):
-                continue
-            part = 1.0 if region.share is None else float(region.share.mean())
-            masks: Mapping[str, Tensor | None] = dict.fromkeys(style_layers)
-            if region.share is not None:
-                whole = torch.from_numpy(region.share)[None, None].to(content)
-                masks = losses.pool_mask(whole, features)
-            for name in style_layers:
-                share = formula.share(name, style_layers) * part * settings.style_weight
-                target = region.style[name]
-                count = part * features[name][0, 0].numel()
-                factor = share * formula.style(target, count) * grown**4
-                self.style.append((name, masks[name], target, factor))
-        self.unit = 1.0 if formula.range is None else self._empty() / EMPTY
-
-    def _empty(self) -> float:
-        """The loss of a picture without features: the measure of the terms that have none."""
-        energies = [(target, factor) for _, target, factor in self.content]
-        energies += [(target, factor) for _, _, target, factor in self.style]
-        return sum(factor * float(target.square().sum()) for target, factor in energies)
-
-    def value(self, picture: Tensor) -> float:
-        """The loss of ``picture`` (1, 3, H, W)."""
-        with torch.no_grad():
-            return torch.stack([*self._terms(picture).values()]).sum().item()
-
-    def __call__(self, picture: Tensor) -> tuple[float, Tensor]:
-        """The loss of ``picture`` (1, 3, H, W), and its gradient."""
-        picture = picture.detach().requires_grad_()
-        terms = self._terms(picture)
-        values = torch.stack([*terms.values()])
-        loss = values.sum()
-        (gradient,) = torch.autograd.grad(loss, picture)
-        self.terms = dict(zip(terms, values.tolist(), strict=True))
-        return loss.item(), gradient
-
-    def _terms(self, picture: Tensor) -> dict[str, Tensor]:
-        features = self.network(picture)
-        terms = {}
-        if self.content:
-            terms["content"] = torch.stack(
-                [k * (features[name].float() - p).square().sum() for name, p, k in self.content]
-            ).sum()
-        if self.style:
-            terms["style"] = torch.stack(
-                [
-                    k * (losses.gram(features[name], mask) - a).square().sum()
-                    for name, mask, a, k in self.style
-                ]
-            ).sum()
-        smooth, temporal = self.settings.tv_weight, self.settings.temporal_weight
-        if smooth:
-            terms["smoothness"] = self.unit * smooth * losses.total_variation(picture)
-        if temporal and self.kept is not None:
-            terms["temporal"] = self.unit * temporal * losses.temporal_loss(picture, *self.kept)
-        return terms
-
-
-def _there(region: Region) -> bool:
-    """Whether there is enough of a region to have a style."""
-    return region.share is None or bool(region.share.mean() > PRESENT)
 
 
 def _together(ends: Sequence[tuple[Step, float]], picture: Callable[[], Image]) -> Step:

@@ -1,0 +1,114 @@
+"""The gradient that is written by hand, and pictures that go through the network in tiles."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from vidstyle import Settings, losses, networks
+from vidstyle.networks import Network
+from vidstyle.objective import Objective, Region, grams
+from vidstyle.regions import tiles
+
+CPU = torch.device("cpu")
+STYLE = {f"relu{block}_1": 1.0 for block in range(1, 6)}
+CONTENT = {"relu4_2": 1.0}
+HIGH, WIDE = 203, 250  # no multiple of the deepest layer's stride
+
+
+def objective(network: Network, most: int | None = None) -> Objective:
+    torch.manual_seed(1)
+    styles = [grams(network, STYLE, torch.rand(1, 3, 64, 80) ** power) for power in (1, 2)]
+    share = np.zeros((HIGH, WIDE), np.float32)
+    share[:, 100:] = 1
+    regions = [Region(styles[0], share), Region(styles[1], 1 - share), Region(styles[0])]
+    content, kept = torch.rand(1, 3, HIGH, WIDE), torch.rand(1, 3, HIGH, WIDE)
+    return Objective(
+        network,
+        Settings(),
+        content,
+        CONTENT,
+        STYLE,
+        regions,
+        (kept, torch.ones(1, 1, HIGH, WIDE)),
+        most=most,
+    )
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return networks.load("vgg19", "bundled", (*STYLE, *CONTENT), device=CPU)
+
+
+def far(one: Tensor, other: Tensor) -> float:
+    return float((one - other).abs().max() / other.abs().max())
+
+
+def test_the_loss_in_tiles_is_that_of_the_whole(network: Network) -> None:
+    whole, parts = objective(network), objective(network, 190 * 190)
+    picture = torch.rand(1, 3, HIGH, WIDE)
+    loss, gradient = whole(picture)
+    again, from_tiles = parts(picture)
+    assert len(parts.tiles) > 3
+    assert again == pytest.approx(loss, rel=1e-5)
+    assert far(from_tiles, gradient) < 1e-4
+    assert parts.value(picture) == pytest.approx(loss, rel=1e-5)
+    assert parts.terms == pytest.approx(whole.terms, rel=1e-5)
+
+
+def test_gram_matrices_in_tiles_are_those_of_the_whole() -> None:
+    layers = ("relu1_1", "relu3_1")
+    network = networks.load("vgg19", "bundled", layers, device=CPU)
+    picture, share = torch.rand(1, 3, 101, 130), torch.rand(1, 1, 101, 130)
+    for mask in (None, share):
+        whole = grams(network, layers, picture, mask)
+        parts = grams(network, layers, picture, mask, most=64 * 64)
+        assert max(far(parts[name], whole[name]) for name in layers) < 1e-4
+
+
+@pytest.mark.parametrize("pooling", ["max", "avg"])
+@pytest.mark.parametrize("wanted", [("relu2_1", "conv3_1"), ("conv1_2", "relu1_2", "pool2")])
+def test_the_way_back_is_that_of_automatic_differentiation(
+    pooling: str, wanted: tuple[str, ...]
+) -> None:
+    net = networks.load("vgg19", "bundled", wanted, device=CPU, pooling=pooling)  # type: ignore[arg-type]
+    picture = torch.rand(1, 3, 21, 34)
+    features, back = net.trace(picture)
+    expected, expected_back = Network.trace(net, picture)
+    slopes = {name: torch.randn_like(values) for name, values in expected.items()}
+    for name in wanted:
+        assert torch.equal(features[name], expected[name])
+    assert far(back({n: s.clone() for n, s in slopes.items()}), expected_back(slopes)) < 1e-5
+
+
+def test_the_slope_of_a_gram_matrix_is_that_of_automatic_differentiation() -> None:
+    features = torch.randn(1, 5, 6, 7, dtype=torch.float64, requires_grad=True)
+    mask = torch.rand(1, 1, 6, 7, dtype=torch.float64)
+    error = torch.randn(5, 5)
+    symmetric = error + error.T
+    for where in (None, mask):
+        value = (losses.outer(features, where) * symmetric).sum()
+        (expected,) = torch.autograd.grad(value, features)
+        found = losses.outer_slope(features.detach(), symmetric, where)
+        assert far(found, expected) < 1e-6
+
+
+def test_tiles_cover_a_picture_once_and_keep_to_their_size() -> None:
+    most = 300 * 300
+    found = tiles((700, 1300), most, 70)
+    seen = np.zeros((700, 1300), int)
+    for tile in found:
+        seen[tile.counts.place] += 1
+        assert tile.window.area <= most
+        for side in ("top", "left"):
+            inner, outer = getattr(tile.counts, side), getattr(tile.window, side)
+            assert inner - outer >= 70 or outer == 0
+    assert (seen == 1).all()
+
+
+def test_what_fits_is_one_tile_and_so_is_what_depends_on_everything() -> None:
+    assert len(tiles((300, 400), None, 70)) == 1
+    assert len(tiles((300, 400), 120_000, 70)) == 1
+    assert len(tiles((300, 400), 1000, None)) == 1
