@@ -9,11 +9,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import vidstyle
-from vidstyle import UsageError, events, media
+from vidstyle import UsageError, devices, events, media
 from vidstyle.media import Frame
+from vidstyle.painters import gatys
 
 from .conftest import scene, write_video
 from .media.test_video import sound_of
@@ -311,3 +313,32 @@ def test_lost_transparency_is_said(gif: Path, style: Path, tmp_path: Path) -> No
     assert result.notes == ()
     (frame,) = frames(tmp_path / "x.webm")
     assert frame.alpha is not None and frame.alpha.min() < 30
+
+
+def test_a_frame_that_does_not_fit_is_painted_in_tiles_and_looks_the_same(
+    video: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shallow = {"content_weight": 0.0, "style_layers": ("relu1_1", "relu2_1"), "precision": "fp32"}
+    quick = {"first_iterations": 4, "iterations": 2, "max_frames": 2, "size": 96, "device": "cpu"}
+    options = shallow | quick
+    whole = vidstyle.stylize(video, style, tmp_path / "whole", **options)
+    each = gatys.BYTES_A_PIXEL[torch.float32]
+    monkeypatch.setattr(gatys, "SMALLEST_TILE", 0)
+    free = 96 * 72 * gatys.BYTES_KEPT + 2400 * each
+    monkeypatch.setattr(devices, "free_memory", lambda device: free)
+    parts = vidstyle.stylize(video, style, tmp_path / "parts", **options)
+    assert "tiles" in " ".join(parts.notes) and "tiles" not in " ".join(whole.notes)
+    assert parts.losses == pytest.approx(whole.losses, rel=1e-3)
+    for one, other in zip(
+        media.open_clip(parts.output), media.open_clip(whole.output), strict=True
+    ):
+        assert np.abs(one.rgb.astype(int) - other.rgb).max() <= 2
+
+
+def test_what_does_not_fit_even_in_tiles_is_refused_with_a_size_that_does(
+    video: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "free_memory", lambda device: 30_000_000)
+    with pytest.raises(UsageError, match=r"are free: use --size \d+ or less"):
+        vidstyle.stylize(video, style, tmp_path / "out.mp4", size=512)
+    assert not (tmp_path / "out.mp4").exists()

@@ -118,13 +118,12 @@ class Gatys:
         need = width * height * (BYTES_KEPT + each)
         if free is None or need <= free:
             return None
-        tileable = self.network.reach is not None
-        most = (free - width * height * BYTES_KEPT) // each if tileable else 0
-        if most >= SMALLEST_TILE:
-            return most
-        area = (
-            (free - SMALLEST_TILE * each) / BYTES_KEPT if tileable else free / (BYTES_KEPT + each)
-        )
+        area = free / (BYTES_KEPT + each)
+        if self.network.reach is not None:
+            most = (free - width * height * BYTES_KEPT) // each
+            if most >= SMALLEST_TILE:
+                return most
+            area = max(area, (free - SMALLEST_TILE * each) / BYTES_KEPT)
         fits = int(max(width, height) * (0.9 * area / (width * height)) ** 0.5)
         raise UsageError(
             f"{width}x{height} needs about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB "
