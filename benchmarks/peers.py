@@ -96,7 +96,7 @@ def gram(features: Tensor) -> Tensor:
 
 
 def tensor(picture: Image) -> Tensor:
-    return torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255
+    return torch.from_numpy(picture).permute(2, 0, 1)[None].contiguous().float() / 255
 
 
 def image(picture: Tensor) -> Image:
