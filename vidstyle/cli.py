@@ -144,6 +144,16 @@ def build_parser() -> argparse.ArgumentParser:
         "-y", "--overwrite", action="store_true", help="replace an output that exists"
     )
     parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="begin anew, where a run before was stopped and has left its paintings",
+    )
+    parser.add_argument(
+        "--keep-frames",
+        action="store_true",
+        help="keep the folder with every painted frame (.clip.picasso.vidstyle, beside the output)",
+    )
+    parser.add_argument(
         "--recipe",
         metavar="NAME|FILE",
         help="settings with a name (vidstyle recipes lists them); other options go on top",
@@ -227,31 +237,48 @@ def main(arguments: Sequence[str] | None = None) -> int:
         else:
             _run(build_parser().parse_args(arguments))
         return 0
-    except KeyboardInterrupt:
-        return _fail("stopped", 130, verbose)
-    except UsageError as error:
-        return _fail(str(error), 2, verbose)
-    except VidstyleError as error:
-        return _fail(str(error), 1, verbose)
-    except (MemoryError, OSError, RuntimeError) as error:
-        if "out of memory" in str(error).lower() or isinstance(error, MemoryError):
-            return _fail("out of memory: use a smaller --size", 1, verbose)
-        return _fail(f"{type(error).__name__}: {error}".splitlines()[0], 1, verbose)
-    except Exception as error:
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
-        return _fail(f"unexpected: {what} (--verbose shows where)", 1, verbose)
+    except BaseException as error:
+        if isinstance(error, SystemExit) and error.code in (0, None):
+            raise
+        message, code = _told(error)
+        if verbose:
+            traceback.print_exc()
+        line = "; ".join([message, *getattr(error, "__notes__", ())])
+        print(f"vidstyle: {' '.join(line.split())}", file=sys.stderr)
+        return code
+
+
+def _told(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, and the exit code."""
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    match error:
+        case KeyboardInterrupt():
+            return "stopped", 130
+        case Terminated():
+            return "terminated", 143
+        case UsageError():
+            return str(error), 2
+        case VidstyleError():
+            return str(error), 1
+        case MemoryError() | RuntimeError() if _out_of_memory(error):
+            return "out of memory: use a smaller --size", 1
+        case OSError() | RuntimeError():
+            return what, 1
+        case _:
+            return f"unexpected: {what} (--verbose shows where)", 1
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
+
+
+class Terminated(BaseException):
+    """SIGTERM came."""
 
 
 def _terminated(number: int, frame: object) -> NoReturn:
     """Leave as by an exception, so that nothing half-written stays behind."""
-    raise SystemExit(143)
-
-
-def _fail(message: str, code: int, verbose: bool) -> int:
-    if verbose:
-        traceback.print_exc()
-    print(f"vidstyle: {' '.join(message.split())}", file=sys.stderr)
-    return code
+    raise Terminated
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -277,9 +304,13 @@ def _paint(options: argparse.Namespace, settings: Settings, clip: str, output: s
         masks=[_mask(text) for text in options.mask],
         style_at=[_style_at(text) for text in options.style_at],
         overwrite=options.overwrite,
+        restart=options.restart,
+        keep_frames=options.keep_frames,
         settings=settings,
         preview=options.preview,
     )
+    if options.output == STANDARD:  # nothing lasts beside it
+        work = dataclasses.replace(work, journal=None)
     if options.dry_run:
         _show_plan(render.describe(work), options)
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from . import media
-from .events import Event, Painted, Planned, Stepped
+from .events import Event, Painted, Planned, Step, Stepped
 
 SNAPSHOTS = "[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9].png"
 """What pictures on the way are called: frame and step."""
@@ -16,8 +16,16 @@ class Record:
     the folder ``snapshots``.
     """
 
-    def __init__(self, plot: Path | None, snapshots: Path | None, every: int | None) -> None:
+    def __init__(
+        self,
+        plot: Path | None,
+        snapshots: Path | None,
+        every: int | None,
+        goes_on: bool = False,
+    ) -> None:
         self.plot, self.snapshots, self.every = plot, snapshots, every
+        self.goes_on = goes_on
+        """Whether a run before has left pictures that are to stay."""
         self.steps: list[dict[str, float]] = []
         """The terms of the loss at each step."""
         self.ends: list[int] = []
@@ -27,8 +35,11 @@ class Record:
         match event:
             case Planned() if self.snapshots is not None:
                 self.snapshots.mkdir(parents=True, exist_ok=True)
-                for path in self.snapshots.glob(SNAPSHOTS):  # of a run before
-                    path.unlink()
+                if not self.goes_on:
+                    for path in self.snapshots.glob(SNAPSHOTS):  # of another painting
+                        path.unlink()
+            case Stepped(step=Step(terms=terms)) if not terms:
+                pass  # a run before has painted this one
             case Stepped() if self.plot is not None or self.every is not None:
                 self.steps.append({**event.step.terms, "total": event.step.loss})
                 number = len(self.steps) - (self.ends[-1] if self.ends else 0)

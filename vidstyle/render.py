@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
-from . import media
+from . import __version__, media
 from .colors import mixed, with_chroma
 from .errors import UsageError, unknown
 from .events import Event, Listener, Noted, Planned
+from .journal import Journal, Journalled, fingerprint
 from .looks import Looks, arranged
 from .masks import check as check_mask
 from .masks import masked, shares, softened
 from .measure import Judge, Measures
 from .media import Clip, Format, Frame
 from .media.sound import Sound
+from .media.stills import StillsClip
 from .painters import PAINTERS, Gatys
 from .pictures import Image, resized
 from .record import Record
@@ -30,9 +34,13 @@ from .settings import SMALLEST_SIZE, Settings
 from .sheet import contact_sheet
 from .shots import shots
 
+STATE_BYTES = 24
+"""A pixel, of what a painter needs for the next frame (``Memory``)."""
 PREVIEW_SIZE = 208
 PREVIEW_STEPS = (20, 10)
 """Optimiser steps of a preview's first frame, and of the others."""
+WRITING = ("format", "codec", "crf", "audio", "report", "plot", "snapshots", "size")
+"""Settings that a painting does not depend on (but for its size, which is known in pixels)."""
 SHEET_COLUMNS = 6
 """Frames shown on a preview's contact sheet, at most."""
 
@@ -82,6 +90,10 @@ class Plan:
     plot: Path | None = None
     snapshots: Path | None = None
     notes: tuple[str, ...] = ()
+    journal: Path | None = None
+    """The folder where paintings are kept until the output is whole."""
+    restart: bool = False
+    keep_frames: bool = False
 
     @property
     def frames(self) -> int | None:
@@ -106,6 +118,8 @@ def plan(
     masks: Sequence[MaskLike] = (),
     style_at: Sequence[Later] = (),
     overwrite: bool = False,
+    restart: bool = False,
+    keep_frames: bool = False,
     settings: Settings | None = None,
     preview: int | None = None,
 ) -> Plan:
@@ -138,8 +152,13 @@ def plan(
         target.with_name(f"{target.stem}.plot.png") if settings.plot else None,
         target.with_name(f"{target.stem}.snapshots") if settings.snapshots else None,
         tuple(notes),
+        restart=restart,
+        keep_frames=keep_frames,
     )
-    for path in (work.output, work.sheet, work.plot, work.snapshots):
+    if preview is None and (work.frames != 1 or keep_frames):
+        work = replace(work, journal=target.with_name(f".{target.stem}.vidstyle"))
+    begun = work.journal is not None and work.journal.exists() and not restart
+    for path in (work.output, work.sheet, work.plot, None if begun else work.snapshots):
         if path is not None:
             _refuse(opened, path, overwrite)
     if file_format.kind == "still" and (work.frames or 1) > 1:
@@ -281,12 +300,22 @@ def describe(work: Plan) -> dict[str, Any]:
         "size": f"{work.width}x{work.height}",
         "sound": sound or "none",
         "output": str(work.output),
+        "journal": _journal_size(work),
         "network": f"{work.settings.network}, {work.settings.weights} weights",
         "device": str(painter.device),
         "precision": _precision(painter),
         "tiles": painter.tiles,
         "estimated seconds": _estimate(work, painter),
     }
+
+
+def _journal_size(work: Plan) -> str:
+    if work.journal is None:
+        return "none"
+    pixels = work.width * work.height
+    state = pixels * STATE_BYTES + pixels * 6 * max(work.settings.long_term)
+    paintings = "" if work.frames is None else f", {pixels * 3 * work.frames / 1e6:.0f} MB"
+    return f"{work.journal}: {state / 1e6:.0f} MB{paintings} of paintings at most"
 
 
 def _precision(painter: Gatys) -> str:
@@ -319,6 +348,8 @@ def stylize(
     masks: Sequence[MaskLike] = (),
     style_at: Sequence[Later] = (),
     overwrite: bool = False,
+    restart: bool = False,
+    keep_frames: bool = False,
     listener: Listener = lambda event: None,
     **options: Any,
 ) -> Result:
@@ -332,12 +363,15 @@ def stylize(
             stills, or clips of as many frames. White, or opaque, is inside.
         style_at: (seconds, style) to change over to, blended in between.
         overwrite: replace an output that exists.
+        restart: begin anew, where a run before has left paintings in a journal.
+        keep_frames: keep the journal, with each painting as a PNG.
         listener: told of what happens (``vidstyle.events``).
         options: the fields of ``Settings``: size, iterations, style_weight …
 
     Raises:
         UsageError: wrong use, or input that cannot be read.
-        VidstyleError: the work failed. Nothing is left at ``output`` in either case.
+        VidstyleError: the work failed. Nothing is left at ``output`` in either case; what was
+            painted waits in a journal beside it, for the same call to go on from there.
     """
     work = plan(
         clip,
@@ -346,6 +380,8 @@ def stylize(
         masks=masks,
         style_at=style_at,
         overwrite=overwrite,
+        restart=restart,
+        keep_frames=keep_frames,
         settings=Settings(**options),
     )
     return render(work, listener)
@@ -404,7 +440,10 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         info = replace(info, chapters=())  # they are the whole clip's
     notes: list[str] = []
 
-    record = Record(work.plot, work.snapshots, settings.snapshots)
+    painter = make_painter(work)
+    journal = _journal(work, painter)
+    kept = len(journal.paintings) if journal else 0
+    record = Record(work.plot, work.snapshots, settings.snapshots, goes_on=kept > 0)
 
     def tell(event: Event) -> None:
         if isinstance(event, Noted):
@@ -415,7 +454,6 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     sound = None
     if work.format.kind == "video" and info.sound:
         sound = Sound(info.path, work.format.name, settings.audio, start, end)
-    painter = make_painter(work)
     covered = masked(work.clip, work.masks) if work.masks else work.clip
     trimmed = media.trim(covered, start, end, settings.max_frames if not settings.fps else None)
     if settings.fps:
@@ -432,23 +470,31 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     losses: list[float] = []
     shown: list[tuple[Image, Image]] = []
     judge = Judge(work.looks.pictures[0], (work.height, work.width)) if settings.report else None
-    with media.open_writer(
-        work.output,
-        info,
-        work.format,
-        (work.width, work.height),
-        loop=settings.loop,
-        overwrite=work.overwrite,
-        sound=sound,
-        crf=settings.crf,
-        codec=settings.codec,
-    ) as writer:
+    with (
+        _kept(journal),
+        media.open_writer(
+            work.output,
+            info,
+            work.format,
+            (work.width, work.height),
+            loop=settings.loop,
+            overwrite=work.overwrite,
+            sound=sound,
+            crf=settings.crf,
+            codec=settings.codec,
+        ) as writer,
+    ):
         device, precision = str(painter.device), _precision(painter)
         if info.alpha and not writer.encoder.keeps_alpha:
             tell(
                 Noted(f"{work.format.name} cannot hold transparency: what is clear is painted over")
             )
-        reel = Reel(painter, tell, passes=settings.passes, closes=closes)
+        if kept:
+            tell(Noted(f"{kept} paintings of a run before are there: going on from them"))
+        if journal is not None and journal.damaged:
+            tell(Noted(f"{journal.folder}: what a run before has left is damaged: beginning anew"))
+        worker = Journalled(painter, journal) if journal else painter
+        reel = Reel(worker, tell, passes=settings.passes, closes=closes)
         count = None if work.frames is None else reel.paintings(work.frames)
         tell(Planned(count, work.width, work.height, device, precision))
         if painter.tiles > 1:
@@ -482,6 +528,8 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     record.finish()
     if work.sheet is not None:
         media.save_image(work.sheet, contact_sheet(list(zip(*shown, strict=True))))
+    if journal is not None and not work.keep_frames:
+        journal.clear()
     return Result(
         output=work.output,
         frames=len(losses),
@@ -496,6 +544,59 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         snapshots=work.snapshots,
         measures=judge.measures() if judge is not None and len(losses) > 1 else None,
     )
+
+
+def _journal(work: Plan, painter: Gatys) -> Journal | None:
+    """The journal of a painting, with what a run before has left in it.
+
+    Raises:
+        UsageError: that is of another painting.
+    """
+    if work.journal is None:
+        return None
+    clip, looks = work.clip, work.looks
+    times = repr((sorted(looks.keys.items()), looks.regions)).encode()
+    facts = {
+        "clip": fingerprint(_files(clip)),
+        "style": fingerprint((*looks.pictures, times)),
+        "mask": fingerprint(path for mask in work.masks for path in _files(mask)),
+        "picture size": [work.width, work.height],
+        "kind of output": work.format.kind,
+        "version": [__version__, torch.__version__],
+        **{
+            name.replace("_", "-"): value
+            for name, value in asdict(work.settings).items()
+            if name not in WRITING
+        },
+        "weights": fingerprint(
+            weight.float().cpu().numpy() for weight in painter.network.parameters()
+        ),
+        "device": str(painter.device),
+        "precision": _precision(painter),
+    }
+    journal = Journal(work.journal, facts)
+    if work.restart or not journal.load():
+        journal.clear()
+    else:
+        media.sweep(work.output)
+    return journal
+
+
+def _files(clip: Clip) -> Iterable[Path]:
+    return clip.images if isinstance(clip, StillsClip) else [clip.info.path]
+
+
+@contextmanager
+def _kept(journal: Journal | None) -> Iterator[None]:
+    """Say with an error what of the work is not lost."""
+    try:
+        yield
+    except BaseException as error:
+        if journal is not None and journal.paintings:
+            error.add_note(
+                f"{len(journal.paintings)} paintings are kept: the same command goes on from them"
+            )
+        raise
 
 
 def _finished(painted: Image, frame: Frame, work: Plan) -> Image:

@@ -6,7 +6,7 @@ from .clip import Clip, ClipInfo, Frame, resample, trim
 from .formats import FORMATS, Format, format_of, only_one_frame
 from .reader import describe, open_clip
 from .stills import read_image, save_image
-from .writer import Writer, open_writer, plays
+from .writer import Writer, open_writer, plays, sweep
 
 __all__ = [
     "FORMATS",
@@ -24,5 +24,6 @@ __all__ = [
     "read_image",
     "resample",
     "save_image",
+    "sweep",
     "trim",
 ]

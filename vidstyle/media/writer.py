@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shutil
 import tempfile
@@ -133,6 +134,12 @@ def plays(source: ClipInfo, asked: int | None) -> int:
     if asked is not None:
         return asked
     return 0 if source.loop is None else source.loop
+
+
+def sweep(output: Path) -> None:
+    """Remove what writers of ``output`` have left that were killed."""
+    for path in output.parent.glob(f".{glob.escape(output.name)}.*.part"):
+        _remove(path)
 
 
 def _temporary(output: Path, file_format: Format) -> Path:

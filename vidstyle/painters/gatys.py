@@ -9,13 +9,15 @@ leaves whatever moves unpainted (the reason for most artefacts of painted video)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import devices, flow, losses, networks
@@ -154,6 +156,30 @@ class Gatys:
                 (frame.rgb, *frame.masks), (before.rgb, *before.masks), strict=True
             )
         )
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What the next frame depends on, by name, for ``restore``."""
+        assert self.memory is not None and self.model is not None
+        found = self.memory.arrays()
+        time = self.model.time
+        found |= {"model": self.model.rgb, "time": np.array([time.numerator, time.denominator])}
+        found |= {f"mask{i}": mask for i, mask in enumerate(self.model.masks)}
+        found |= {"ending": np.array([self.ending.loss, self.ending.gain])}
+        if self.pictures is not self.looks.pictures:
+            found |= {f"style{i}": picture for i, picture in enumerate(self.pictures)}
+        return found
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on as after the frame that ``state`` was taken at."""
+        self.memory = Memory.of(state)
+        numerator, denominator = state["time"].tolist()
+        time = Fraction(numerator, denominator)
+        masks = tuple(state[f"mask{i}"] for i in range(len(self.looks.regions)))
+        self.model = Frame(state["model"], time, Fraction(0), masks=masks)
+        self.ending = Ending(*state["ending"].tolist())
+        if "style0" in state:
+            self.pictures = tuple(state[f"style{i}"] for i in range(len(self.pictures)))
+            self._style_grams.clear()
 
     def paint(self, frame: Frame, progress: Progress = lambda step: None) -> Image:
         """Paint a frame (H, W, 3)."""

@@ -1,0 +1,252 @@
+"""Nothing that was painted is lost: a run that ends early is taken up where it was."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vidstyle
+from vidstyle import UsageError, events, render
+from vidstyle.journal import Journal
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
+WAYS = {
+    "passes": ("walk.mp4", {"passes": 2}),
+    "loop": ("walk.gif", {"seamless": True}),
+    "far back": ("walk.mp4", {"long_term": (1, 2)}),
+    "colours, two styles": (
+        "walk.gif",
+        {"keep_colors": "histogram", "style_at": [(0.1, "other.png")]},
+    ),
+}
+
+
+class StopError(Exception):
+    """The power fails."""
+
+
+def stopping(after: int) -> Callable[[events.Event], None]:
+    """A listener that ends the run at the first step after so many paintings."""
+    count = 0
+
+    def listener(event: events.Event) -> None:
+        nonlocal count
+        count += isinstance(event, events.Painted)
+        if count >= after and isinstance(event, events.Stepped):
+            raise StopError
+
+    return listener
+
+
+@pytest.fixture
+def desk(video: Path, gif: Path, style: Path, tmp_path: Path) -> Path:
+    for path in (video, gif, style):
+        shutil.copy(path, tmp_path)
+    shutil.copy(style, tmp_path / "other.png")
+    return tmp_path
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
+    way: str, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(desk)
+    clip, more = WAYS[way]
+    options = QUICK | more
+    suffix = Path(clip).suffix
+    whole = vidstyle.stylize(clip, "stripes.png", f"whole{suffix}", **options)
+    for after in (1, 3):
+        with pytest.raises(StopError) as stopped:
+            vidstyle.stylize(
+                clip, "stripes.png", f"parts{suffix}", listener=stopping(after), **options
+            )
+        assert "paintings are kept" in " ".join(stopped.value.__notes__)
+        assert not Path(f"parts{suffix}").exists()
+    parts = vidstyle.stylize(clip, "stripes.png", f"parts{suffix}", **options)
+    assert any("going on" in note for note in parts.notes)
+    assert Path(f"parts{suffix}").read_bytes() == Path(f"whole{suffix}").read_bytes()
+    assert parts.losses == pytest.approx(whole.losses)
+    assert not [*desk.glob(".*")]
+
+
+def stopped(desk: Path, **options: object) -> Path:
+    """The journal of a run that was stopped after two frames."""
+    with pytest.raises(StopError):
+        vidstyle.stylize(
+            desk / "walk.mp4",
+            desk / "stripes.png",
+            desk / "out.mp4",
+            listener=stopping(2),
+            **(QUICK | options),
+        )
+    return desk / ".out.vidstyle"
+
+
+def test_another_painting_does_not_go_on_with_it(desk: Path) -> None:
+    journal = stopped(desk)
+    before = {path.name: path.read_bytes() for path in journal.iterdir()}
+    for change, told in (
+        ({"style_weight": 3.0}, "another style-weight"),
+        ({"size": 48}, "another picture size"),
+    ):
+        with pytest.raises(UsageError, match=f"{told}.*--restart"):
+            vidstyle.stylize(
+                desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **(QUICK | change)
+            )
+    shutil.copy(desk / "walk.gif", desk / "walk.mp4")
+    with pytest.raises(UsageError, match="another clip"):
+        vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **QUICK)
+    assert {path.name: path.read_bytes() for path in journal.iterdir()} == before
+
+
+def test_a_restart_begins_anew(desk: Path) -> None:
+    stopped(desk, style_weight=3.0)
+    made = vidstyle.stylize(
+        desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", restart=True, **QUICK
+    )
+    assert made.frames == 5 and not made.notes
+    assert not (desk / ".out.vidstyle").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("000001.png", "changed"),
+        ("000001.png", "gone"),
+        ("state.npz", "changed"),
+        ("state.npz", "cut"),
+        ("journal.json", "cut"),
+    ],
+)
+def test_a_damaged_journal_is_not_believed(name: str, damage: str, desk: Path) -> None:
+    path = stopped(desk) / name
+    data = bytearray(path.read_bytes())
+    if damage == "gone":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(data[: len(data) // 2])
+    else:
+        data[len(data) // 2] ^= 255
+        path.write_bytes(data)
+    made = vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **QUICK)
+    assert made.frames == 5 and any("damaged" in note for note in made.notes)
+    assert not (desk / ".out.vidstyle").exists()
+
+
+def test_painted_frames_are_kept_when_asked_and_what_is_not_ours_stays(desk: Path) -> None:
+    folder = desk / ".out.vidstyle"
+    made = vidstyle.stylize(
+        desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", keep_frames=True, **QUICK
+    )
+    assert made.frames == 5 and len([*folder.glob("*.png")]) == 5
+    (folder / "mine.txt").write_text("precious")
+    Journal(folder, {}).clear()
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+def test_what_is_on_disk_is_whole_at_every_moment(
+    desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk fills up in the middle of a painting's files: what was there before still counts."""
+    real, calls = os.fsync, 0
+
+    def full(handle: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 6:
+            raise OSError(28, "No space left on device")
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space") as failed:
+        vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **QUICK)
+    assert "2 paintings are kept" in " ".join(failed.value.__notes__)
+    monkeypatch.undo()
+    made = vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **QUICK)
+    assert "2 paintings of a run before are there: going on from them" in made.notes
+
+
+def test_the_plan_says_where_and_how_much(desk: Path) -> None:
+    work = render.plan(desk / "walk.mp4", [desk / "stripes.png"])
+    assert work.journal == desk / ".walk.stripes.vidstyle"
+    assert "MB of paintings at most" in render.describe(work)["journal"]
+    preview = render.plan(desk / "walk.mp4", [desk / "stripes.png"], preview=2)
+    assert preview.journal is None
+
+
+COMMAND = (
+    *(sys.executable, "-m", "vidstyle", "walk.mp4", "--style", "stripes.png", "-o", "out.mp4"),
+    *("--size", "64", "--first-iterations", "3", "--iterations", "2"),
+)
+
+
+def begun(desk: Path, paintings: int) -> subprocess.Popen[str]:
+    """A process that has made so many paintings, at least."""
+    process = subprocess.Popen(COMMAND, cwd=desk, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (desk / f".out.vidstyle/{paintings:06}.png").exists():
+        time.sleep(0.01)
+    return process
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_keeps_what_is_painted_and_says_how_to_go_on(
+    sent: int, code: int, desk: Path
+) -> None:
+    process = begun(desk, 2)
+    process.send_signal(sent)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == code, error
+    assert "the same command goes on" in error and "Traceback" not in error
+    assert not (desk / "out.mp4").exists()
+    again = subprocess.run(COMMAND, cwd=desk, capture_output=True, text=True, check=True)
+    assert "going on" in again.stderr
+
+
+@pytest.mark.parametrize("runs", [1, pytest.param(50, marks=pytest.mark.slow)])
+def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bytes(
+    runs: int, desk: Path
+) -> None:
+    subprocess.run(COMMAND, cwd=desk, check=True, capture_output=True)
+    whole = (desk / "out.mp4").read_bytes()
+    chance = random.Random(0)
+    for _ in range(runs):
+        (desk / "out.mp4").unlink()
+        process = begun(desk, chance.randint(1, 4))
+        time.sleep(chance.random() * 0.3)
+        process.kill()
+        process.communicate()
+        if not (desk / "out.mp4").exists():
+            subprocess.run(COMMAND, cwd=desk, check=True, capture_output=True)
+        assert (desk / "out.mp4").read_bytes() == whole
+        assert not [*desk.glob(".*")]
+
+
+def test_the_state_of_a_painter_is_all_that_the_next_frame_depends_on(style: Path) -> None:
+    from fractions import Fraction
+
+    from vidstyle import Settings, media
+    from vidstyle.looks import Looks
+    from vidstyle.media import Frame
+    from vidstyle.painters import Gatys
+
+    from .conftest import scene
+
+    looks = Looks.of(media.read_image(style)[0])
+    settings = Settings(first_iterations=3, iterations=2, style_layers=("relu1_1",))
+    frames = [Frame(scene(i), Fraction(i, 25), Fraction(1, 25)) for i in range(4)]
+    one, other = (Gatys(settings, looks, (64, 48)) for _ in range(2))
+    for frame in frames[:3]:
+        one.paint(frame)
+    other.restore(one.state())
+    assert np.array_equal(one.paint(frames[3]), other.paint(frames[3]))

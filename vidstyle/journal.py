@@ -1,0 +1,213 @@
+"""What is painted is kept beside the output until that is whole, so that no work is ever lost."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as Pillow
+
+from .errors import UsageError
+from .events import Step
+from .media import Frame
+from .pictures import Image
+from .reel import Painter
+
+State = Mapping[str, NDArray[Any]]
+"""What a painter needs for the next frame."""
+
+FACTS, STATE = "journal.json", "state.npz"
+COUNTS = "journal"
+"""The array in the state with the checksum and the loss of each painting."""
+DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+"""What reading a damaged journal leads to."""
+
+
+class Journal:
+    """The paintings of a clip, in the order they were made, in a ``folder`` of their own.
+
+    Each is a PNG, and beside them lies what the next one needs. A file is written whole, then
+    moved to its name: whenever a run ends, the journal is that of some whole painting. What it
+    was made from, ``facts``, are in it: it goes on only with the same ones.
+    """
+
+    def __init__(self, folder: Path, facts: Mapping[str, Any]) -> None:
+        self.folder, self.facts = folder, facts
+        self.paintings: list[tuple[int, float]] = []
+        """The checksum and the loss of each."""
+        self.state: State = {}
+        self.damaged = False
+        """Whether a run before has left something that cannot be used."""
+
+    def load(self) -> bool:
+        """Take up what a run before has left; whether that is something, and whole.
+
+        Raises:
+            UsageError: it was made from something else.
+        """
+        if not (self.folder / STATE).exists():
+            return False
+        try:
+            facts = json.loads((self.folder / FACTS).read_text())
+        except DAMAGE:
+            self.damaged = True
+            return False
+        wanted = json.loads(json.dumps(self.facts))
+        other = [name for name in wanted if facts.get(name) != wanted[name]]
+        if other:
+            raise UsageError(
+                f"{self.folder}: a painting was begun here with another {' and '.join(other)}: "
+                f"use --restart to begin anew, or another --output"
+            )
+        try:
+            with np.load(self.folder / STATE) as found:
+                state = {name: found[name] for name in found.files}
+            counts = state.pop(COUNTS)
+            self.paintings = [(int(crc), float(loss)) for crc, loss in counts]
+            whole = all(
+                zlib.crc32(self._path(number).read_bytes()) == crc
+                for number, (crc, _) in enumerate(self.paintings, 1)
+            )
+        except DAMAGE:
+            whole = False
+        if not whole:
+            self.paintings, self.damaged = [], True
+            return False
+        self.state = state
+        return True
+
+    def clear(self) -> None:
+        """Throw away what a run before has left, and nothing else."""
+        for name in (FACTS, STATE):  # first: without them the rest is nothing
+            (self.folder / name).unlink(missing_ok=True)
+        for path in (*self.folder.glob("[0-9]*.png"), *self.folder.glob("*.new")):
+            path.unlink()
+        if self.folder.is_dir() and not any(self.folder.iterdir()):
+            self.folder.rmdir()
+
+    def add(self, painted: Image, loss: float, state: State) -> None:
+        """Keep another painting, and what the one after it needs."""
+        if not self.paintings:
+            self.folder.mkdir(mode=0o700, exist_ok=True)
+            _write(self.folder / FACTS, json.dumps(self.facts, indent=1).encode())
+        data = io.BytesIO()
+        Pillow.fromarray(painted).save(data, "png", compress_level=1)
+        number = len(self.paintings) + 1
+        _write(self._path(number), data.getvalue())
+        paintings = [*self.paintings, (zlib.crc32(data.getvalue()), loss)]
+        data = io.BytesIO()
+        arrays: dict[str, Any] = {**state, COUNTS: np.array(paintings, np.float64)}
+        np.savez(data, **arrays)
+        _write(self.folder / STATE, data.getvalue())
+        self.paintings = paintings
+
+    def painting(self, number: int) -> tuple[Image, float]:
+        """A painting, counted from 1, and its loss."""
+        with Pillow.open(self._path(number)) as picture:
+            return np.array(picture), self.paintings[number - 1][1]
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:06}.png"
+
+
+class Resumable(Painter, Protocol):
+    """A painter that can be left and taken up again."""
+
+    def state(self) -> State: ...
+
+    def restore(self, state: State) -> None: ...
+
+
+class Journalled:
+    """A painter whose paintings are kept, and that begins with those of a run before.
+
+    The way through the clip is the same as ever, so what comes after them is the same, too.
+    """
+
+    def __init__(self, painter: Resumable, journal: Journal) -> None:
+        self.painter, self.journal = painter, journal
+        self.begun = len(journal.paintings)
+        """How many there were before."""
+        self.count = 0
+
+    @property
+    def behind(self) -> bool:
+        """Whether the painter has still to be brought to where it was left."""
+        return self.count < self.begun
+
+    def cut(self) -> None:
+        if not self.behind:
+            self.painter.cut()
+
+    def expect(self, source: Image, before: Image) -> None:
+        if not self.behind:
+            self.painter.expect(source, before)
+
+    def repeats(self, frame: Frame, before: Frame) -> bool:
+        return self.painter.repeats(frame, before)
+
+    def turn(self, frame: Frame, painted: Image) -> None:
+        if not self.behind:
+            self.painter.turn(frame, painted)
+
+    def paint(self, frame: Frame, progress: Callable[[Step], None]) -> Image:
+        return self._next(partial(self.painter.paint, frame), progress)
+
+    def again(
+        self, frame: Frame, painted: Image, share: float, progress: Callable[[Step], None]
+    ) -> Image:
+        return self._next(partial(self.painter.again, frame, painted, share), progress)
+
+    def _next(
+        self, work: Callable[[Callable[[Step], None]], Image], progress: Callable[[Step], None]
+    ) -> Image:
+        self.count += 1
+        if self.count <= self.begun:
+            painted, loss = self.journal.painting(self.count)
+            progress(Step(1.0, loss, {}, lambda: painted))
+            if not self.behind:
+                self.painter.restore(self.journal.state)
+            return painted
+        loss = 0.0
+
+        def told(step: Step) -> None:
+            nonlocal loss
+            loss = step.loss
+            progress(step)
+
+        painted = work(told)
+        self.journal.add(painted, loss, self.painter.state())
+        return painted
+
+
+def fingerprint(parts: Iterable[bytes | NDArray[Any] | Path]) -> str:
+    """The same for the same data, files by what is in them."""
+    found = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        if isinstance(part, Path):
+            with part.open("rb") as file:
+                while block := file.read(1 << 20):
+                    found.update(block)
+        else:
+            found.update(part if isinstance(part, bytes) else np.ascontiguousarray(part).data)
+    return found.hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all, also where the power fails."""
+    new = path.with_name(f"{path.name}.new")
+    with new.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    new.replace(path)
