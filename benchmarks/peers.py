@@ -21,7 +21,8 @@ from vidstyle import Settings, media
 from vidstyle.events import Step
 from vidstyle.looks import Looks
 from vidstyle.media import Frame
-from vidstyle.networks import layers, shapes, weights
+from vidstyle.networks import VGG, layers, shapes, weights
+from vidstyle.networks.vgg import NOT_THE_WEIGHTS
 from vidstyle.painters import Gatys
 from vidstyle.pictures import Image
 
@@ -35,6 +36,7 @@ CONTENT_WEIGHT, STYLE_WEIGHT = 0.01, 10.0
 GROWN = 255 / 4.425
 """That range, over the one of the formula that ours is written in (``losses.FORMULAS``)."""
 OURS = Settings(
+    precision="fp32",
     loss="pytorch",
     content_weight=CONTENT_WEIGHT * GROWN**2,
     style_weight=STYLE_WEIGHT * GROWN**4,
@@ -65,33 +67,37 @@ class Plain:
         raise AssertionError
 
 
-class Judge:
-    """pastiche's objective of a picture, from its formula.
+class ZeroPadded(VGG):
+    """Our network with zeros around, as the others have it: with another padding the objective is
+    another one, and so is the picture that is best."""
 
-    What lies outside the picture is neither zeros, as for pastiche, nor its edge, as for us: so
-    many pixels of its mirror image are put ``around`` it, whose features do not count.
-    """
+    def step(self, name: str, x: Tensor) -> Tensor:
+        if not name.startswith("conv"):
+            return super().step(name, x)
+        conv = self.convolutions[name]
+        return F.conv2d(x, conv.get_parameter("weight"), conv.get_parameter("bias"), padding=1)
 
-    def __init__(self, content: Image, style: Image, around: int = 80) -> None:
-        self.network, self.around = Plain(), around
-        with torch.no_grad():
-            self.content = self.features(tensor(content))[CONTENT]
-            features = self.features(tensor(style))
-            self.grams = {name: gram(features[name]) for name in STYLE}
-
-    def features(self, picture: Tensor) -> dict[str, Tensor]:
-        high, wide = picture.shape[2:]
-        found = self.network(F.pad(picture, (self.around,) * 4, "reflect"))
-        for name in (CONTENT, *STYLE):
-            stride = 2 ** (int(name[4]) - 1)
-            begin = self.around // stride
-            found[name] = found[name][
-                ..., begin : begin + high // stride, begin : begin + wide // stride
-            ]
+    def _conv_back(self, name: str, shape: torch.Size, slope: Tensor) -> Tensor:
+        weight = self.convolutions[name].get_parameter("weight")
+        given = torch.empty(shape, device=weight.device, memory_format=torch.channels_last)
+        found: Tensor = torch.ops.aten.convolution_backward(
+            slope, given, weight, None, (1, 1), (1, 1), (1, 1), False, (0, 0), 1, NOT_THE_WEIGHTS
+        )[0]
         return found
 
+
+class Judge:
+    """pastiche's objective of a picture, from its formula."""
+
+    def __init__(self, content: Image, style: Image) -> None:
+        self.network = Plain()
+        with torch.no_grad():
+            self.content = self.network(tensor(content))[CONTENT]
+            features = self.network(tensor(style))
+            self.grams = {name: gram(features[name]) for name in STYLE}
+
     def loss(self, picture: Tensor) -> Tensor:
-        features = self.features(picture)
+        features = self.network(picture)
         total = CONTENT_WEIGHT * F.mse_loss(features[CONTENT], self.content)
         for name, target in self.grams.items():
             weight = STYLE_WEIGHT / len(target) ** 2
@@ -141,7 +147,7 @@ def by_tutorial(content: Image, style: Image, steps: int) -> Curve:
     """PyTorch's tutorial: its optimiser as it comes, clamped before each evaluation."""
 
     def work() -> Iterator[Tensor]:
-        judge = Judge(content, style, around=0)
+        judge = Judge(content, style)
         picture = tensor(content).clone().requires_grad_()
         optimizer = torch.optim.LBFGS([picture])
         seen: list[Tensor] = []
@@ -179,6 +185,7 @@ def by_vidstyle(content: Image, style: Image, settings: Settings) -> Curve:
         aside += time.perf_counter() - paused
 
     painter = Gatys(settings, Looks.of(style), (width, height))
+    painter.network.__class__ = ZeroPadded
     painter.paint(Frame(content, Fraction(0), Fraction(1)), told)
     return found
 
