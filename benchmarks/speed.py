@@ -52,9 +52,9 @@ def a_step(rounds: int) -> list[Row]:
 
 def one_picture(content: Image, style: Image, work: Path) -> list[Row]:
     """Seconds to the same loss: that of each peer's last picture, and of its half-way one."""
-    judge = Judge(content, style)
     height, width = content.shape[:2]
     style = at_area(style, width * height)
+    judge = Judge(content, style)
     curves = {
         name: [(seconds, judge(picture)) for seconds, picture in curve]
         for name, curve in (
