@@ -144,7 +144,8 @@ def by_pastiche(content: Image, style: Image, steps: int) -> Curve:
 
 
 def by_tutorial(content: Image, style: Image, steps: int) -> Curve:
-    """PyTorch's tutorial: its optimiser as it comes, clamped before each evaluation."""
+    """PyTorch's tutorial: its optimiser as it comes, clamped before each evaluation. It takes
+    twenty of them at once, and so their pictures come."""
 
     def work() -> Iterator[Tensor]:
         judge = Judge(content, style)
