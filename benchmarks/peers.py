@@ -1,7 +1,8 @@
 """Other ways to the same picture, one step at a time: pastiche, and PyTorch's tutorial.
 
 All of them lower the objective of pastiche with the same weights; how far each of them is comes
-from ``Judge``, written plainly for itself, in fp32, from the picture as it would be written.
+from ``Judge``, written plainly for itself, in fp32, from the picture as it would be written. All of
+them work on the processor, ours in bf16 where that has it.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ CONTENT_WEIGHT, STYLE_WEIGHT = 0.01, 10.0
 GROWN = 255 / 4.425
 """That range, over the one of the formula that ours is written in (``losses.FORMULAS``)."""
 OURS = Settings(
-    precision="fp32",
+    device="cpu",
     loss="pytorch",
     content_weight=CONTENT_WEIGHT * GROWN**2,
     style_weight=STYLE_WEIGHT * GROWN**4,
@@ -79,7 +80,7 @@ class ZeroPadded(VGG):
 
     def _conv_back(self, name: str, shape: torch.Size, slope: Tensor) -> Tensor:
         weight = self.convolutions[name].get_parameter("weight")
-        given = torch.empty(shape, device=weight.device, memory_format=torch.channels_last)
+        given = torch.empty(shape, dtype=weight.dtype, memory_format=torch.channels_last)
         found: Tensor = torch.ops.aten.convolution_backward(
             slope, given, weight, None, (1, 1), (1, 1), (1, 1), False, (0, 0), 1, NOT_THE_WEIGHTS
         )[0]

@@ -127,6 +127,7 @@ def test_a_restart_begins_anew(desk: Path) -> None:
         ("state.npz", "changed"),
         ("state.npz", "cut"),
         ("journal.json", "cut"),
+        ("journal.json", "nonsense"),
     ],
 )
 def test_a_damaged_journal_is_not_believed(name: str, damage: str, desk: Path) -> None:
@@ -134,6 +135,8 @@ def test_a_damaged_journal_is_not_believed(name: str, damage: str, desk: Path) -
     data = bytearray(path.read_bytes())
     if damage == "gone":
         path.unlink()
+    elif damage == "nonsense":
+        path.write_text("[1]")
     elif damage == "cut":
         path.write_bytes(data[: len(data) // 2])
     else:

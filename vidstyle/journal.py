@@ -29,7 +29,7 @@ State = Mapping[str, NDArray[Any]]
 FACTS, STATE = "journal.json", "state.npz"
 COUNTS = "journal"
 """The array in the state with the checksum and the loss of each painting."""
-DAMAGE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+DAMAGE = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile)
 """What reading a damaged journal leads to."""
 
 
@@ -58,7 +58,7 @@ class Journal:
         if not (self.folder / STATE).exists():
             return False
         try:
-            facts = json.loads((self.folder / FACTS).read_text())
+            facts = dict(json.loads((self.folder / FACTS).read_text()))
         except DAMAGE:
             self.damaged = True
             return False

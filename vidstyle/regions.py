@@ -70,6 +70,8 @@ def windows(changed: NDArray[np.bool_]) -> list[Window]:
 
 Place = tuple[slice, slice, slice, slice]
 """Of a tensor (1, C, h, w)."""
+Span = tuple[tuple[int, int], tuple[int, int]]
+"""Where a part of a side begins and ends, and the same with what is around it."""
 TILES = 64
 """Tiles down and across, at most."""
 
@@ -130,10 +132,6 @@ def tiles(size: Sequence[int], most: int | None, reach: int | None) -> list[Tile
         Tile(Window(*inner_rows, *inner_columns), Window(*outer_rows, *outer_columns))
         for (inner_rows, outer_rows), (inner_columns, outer_columns) in product(rows, columns)
     ]
-
-
-Span = tuple[tuple[int, int], tuple[int, int]]
-"""Where a part of a side begins and ends, and the same with what is around it."""
 
 
 def _spans(length: int, reach: int) -> list[list[Span]]:
