@@ -197,13 +197,20 @@ def carry(memory: Memory, source: Image, flows: Both, back: Sequence[int] = (1,)
     return Carried(start, warped, trust, still, kept.source)
 
 
-def _along(old: Painting, source: Image, flows: Both) -> tuple[Field, Field]:
-    """An ``old`` painting laid over the frame ``source``, and where that is to be trusted."""
-    there, back = flows(source, old.source)
+def trusted(source: Image, old: Image, there: Field, back: Field) -> Field:
+    """Where the flow ``there`` of a frame ``source`` into an ``old`` one may be believed (H, W),
+    given the flow ``back``: not where it joins different colours, either."""
     trust = flow.trust(there, back)
     if flow.blind(source):
         trust[:] = 0
-    trust[difference(source, flow.warp(old.source, there)) > MISMATCH] = 0
+    trust[difference(source, flow.warp(old, there)) > MISMATCH] = 0
+    return trust
+
+
+def _along(old: Painting, source: Image, flows: Both) -> tuple[Field, Field]:
+    """An ``old`` painting laid over the frame ``source``, and where that is to be trusted."""
+    there, back = flows(source, old.source)
+    trust = trusted(source, old.source, there, back)
     # A sharper interpolation than bilinear: paint that is carried a hundred times must not fog.
     return flow.warp(old.painted, there, cv2.INTER_LANCZOS4).astype(np.float32) / 255, trust
 

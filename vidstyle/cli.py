@@ -8,7 +8,7 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TextIO, get_type_hints
 
@@ -48,6 +48,8 @@ GROUPS = {
         "epsilon",
         "average",
         "engine",
+        "model",
+        "training_steps",
         "network",
         "weights",
         "pooling",
@@ -56,6 +58,24 @@ GROUPS = {
     "machine": ("device", "precision"),
     "messages": ("report", "plot", "snapshots"),
 }
+LEARNING = {
+    "part of the clip": ("start", "end", "max_frames", "cuts"),
+    "look": (
+        "size",
+        "content_weight",
+        "style_weight",
+        "loss",
+        "style_scale",
+        "keep_colors",
+        "tv_weight",
+        "temporal_weight",
+        "content_layers",
+        "style_layers",
+    ),
+    "learning": ("training_steps", "flow", "network", "weights", "pooling", "seed"),
+    "machine": ("device", "precision"),
+}
+"""The options that matter to a model."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -110,13 +130,7 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="CLIP",
         help="a video, GIF, APNG, WebP, AVIF, still, folder of stills or glob; - for stdin",
     )
-    parser.add_argument(
-        "--style",
-        action="append",
-        metavar="IMAGE[:WEIGHT]",
-        default=[],
-        help="the picture to paint like; several are blended by their weights",
-    )
+    _add_style(parser)
     parser.add_argument(
         "--style-at",
         action="append",
@@ -140,9 +154,7 @@ def build_parser() -> argparse.ArgumentParser:
         "none: a folder of frames), an existing folder takes the painting, - is stdout; "
         "default: beside the clip, as clip.picasso.mp4",
     )
-    parser.add_argument(
-        "-y", "--overwrite", action="store_true", help="replace an output that exists"
-    )
+    _add_overwrite(parser)
     parser.add_argument(
         "--restart",
         action="store_true",
@@ -171,13 +183,48 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="N",
         help="paint only the first N frames (default 3), small and quickly, and a contact sheet",
     )
+    missing = {spec.name for spec in dataclasses.fields(Settings)}.difference(*GROUPS.values())
+    assert not missing, f"options in no group: {missing}"
+    groups = _add_settings(parser, GROUPS)
+    group = groups["messages"]
+    group.add_argument("--dry-run", action="store_true", help="print the plan, paint nothing")
+    _add_messages(group)
+    group.add_argument("--version", action="version", version=f"vidstyle {__version__}")
+    return parser
+
+
+def _add_style(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--style",
+        action="append",
+        metavar="IMAGE[:WEIGHT]",
+        default=[],
+        help="the picture to paint like; several are blended by their weights",
+    )
+
+
+def _add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-y", "--overwrite", action="store_true", help="replace an output that exists"
+    )
+
+
+def _add_messages(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    group.add_argument("--quiet", action="store_true", help="print only errors")
+    group.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+
+
+def _add_settings(
+    parser: argparse.ArgumentParser, titles: Mapping[str, Sequence[str]]
+) -> dict[str, argparse._ArgumentGroup]:
+    """Add the fields of ``Settings``, as they are grouped, each with its own help and default."""
     hints = get_type_hints(Settings)
     specs = {spec.name: spec for spec in dataclasses.fields(Settings)}
-    groups = {title: parser.add_argument_group(title) for title in GROUPS}
-    for title, names in GROUPS.items():
-        group = groups[title]
+    groups = {title: parser.add_argument_group(title) for title in titles}
+    for title, names in titles.items():
         for name in names:
-            spec, hint = specs.pop(name), hints[name]
+            spec, hint = specs[name], hints[name]
             shown = "" if spec.default is None else f" (default: {_default(spec.default)})"
             about: dict[str, Any] = {
                 "default": argparse.SUPPRESS,
@@ -188,15 +235,8 @@ def build_parser() -> argparse.ArgumentParser:
             else:
                 about["metavar"] = spec.metadata["metavar"] or "|".join(choices(hint))
                 about["type"] = _reader(hint, about["metavar"])
-            group.add_argument(f"--{name.replace('_', '-')}", **about)
-    assert not specs, f"options in no group: {specs}"
-    group = groups["messages"]
-    group.add_argument("--dry-run", action="store_true", help="print the plan, paint nothing")
-    group.add_argument("--json", action="store_true", help="print one JSON object at the end")
-    group.add_argument("--quiet", action="store_true", help="print only errors")
-    group.add_argument("--verbose", action="store_true", help="print a traceback with an error")
-    group.add_argument("--version", action="version", version=f"vidstyle {__version__}")
-    return parser
+            groups[title].add_argument(f"--{name.replace('_', '-')}", **about)
+    return groups
 
 
 def _style(text: str) -> tuple[str, float]:
@@ -417,9 +457,73 @@ def _recipes(arguments: Sequence[str]) -> None:
         print(f"{name:>14}  {recipe.about}\n{'':>14}  from {recipe.source}; time: {recipe.cost}")
 
 
+def _train(arguments: Sequence[str]) -> None:
+    """``vidstyle train CLIP --style IMAGE``: a model to paint any clip with."""
+    parser = _Parser(
+        prog="vidstyle train",
+        description="Fit a network to a clip, or to a folder of pictures, to paint others with.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("clip", metavar="CLIP|FOLDER", help="what to learn from")
+    _add_style(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="the model's file; default: beside the clip, as picasso.safetensors",
+    )
+    _add_overwrite(parser)
+    _add_settings(parser, LEARNING)
+    _add_messages(parser.add_argument_group("messages"))
+    options = parser.parse_args(arguments)
+    from . import render
+
+    names = {name for group in LEARNING.values() for name in group}
+    with Reporter(options.clip, quiet=options.quiet) as reporter:
+        learned = render.train(
+            options.clip,
+            [_style(text) for text in options.style],
+            options.output,
+            overwrite=options.overwrite,
+            listener=reporter,
+            **{name: value for name, value in vars(options).items() if name in names},
+        )
+    if options.json:
+        facts = dataclasses.asdict(learned) | {"seconds": round(learned.seconds, 3)}
+        print(json.dumps(facts, default=str))
+    elif not options.quiet:
+        print(f"wrote {learned.output}\nwrote {learned.sheet}", file=sys.stderr)
+
+
+def _export(arguments: Sequence[str]) -> None:
+    """``vidstyle export MODEL``: a model for use elsewhere."""
+    parser = _Parser(prog="vidstyle export", description="Write a model as ONNX.")
+    parser.add_argument("model", metavar="MODEL", type=Path)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        type=Path,
+        help="the ONNX file; default: beside the model",
+    )
+    _add_overwrite(parser)
+    parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    options = parser.parse_args(arguments)
+    from . import export, model
+    from .journal import write_whole
+
+    target = options.output or options.model.with_suffix(".onnx")
+    if target.exists() and not options.overwrite:
+        raise UsageError(f"{target}: exists already: use --overwrite or another --output")
+    write_whole(target, export.onnx(model.load(options.model)))
+    print(f"wrote {target}", file=sys.stderr)
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "info": _info,
     "measure": _measure,
     "recipes": _recipes,
+    "train": _train,
+    "export": _export,
 }
 """What else than painting can be asked for."""

@@ -41,6 +41,21 @@ class Stepped:
     step: Step
 
 
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A model took a step in its training."""
+
+    number: int
+    """Counted from 1."""
+    done: float
+    """The share of the training that is done, 0..1, as far as is known."""
+    loss: float
+    terms: Mapping[str, float]
+    """What the loss is the sum of."""
+    picture: Callable[[], Image]
+    """Gives what the model makes of some frames, below their sources."""
+
+
 @dataclass(frozen=True)
 class Painted:
     """A frame is done."""
@@ -59,5 +74,5 @@ class Noted:
     message: str
 
 
-Event = Planned | Stepped | Painted | Noted
+Event = Planned | Stepped | Learned | Painted | Noted
 Listener = Callable[[Event], None]

@@ -26,7 +26,7 @@ from .reel import Painter
 State = Mapping[str, NDArray[Any]]
 """What a painter needs for the next frame."""
 
-FACTS, STATE = "journal.json", "state.npz"
+FACTS, STATE, MODEL = "journal.json", "state.npz", "model.safetensors"
 COUNTS = "journal"
 """The array in the state with the checksum and the loss of each painting."""
 DAMAGE = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile)
@@ -55,7 +55,7 @@ class Journal:
         Raises:
             UsageError: it was made from something else.
         """
-        if not (self.folder / STATE).exists():
+        if not (self.folder / FACTS).exists():
             return False
         try:
             facts = dict(json.loads((self.folder / FACTS).read_text()))
@@ -69,6 +69,8 @@ class Journal:
                 f"{self.folder}: a painting was begun here with another {' and '.join(other)}: "
                 f"use --restart to begin anew, or another --output"
             )
+        if not (self.folder / STATE).exists():
+            return self.model.exists()
         try:
             with np.load(self.folder / STATE) as found:
                 state = {name: found[name] for name in found.files}
@@ -88,27 +90,40 @@ class Journal:
 
     def clear(self) -> None:
         """Throw away what a run before has left, and nothing else."""
-        for name in (FACTS, STATE):  # first: without them the rest is nothing
+        for name in (FACTS, STATE, MODEL):  # first: without them the rest is nothing
             (self.folder / name).unlink(missing_ok=True)
         for path in (*self.folder.glob("[0-9]*.png"), *self.folder.glob("*.new")):
             path.unlink()
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
+    @property
+    def model(self) -> Path:
+        """The file of the model that was trained for the clip, if one was."""
+        return self.folder / MODEL
+
+    def keep(self, model: bytes) -> None:
+        """Keep a model that was trained for the clip."""
+        self._begin()
+        write_whole(self.model, model)
+
+    def _begin(self) -> None:
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        write_whole(self.folder / FACTS, json.dumps(self.facts, indent=1).encode())
+
     def add(self, painted: Image, loss: float, state: State) -> None:
         """Keep another painting, and what the one after it needs."""
         if not self.paintings:
-            self.folder.mkdir(mode=0o700, exist_ok=True)
-            _write(self.folder / FACTS, json.dumps(self.facts, indent=1).encode())
+            self._begin()
         data = io.BytesIO()
         Pillow.fromarray(painted).save(data, "png", compress_level=1)
         number = len(self.paintings) + 1
-        _write(self._path(number), data.getvalue())
+        write_whole(self._path(number), data.getvalue())
         paintings = [*self.paintings, (zlib.crc32(data.getvalue()), loss)]
         data = io.BytesIO()
         arrays: dict[str, Any] = {**state, COUNTS: np.array(paintings, np.float64)}
         np.savez(data, **arrays)
-        _write(self.folder / STATE, data.getvalue())
+        write_whole(self.folder / STATE, data.getvalue())
         self.paintings = paintings
 
     def painting(self, number: int) -> tuple[Image, float]:
@@ -203,7 +218,7 @@ def fingerprint(parts: Iterable[bytes | NDArray[Any] | Path]) -> str:
     return found.hexdigest()
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes) -> None:
     """Write a file whole or not at all, also where the power fails."""
     new = path.with_name(f"{path.name}.new")
     with new.open("wb") as file:

@@ -10,7 +10,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from .events import Event, Noted, Painted, Planned, Stepped
+from .events import Event, Learned, Noted, Painted, Planned, Stepped
 
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
@@ -56,6 +56,14 @@ class Reporter:
                 self._say(f"{self.name}: {event.frames or '?'} frames, {what}")
                 self.clip = self.bars.add_task("clip", total=event.frames, told="")
                 self.frame = self.bars.add_task("frame", total=1.0, told="")
+            case Learned():
+                told = f"learning, step {event.number}, loss {event.loss:.3f}"
+                if self.frame is not None:
+                    self.bars.update(self.frame, completed=event.done, told=told)
+                now = time.monotonic()
+                if now - self.said > EVERY:
+                    self._say(f"{told}, {event.done:.0%}")
+                    self.said = now
             case Stepped():
                 if self.frame is not None:
                     self.bars.update(

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from . import media
-from .events import Event, Painted, Planned, Step, Stepped
+from .events import Event, Learned, Painted, Planned, Step, Stepped
 
 SNAPSHOTS = "[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9].png"
 """What pictures on the way are called: frame and step."""
 
 
+EVERY = 10.0
+"""Seconds between two pictures of what is learned."""
+
+
 class Record:
-    """A listener that keeps the losses for a ``plot``, and ``every`` so many steps the picture in
-    the folder ``snapshots``.
+    """A listener that keeps the losses for a ``plot``, ``every`` so many steps the picture in the
+    folder ``snapshots``, and what is learned as the picture ``training``.
     """
 
     def __init__(
@@ -21,13 +26,18 @@ class Record:
         plot: Path | None,
         snapshots: Path | None,
         every: int | None,
+        training: Path | None = None,
         goes_on: bool = False,
     ) -> None:
         self.plot, self.snapshots, self.every = plot, snapshots, every
+        self.training, self.shown = training, 0.0
+        """The picture of what is learned, and when it was last drawn."""
         self.goes_on = goes_on
         """Whether a run before has left pictures that are to stay."""
         self.steps: list[dict[str, float]] = []
         """The terms of the loss at each step."""
+        self.learned = 0
+        """How many of them came before the first frame."""
         self.ends: list[int] = []
         """How many steps there were after each painted frame."""
 
@@ -38,11 +48,19 @@ class Record:
                 if not self.goes_on:
                     for path in self.snapshots.glob(SNAPSHOTS):  # of another painting
                         path.unlink()
+            case Learned():
+                if self.plot is not None:
+                    self.steps.append({**event.terms, "total": event.loss})
+                    self.learned = len(self.steps)
+                now = time.monotonic()
+                if self.training is not None and now - self.shown > EVERY:
+                    media.save_image(self.training, event.picture())
+                    self.shown = now
             case Stepped(step=Step(terms=terms)) if not terms:
                 pass  # a run before has painted this one
             case Stepped() if self.plot is not None or self.every is not None:
                 self.steps.append({**event.step.terms, "total": event.step.loss})
-                number = len(self.steps) - (self.ends[-1] if self.ends else 0)
+                number = len(self.steps) - (self.ends[-1] if self.ends else self.learned)
                 if self.snapshots is not None and self.every and number % self.every == 0:
                     name = f"{event.frame:04}-{number:05}.png"
                     media.save_image(self.snapshots / name, event.step.picture())
@@ -62,7 +80,9 @@ class Record:
         over_steps, over_frames = figure.subplots(1, 2)
         names = list(dict.fromkeys(name for step in self.steps for name in step))
         last = [
-            end - 1 for before, end in zip([0, *self.ends], self.ends, strict=False) if end > before
+            end - 1
+            for before, end in zip([self.learned, *self.ends], self.ends, strict=False)
+            if end > before
         ]
         for name in names:
             values = [step.get(name) or float("nan") for step in self.steps]

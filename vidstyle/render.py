@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from . import __version__, media
+from . import model as models
 from .colors import mixed, with_chroma
 from .errors import UsageError, unknown
-from .events import Event, Listener, Noted, Planned
-from .journal import Journal, Journalled, fingerprint
+from .events import Event, Learned, Listener, Noted, Planned
+from .journal import Journal, Journalled, fingerprint, write_whole
 from .looks import Looks, arranged
 from .masks import check as check_mask
 from .masks import masked, shares, softened
@@ -26,7 +28,8 @@ from .measure import Judge, Measures
 from .media import Clip, Format, Frame
 from .media.sound import Sound
 from .media.stills import StillsClip
-from .painters import PAINTERS, Gatys
+from .model import Model
+from .painters import PAINTERS, FeedForward, Gatys, Hybrid
 from .pictures import Image, resized
 from .record import Record
 from .reel import Reel
@@ -36,16 +39,22 @@ from .shots import shots
 
 STATE_BYTES = 24
 """A pixel, of what a painter needs for the next frame (``Memory``)."""
+CHEAPER = 3.0
+"""A network is taken by itself where it costs so many times less: the optimiser paints better."""
 PREVIEW_SIZE = 208
 PREVIEW_STEPS = (20, 10)
 """Optimiser steps of a preview's first frame, and of the others."""
-WRITING = ("format", "codec", "crf", "audio", "report", "plot", "snapshots", "size")
+WRITING = ("format", "codec", "crf", "audio", "report", "plot", "snapshots", "size", "model")
 """Settings that a painting does not depend on (but for its size, which is known in pixels)."""
 SHEET_COLUMNS = 6
 """Frames shown on a preview's contact sheet, at most."""
 
+NO_PICTURE: Image = np.zeros((1, 1, 3), np.uint8)
+"""Stands for a style of a model that is known by name only."""
+
 StyleLike = str | Path | tuple[str | Path, float]
 """A picture, or (picture, weight)."""
+Painter = Gatys | FeedForward
 Later = tuple[float, StyleLike]
 """The style from so many seconds on."""
 MaskLike = str | Path | tuple[str | Path, str | Path | None]
@@ -62,7 +71,7 @@ class Result:
     width: int
     height: int
     losses: tuple[float, ...]
-    """The objective at the end of each frame."""
+    """The objective at the end of each frame; none where a network paints them at once."""
     settings: Settings
     notes: tuple[str, ...] = ()
     sheet: Path | None = None
@@ -89,6 +98,10 @@ class Plan:
     sheet: Path | None = None
     plot: Path | None = None
     snapshots: Path | None = None
+    training: Path | None = None
+    """The picture of what is being learned, while it is."""
+    engine: str = ""
+    """How frames are painted, and why."""
     notes: tuple[str, ...] = ()
     journal: Path | None = None
     """The folder where paintings are kept until the output is whole."""
@@ -132,7 +145,8 @@ def plan(
     if preview is not None:
         settings = _quick(settings, preview)
     opened = media.open_clip(clip)
-    looks = _looks(styles, style_at, masks, settings)
+    model = None if settings.model is None else models.load(Path(settings.model))
+    looks = _looks(styles, style_at, masks, settings, model)
     covers = tuple(media.open_clip(_mask(mask)[0]) for mask in masks)
     notes = [note for cover in covers for note in check_mask(cover, opened)]
     target, file_format = _output(opened, looks, output, preview is not None, settings)
@@ -151,14 +165,18 @@ def plan(
         sheet,
         target.with_name(f"{target.stem}.plot.png") if settings.plot else None,
         target.with_name(f"{target.stem}.snapshots") if settings.snapshots else None,
-        tuple(notes),
+        notes=tuple(notes),
         restart=restart,
         keep_frames=keep_frames,
     )
+    work = _engaged(work)
     if preview is None and (work.frames != 1 or keep_frames):
         work = replace(work, journal=target.with_name(f".{target.stem}.vidstyle"))
     begun = work.journal is not None and work.journal.exists() and not restart
-    for path in (work.output, work.sheet, work.plot, None if begun else work.snapshots):
+    for path in (
+        *(work.output, work.sheet, work.plot),
+        *(() if begun else (work.snapshots, work.training)),
+    ):
         if path is not None:
             _refuse(opened, path, overwrite)
     if file_format.kind == "still" and (work.frames or 1) > 1:
@@ -171,10 +189,13 @@ def _looks(
     style_at: Sequence[Later],
     masks: Sequence[MaskLike],
     settings: Settings,
+    model: Model | None,
 ) -> Looks:
     first = [_style(style) for style in styles]
     later = [(float(time), *_style(style)) for time, style in style_at]
     covers = [_mask(mask) for mask in masks]
+    if model is not None:
+        return _of_model(model, first, later, covers, settings)
     if not first and not later and settings.style_weight:
         raise UsageError("no style: name a picture with --style")
     if settings.report and not first and not later:
@@ -183,6 +204,69 @@ def _looks(
     paths += [path for _, path in covers if path is not None]
     pictures = {path: media.read_image(path)[0] for path in dict.fromkeys(paths)}
     return arranged(first, later, covers, pictures)
+
+
+def _of_model(
+    model: Model,
+    first: Sequence[tuple[Path, float]],
+    later: Sequence[tuple[float, Path, float]],
+    covers: Sequence[tuple[Path, Path | None]],
+    settings: Settings,
+) -> Looks:
+    """Looks of the styles of a model, each called by its name or by a picture of that name."""
+    about = model.about
+    pictures = {Path(name): NO_PICTURE for name in about.styles}
+
+    def named(path: Path) -> Path:
+        name = Path(str(path) if str(path) in about.styles else path.stem)
+        if name not in pictures:
+            raise unknown(f"style of {settings.model}", str(path), about.styles)
+        if path.is_file():
+            pictures[name] = media.read_image(path)[0]
+        return name
+
+    wanted = [(named(path), weight) for path, weight in first]
+    if not wanted and not later:
+        wanted = [(Path(n), w) for n, w in zip(about.styles, about.weights, strict=True)]
+    changes = [(time, named(path), weight) for time, path, weight in later]
+    inside = [(mask, None if style is None else named(style)) for mask, style in covers]
+    looks = replace(arranged(wanted, changes, inside, pictures), names=about.styles)
+    if (settings.report or settings.engine == "hybrid") and any(
+        picture is NO_PICTURE for picture in looks.pictures
+    ):
+        what = "a report" if settings.report else "the engine hybrid"
+        raise UsageError(f"{what} needs the pictures of the model's styles: name them by --style")
+    return looks
+
+
+def _engaged(work: Plan) -> Plan:
+    """The plan with its engine decided, and said why."""
+    settings = work.settings
+    wanted, why = settings.engine, "as asked"
+    size, frames = (work.width, work.height), work.frames
+    if settings.model is not None:
+        wanted, why = "hybrid" if wanted == "hybrid" else "network", f"by {settings.model}"
+    elif work.sheet is not None and wanted != "gatys":
+        wanted, why = "gatys", "a preview is not worth to learn for"
+    elif wanted == "auto" and frames is None:
+        wanted, why = "gatys", "nobody knows how long the clip is"
+    elif wanted == "auto":
+        assert frames is not None
+        costs = {name: PAINTERS[name].cost(settings, size, frames) for name in ("gatys", "network")}
+        wanted = "network" if CHEAPER * costs["network"] < costs["gatys"] else "gatys"
+        why = (
+            f"{frames} frames of {size[0]}x{size[1]} cost {costs['gatys']:.0f} steps of the "
+            f"optimiser at most, or {costs['network']:.0f} for a network to learn and paint them"
+        )
+    training = None
+    if settings.model is None and wanted in ("network", "hybrid"):
+        training = work.output.with_name(f"{work.output.stem}.training.jpg")
+    return replace(
+        work,
+        settings=replace(settings, engine=wanted),
+        engine=f"{wanted}: {why}",
+        training=training,
+    )
 
 
 def _quick(settings: Settings, frames: int) -> Settings:
@@ -301,6 +385,7 @@ def describe(work: Plan) -> dict[str, Any]:
         "sound": sound or "none",
         "output": str(work.output),
         "journal": _journal_size(work),
+        "engine": work.engine,
         "network": f"{work.settings.network}, {work.settings.weights} weights",
         "device": str(painter.device),
         "precision": _precision(painter),
@@ -318,11 +403,11 @@ def _journal_size(work: Plan) -> str:
     return f"{work.journal}: {state / 1e6:.0f} MB{paintings} of paintings at most"
 
 
-def _precision(painter: Gatys) -> str:
+def _precision(painter: Painter) -> str:
     return "bf16" if painter.dtype.itemsize == 2 else "fp32"
 
 
-def _estimate(work: Plan, painter: Gatys) -> float | None:
+def _estimate(work: Plan, painter: Painter) -> float | None:
     """Seconds the painting takes at most; None if the length is unknown."""
     if work.frames is None:
         return None
@@ -333,11 +418,7 @@ def _estimate(work: Plan, painter: Gatys) -> float | None:
     began = time.perf_counter()
     objective(start)
     step = (time.perf_counter() - began) * work.width * work.height / side**2
-    # The coarser pictures of a first frame cost a third of it. How much changes from frame to
-    # frame is not known yet: all of it, at worst.
-    first = step * work.settings.first_iterations * 4 / 3
-    others = work.settings.passes * max(0, work.frames - 1)
-    return first + step * work.settings.iterations * others
+    return step * painter.cost(work.settings, painter.size, work.frames)
 
 
 def stylize(
@@ -417,6 +498,93 @@ def preview(
     return render(work, listener)
 
 
+@dataclass(frozen=True)
+class Training:
+    """What was learned from a clip."""
+
+    output: Path
+    """The model's file."""
+    styles: tuple[str, ...]
+    steps: int
+    seconds: float
+    width: int
+    height: int
+    losses: tuple[float, ...]
+    """The objective at each step, each of one place of one frame."""
+    settings: Settings
+    sheet: Path
+    """Some frames as the model paints them."""
+
+
+def train(
+    clip: str | Path,
+    style: StyleLike | Sequence[StyleLike],
+    output: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    listener: Listener = lambda event: None,
+    **options: Any,
+) -> Training:
+    """Fit a model to a clip, or to a folder of pictures, for ``stylize(..., model=...)``.
+
+    Args:
+        clip: a video, GIF, APNG, WebP, still image, folder of stills or glob.
+        style: the picture, or a sequence of pictures or (picture, weight): one model holds them
+            all, and paints any blend of them.
+        output: the file; by default beside the clip, as ``picasso.safetensors``.
+        overwrite: replace a file that exists.
+        listener: told of what happens (``vidstyle.events``).
+        options: the fields of ``Settings``: size, style_weight, training_steps …
+
+    Raises:
+        UsageError: wrong use, or input that cannot be read.
+        VidstyleError: the work failed.
+    """
+    began = time.monotonic()
+    settings = Settings(**options | {"engine": "network", "model": None})
+    opened = media.open_clip(clip)
+    looks = _looks(_styles(style), (), (), settings, None)
+    target = Path(output or opened.info.path.absolute().with_name(_model_name(looks)))
+    sheet = target.with_suffix(".jpg")
+    for path in (target, sheet):
+        _refuse(opened, path, overwrite)
+    size = _size(opened, settings, media.FORMATS["mp4"])
+    work = Plan(opened, looks, target, media.FORMATS["mp4"], *size, settings, training=sheet)
+    painter = FeedForward(settings, looks, size)
+    record = Record(None, None, None, sheet)
+    losses: list[float] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Learned):
+            losses.append(event.loss)
+        record(event)
+        listener(event)
+
+    tell(Planned(None, *size, str(painter.device), _precision(painter)))
+    alone = tuple(tuple(map(float, row)) for row in np.eye(len(looks.pictures)))
+    blends = tuple({*alone, *looks.keys.values()})
+    # Each style alone, and the blend that was asked for.
+    blends = sorted({*alone, *looks.keys.values()})
+    model = painter.apprentice.learn(_shots(work), tell, blends)
+    media.save_image(sheet, painter.apprentice.sheet())
+    write_whole(target, models.dump(model))
+    return Training(
+        output=target,
+        styles=model.about.styles,
+        steps=len(losses),
+        seconds=time.monotonic() - began,
+        width=size[0],
+        height=size[1],
+        losses=tuple(losses),
+        settings=settings,
+        sheet=sheet,
+    )
+
+
+def _model_name(looks: Looks) -> str:
+    return f"{'+'.join(looks.names)}.safetensors"
+
+
 def _styles(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:
     single = isinstance(style, (str, Path)) or (
         isinstance(style, tuple) and len(style) == 2 and isinstance(style[1], (int, float))
@@ -424,7 +592,7 @@ def _styles(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:
     return [style] if single else list(style)  # type: ignore[list-item,arg-type]
 
 
-def make_painter(work: Plan) -> Gatys:
+def make_painter(work: Plan) -> Painter:
     """The painter of a plan, once it is known to fit into memory."""
     return PAINTERS[work.settings.engine](work.settings, work.looks, (work.width, work.height))
 
@@ -433,8 +601,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     """Carry out a plan."""
     began = time.monotonic()
     settings = work.settings
-    start = Fraction(settings.start).limit_denominator(1_000_000)
-    end = None if settings.end is None else Fraction(settings.end).limit_denominator(1_000_000)
+    start, end = _span(settings)
     info = work.clip.info
     if start or end is not None or settings.max_frames is not None:
         info = replace(info, chapters=())  # they are the whole clip's
@@ -443,7 +610,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     painter = make_painter(work)
     journal = _journal(work, painter)
     kept = len(journal.paintings) if journal else 0
-    record = Record(work.plot, work.snapshots, settings.snapshots, goes_on=kept > 0)
+    record = Record(work.plot, work.snapshots, settings.snapshots, work.training, goes_on=kept > 0)
 
     def tell(event: Event) -> None:
         if isinstance(event, Noted):
@@ -454,15 +621,9 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     sound = None
     if work.format.kind == "video" and info.sound:
         sound = Sound(info.path, work.format.name, settings.audio, start, end)
-    covered = masked(work.clip, work.masks) if work.masks else work.clip
-    trimmed = media.trim(covered, start, end, settings.max_frames if not settings.fps else None)
     if settings.fps:
         rate = Fraction(settings.fps).limit_denominator(1001)
-        trimmed = islice(media.resample(trimmed, rate), settings.max_frames)
         info = replace(info, time_base=1 / rate / 1000, rate=rate)
-    cuts = settings.cuts
-    if not isinstance(cuts, str):
-        cuts = tuple(cut - settings.start for cut in cuts if cut > settings.start)
     closes = settings.seamless
     if closes is None:
         animated = work.format.kind in ("gif", "animation")
@@ -504,8 +665,8 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
                     f"painted in {painter.tiles} tiles, which takes longer"
                 )
             )
-        prepared = (_prepared(frame, work) for frame in trimmed)
-        for done in reel.paint(shots(prepared, cuts)):
+        _learn(work, painter, journal, tell)
+        for done in reel.paint(_shots(work)):
             frame = done.frame
             painted = _finished(done.painted, frame, work)
             losses.append(done.loss)
@@ -526,6 +687,8 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     for note in [*work.notes, *work.clip.notes, *(sound.notes if sound else ())]:
         tell(Noted(note))
     record.finish()
+    if work.training is not None:
+        work.training.unlink(missing_ok=True)
     if work.sheet is not None:
         media.save_image(work.sheet, contact_sheet(list(zip(*shown, strict=True))))
     if journal is not None and not work.keep_frames:
@@ -536,7 +699,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         seconds=time.monotonic() - began,
         width=work.width,
         height=work.height,
-        losses=tuple(losses),
+        losses=() if isinstance(painter, FeedForward) else tuple(losses),
         settings=settings,
         notes=tuple(notes),
         sheet=work.sheet,
@@ -546,7 +709,46 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     )
 
 
-def _journal(work: Plan, painter: Gatys) -> Journal | None:
+def _shots(work: Plan) -> Iterator[tuple[Frame, bool]]:
+    """The frames to be painted, each with whether it begins a shot."""
+    settings = work.settings
+    start, end = _span(settings)
+    covered = masked(work.clip, work.masks) if work.masks else work.clip
+    frames = media.trim(covered, start, end, settings.max_frames if not settings.fps else None)
+    if settings.fps:
+        rate = Fraction(settings.fps).limit_denominator(1001)
+        frames = islice(media.resample(frames, rate), settings.max_frames)
+    cuts = settings.cuts
+    if not isinstance(cuts, str):
+        cuts = tuple(cut - settings.start for cut in cuts if cut > settings.start)
+    return shots((_prepared(frame, work) for frame in frames), cuts)
+
+
+def _span(settings: Settings) -> tuple[Fraction, Fraction | None]:
+    """Where the wanted part of a clip begins and ends, in seconds."""
+    start, end = (
+        None if time is None else Fraction(time).limit_denominator(1_000_000)
+        for time in (settings.start, settings.end)
+    )
+    return start or Fraction(0), end
+
+
+def _learn(
+    work: Plan, painter: Painter, journal: Journal | None, tell: Callable[[Event], None]
+) -> None:
+    """Let a painter that needs a model have one: of a run before, or by learning the clip."""
+    if not isinstance(painter, (FeedForward, Hybrid)) or painter.apprentice.model is not None:
+        return
+    if journal is not None and journal.model.exists():
+        painter.apprentice.take(models.load(journal.model))
+        tell(Noted("a run before has learned the clip: going on from that"))
+        return
+    model = painter.apprentice.learn(_shots(work), tell)
+    if journal is not None:
+        journal.keep(models.dump(model))
+
+
+def _journal(work: Plan, painter: Painter) -> Journal | None:
     """The journal of a painting, with what a run before has left in it.
 
     Raises:
@@ -568,9 +770,7 @@ def _journal(work: Plan, painter: Gatys) -> Journal | None:
             for name, value in asdict(work.settings).items()
             if name not in WRITING
         },
-        "weights": fingerprint(
-            weight.float().cpu().numpy() for weight in painter.network.parameters()
-        ),
+        "weights": fingerprint(_weights(work, painter)),
         "device": str(painter.device),
         "precision": _precision(painter),
     }
@@ -580,6 +780,16 @@ def _journal(work: Plan, painter: Gatys) -> Journal | None:
     else:
         media.sweep(work.output)
     return journal
+
+
+def _weights(work: Plan, painter: Painter) -> Iterable[NDArray[Any]]:
+    """The weights of what paints, as far as they are not made of the rest."""
+    known: Iterable[torch.Tensor] = ()
+    if isinstance(painter, (FeedForward, Hybrid)) and painter.apprentice.model is not None:
+        known = painter.apprentice.model.parameters()
+    if not isinstance(painter, FeedForward) or work.settings.model is None:
+        known = (*known, *painter.network.parameters())
+    return (weight.detach().float().cpu().numpy() for weight in known)
 
 
 def _files(clip: Clip) -> Iterable[Path]:

@@ -182,7 +182,21 @@ class Settings:
     report: bool = option(
         False, "measure the painting as it is made (vidstyle measure), and print that at the end"
     )
-    engine: Literal["gatys"] = option("gatys", "how frames are painted")
+    engine: Literal["gatys", "network", "hybrid", "auto"] = option(
+        "gatys",
+        "how frames are painted: each by the optimiser (gatys), at once by a network that learns "
+        "the clip before (network), by the optimiser over what that paints (hybrid), or by what "
+        "is cheaper for the clip, as the plan says (auto)",
+    )
+    model: str | None = option(
+        None,
+        "paint with this model (vidstyle train) instead of learning from the clip; --style then "
+        "names styles of the model",
+        "PATH",
+    )
+    training_steps: int = option(
+        600, "steps that a network learns for, at most: it stops where it learns no more", "N", 1
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute")
     precision: Literal["auto", "fp32", "bf16"] = option(
         "auto", "how to compute: bf16 where it was measured to be faster, else fp32"

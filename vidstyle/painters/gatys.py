@@ -20,22 +20,18 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .. import devices, flow, losses, networks
+from .. import losses
 from ..carry import NOISE, Carried, Memory, carry
-from ..colors import matched
-from ..errors import UsageError, VidstyleError
+from ..errors import VidstyleError
 from ..events import Step
-from ..looks import Looks, Weights
-from ..masks import shares
+from ..looks import Looks
 from ..media import Frame
-from ..objective import Grams, Objective, Region, grams
+from ..objective import Objective, Region
 from ..optimizers import Average, BoxAdam, BoxLBFGS, Optimizer
-from ..pictures import Field, Image, at_area, difference, resized
-from ..regions import Window, tiles, windows
-from ..settings import Settings, weighted
-
-Progress = Callable[[Step], None]
-"""Told after each step."""
+from ..pictures import Image, difference, resized
+from ..regions import Window, windows
+from ..settings import Settings
+from .easel import Easel, Progress
 
 COARSEST = 160
 """Longer side, in pixels, below which the first frame is not made coarser."""
@@ -50,12 +46,6 @@ RISE, EVERYWHERE = 1.3, 0.6
 """A shot whose contrast grows so many times, by a change of so much of the frame, fades in."""
 ANOTHER = 0.5
 """A style that changes by more than this share at once begins a new shot."""
-BYTES_A_PIXEL = {torch.float32: 2400, torch.bfloat16: 1400}
-"""Peak memory of a step to relu5_1, of what goes through the network at once."""
-BYTES_KEPT = 800
-"""The same of the rest of a frame: what the optimiser remembers, what carries over."""
-SMALLEST_TILE = 288 * 288
-"""Smaller tiles would be little but their surroundings."""
 
 
 @dataclass(frozen=True)
@@ -67,70 +57,27 @@ class Ending:
     """The share of the loss that the last ``PATIENCE`` steps took away."""
 
 
-class Gatys:
+class Gatys(Easel):
     """Paints the frames of a clip, in their order.
 
     ``looks`` says in which styles; ``size`` is the frames' (width, height).
     """
 
     def __init__(self, settings: Settings, looks: Looks, size: tuple[int, int]) -> None:
-        self.settings = settings
-        self.looks = looks
-        self.size = size
-        devices.keep_memory()
-        self.device = devices.pick_device(settings.device)
-        self.dtype = devices.pick_precision(settings.precision, self.device)
-        self.content_layers = weighted(settings.content_layers) if settings.content_weight else {}
-        self.style_layers = weighted(settings.style_layers) if settings.style_weight else {}
-        self.network = networks.load(
-            settings.network,
-            settings.weights,
-            (*self.content_layers, *self.style_layers),
-            device=self.device,
-            dtype=self.dtype,
-            seed=settings.seed,
-            pooling=settings.pooling,
-        )
-        self.most = self._fitting()
-        """How many pixels fit into memory at once; None: all."""
-        self.flows = None if settings.flow == "none" else flow.Flows(flow.estimator(settings.flow))
+        super().__init__(settings, looks, size)
+        self.fit()
         self.memory: Memory | None = None
-        self.model: Frame | None = None
+        self.guide: Frame | None = None
         """The frame whose painting the others of its shot go by."""
         self.ending = Ending(0.0, 0.0)
-        self.pictures = looks.pictures
-        """The style images, in the colours that are wanted of them."""
-        self._style_grams: dict[tuple[int, int], list[Grams]] = {}
 
-    @property
-    def tiles(self) -> int:
-        """How many tiles a whole frame is painted in."""
-        width, height = self.size
-        return len(tiles((height, width), self.most, self.network.reach))
-
-    def _fitting(self) -> int | None:
-        """How many pixels may go through the network at once; None: all of a frame.
-
-        Raises:
-            UsageError: too few, with the largest size that would do.
-        """
-        width, height = self.size
-        free = devices.free_memory(self.device)
-        each = BYTES_A_PIXEL[self.dtype]
-        need = width * height * (BYTES_KEPT + each)
-        if free is None or need <= free:
-            return None
-        area = free / (BYTES_KEPT + each)
-        if self.network.reach is not None:
-            most = (free - width * height * BYTES_KEPT) // each
-            if most >= SMALLEST_TILE:
-                return most
-            area = max(area, (free - SMALLEST_TILE * each) / BYTES_KEPT)
-        fits = int(max(width, height) * (0.9 * area / (width * height)) ** 0.5)
-        raise UsageError(
-            f"{width}x{height} needs about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB "
-            f"are free: use --size {fits} or less"
-        )
+    @staticmethod
+    def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
+        """What so many ``frames`` cost at most, in steps of a whole frame."""
+        # The coarser pictures of a first frame cost a third of it. How much changes from frame to
+        # frame is not known yet: all of it, at worst.
+        first = settings.first_iterations * 4 / 3
+        return first + settings.iterations * settings.passes * max(0, frames - 1)
 
     def cut(self) -> None:
         """The next frame begins a new shot: nothing carries over."""
@@ -138,32 +85,18 @@ class Gatys:
 
     def turn(self, frame: Frame, painted: Image) -> None:
         """The next frames, to be painted ``again``, lie beside this one, in whatever direction."""
-        if self.memory is None or self.model is None:
-            self.model = frame
+        if self.memory is None or self.guide is None:
+            self.guide = frame
         first = self.memory.first if self.memory else None
         self.memory = Memory.begin(frame.rgb, painted, first)
 
-    def expect(self, source: Image, before: Image) -> None:
-        """The frame ``source`` will come after ``before``: time to look how it moves."""
-        if self.flows is not None:
-            self.flows.expect(source, before)
-
-    def repeats(self, frame: Frame, before: Frame) -> bool:
-        """Whether a frame would be painted as the one before."""
-        return self._weights(frame) == self._weights(before) and all(
-            np.array_equal(one, other)
-            for one, other in zip(
-                (frame.rgb, *frame.masks), (before.rgb, *before.masks), strict=True
-            )
-        )
-
     def state(self) -> dict[str, NDArray[Any]]:
         """What the next frame depends on, by name, for ``restore``."""
-        assert self.memory is not None and self.model is not None
+        assert self.memory is not None and self.guide is not None
         found = self.memory.arrays()
-        time = self.model.time
-        found |= {"model": self.model.rgb, "time": np.array([time.numerator, time.denominator])}
-        found |= {f"mask{i}": mask for i, mask in enumerate(self.model.masks)}
+        time = self.guide.time
+        found |= {"guide": self.guide.rgb, "time": np.array([time.numerator, time.denominator])}
+        found |= {f"mask{i}": mask for i, mask in enumerate(self.guide.masks)}
         found |= {"ending": np.array([self.ending.loss, self.ending.gain])}
         if self.pictures is not self.looks.pictures:
             found |= {f"style{i}": picture for i, picture in enumerate(self.pictures)}
@@ -175,7 +108,7 @@ class Gatys:
         numerator, denominator = state["time"].tolist()
         time = Fraction(numerator, denominator)
         masks = tuple(state[f"mask{i}"] for i in range(len(self.looks.regions)))
-        self.model = Frame(state["model"], time, Fraction(0), masks=masks)
+        self.guide = Frame(state["guide"], time, Fraction(0), masks=masks)
         self.ending = Ending(*state["ending"].tolist())
         if "style0" in state:
             self.pictures = tuple(state[f"style{i}"] for i in range(len(self.pictures)))
@@ -190,18 +123,19 @@ class Gatys:
         ):
             self.cut()
         if self.memory is None:
-            self._take_colors(source)
+            # Those of each frame would flicker.
+            self.take_colors(source)
         if self.memory is None or init in ("content", "noise"):
             painted = self._first(frame, progress)
             self._begin(frame, painted)
         elif init == "previous" or self.flows is None:
-            painted = self._over(frame, self._tensor(self.memory.last.painted), progress)
+            painted = self._over(frame, self.tensor(self.memory.last.painted), progress)
             self._begin(frame, painted)
         else:
-            carried = carry(self.memory, source, self.flows, self.settings.long_term)
+            carried = self._carried(frame)
             if turned:
-                kept = self._tensor(carried.warped), self._tensor(carried.trust)
-                painted = self._over(frame, self._tensor(carried.start), progress, kept, turned)
+                kept = self.tensor(carried.warped), self.tensor(carried.trust)
+                painted = self._over(frame, self.tensor(carried.start), progress, kept, turned)
                 self._begin(frame, painted)
             else:
                 painted = self._follow(frame, carried, progress)
@@ -220,31 +154,25 @@ class Gatys:
         """
         if self.memory is None or self.flows is None:
             return painted
-        carried = carry(self.memory, frame.rgb, self.flows, self.settings.long_term)
-        carried = carried.over(painted, share)
+        carried = self._carried(frame).over(painted, share)
         painted = self._follow(frame, carried, progress)
         self._remember(carried, frame.rgb, painted)
         return painted
 
-    def _weights(self, frame: Frame) -> Weights:
-        return self.looks.at(float(frame.time) + self.settings.start)
+    def _carried(self, frame: Frame) -> Carried:
+        """Where the painting of a frame begins."""
+        assert self.memory is not None and self.flows is not None
+        return carry(self.memory, frame.rgb, self.flows, self.settings.long_term)
 
     def _turned(self, frame: Frame) -> float:
         """How much of the style is another one than that of the shot's model: 0..1."""
-        if self.looks.steady or self.model is None:
+        if self.looks.steady or self.guide is None:
             return 0.0
-        pairs = zip(self._weights(frame), self._weights(self.model), strict=True)
+        pairs = zip(self.weights(frame), self.weights(self.guide), strict=True)
         return sum(abs(one - other) for one, other in pairs) / 2
 
-    def _take_colors(self, source: Image) -> None:
-        """Give the styles the colours of a shot's first frame: those of each would flicker."""
-        by = self.settings.keep_colors
-        if by == "histogram" or by == "covariance":
-            self.pictures = tuple(matched(image, source, by) for image in self.looks.pictures)
-            self._style_grams.clear()
-
     def _begin(self, frame: Frame, painted: Image) -> None:
-        self.memory, self.model = Memory.begin(frame.rgb, painted), frame
+        self.memory, self.guide = Memory.begin(frame.rgb, painted), frame
 
     def _remember(self, carried: Carried, source: Image, painted: Image) -> None:
         assert self.memory is not None
@@ -263,14 +191,14 @@ class Gatys:
         total, behind = sum(work), 0
         picture: Tensor | None = None
         for (w, h), cost in zip(reversed(sizes), reversed(work), strict=True):
-            scaled = self._tensor(resized(frame.rgb, (w, h)))
+            scaled = self.tensor(resized(frame.rgb, (w, h)))
             if picture is not None:
                 picture = F.interpolate(picture, (h, w), mode="bicubic", align_corners=False)
             elif "noise" in (self.settings.init, self.settings.first_init):
                 picture = self._noise(w, h)
             else:
                 picture = scaled
-            objective = self._objective(scaled, self._regions(frame, (w, h)))
+            objective = self.objective(scaled, self.regions(frame, (w, h)))
 
             def told(step: Step, behind: int = behind, cost: int = cost) -> None:
                 progress(replace(step, done=(behind + step.done * cost) / total))
@@ -278,7 +206,7 @@ class Gatys:
             picture, self.ending = self._optimise(objective, picture, steps, told)
             behind += cost
         assert picture is not None
-        return self._image(picture)
+        return self.image(picture)
 
     def _over(
         self,
@@ -290,21 +218,21 @@ class Gatys:
     ) -> Image:
         """Paint a whole frame over ``start``, staying with what is ``kept``; the more steps the
         more the style has ``turned`` into another."""
-        regions = self._regions(frame, self.size)
-        objective = self._objective(self._tensor(frame.rgb), regions, kept)
+        regions = self.regions(frame, self.size)
+        objective = self.objective(self.tensor(frame.rgb), regions, kept)
         # How good the first frame became says nothing of another style.
         reach = replace(self.ending, loss=0.0) if turned else self.ending
         least, most = self.settings.iterations, self.settings.first_iterations
         steps = least + round(max(0, most - least) * min(1.0, turned / ANOTHER))
         picture, _ = self._optimise(objective, start, steps, progress, reach)
-        return self._image(picture)
+        return self.image(picture)
 
     def _follow(self, frame: Frame, carried: Carried, progress: Progress) -> Image:
         """Paint what is not still, window by window, over what carried over."""
-        canvas = self._tensor(carried.start)
-        content, warped = self._tensor(frame.rgb), self._tensor(carried.warped)
-        still = self._tensor(carried.still)
-        trust = self._tensor(carried.trust) * (1 - still)
+        canvas = self.tensor(carried.start)
+        content, warped = self.tensor(frame.rgb), self.tensor(carried.warped)
+        still = self.tensor(carried.still)
+        trust = self.tensor(carried.trust) * (1 - still)
         todo = windows(~carried.still)
         total, behind = sum(w.area for w in todo), 0
         ends: list[tuple[Step, float]] = []
@@ -313,7 +241,7 @@ class Gatys:
             regions = self._window_regions(frame, window)
             kept = warped[here], trust[here]
             focus = self._focus(window)
-            objective = self._objective(content[here], regions, kept, focus)
+            objective = self.objective(content[here], regions, kept, focus)
             last: Step | None = None
 
             def told(step: Step, behind: int = behind, at: Window = window) -> None:
@@ -330,11 +258,11 @@ class Gatys:
             if last is not None:
                 ends.append((last, window.area / total))
         if len(ends) > 1:
-            progress(_together(ends, lambda: self._image(canvas)))
-        return self._image(canvas)
+            progress(_together(ends, lambda: self.image(canvas)))
+        return self.image(canvas)
 
     def _pasted(self, canvas: Tensor, window: Window, step: Step) -> Image:
-        picture = self._image(canvas)
+        picture = self.image(canvas)
         picture[window.place] = step.picture()
         return picture
 
@@ -367,9 +295,7 @@ class Gatys:
             average.add(optimizer.picture)
             seen.append(loss)
             progress(
-                Step(
-                    (step + 1) / steps, loss, objective.terms, lambda: self._image(average.picture)
-                )
+                Step((step + 1) / steps, loss, objective.terms, lambda: self.image(average.picture))
             )
             if reach is not None and _settled(seen, reach, self.settings.tolerance):
                 break
@@ -388,69 +314,19 @@ class Gatys:
             epsilon=wanted.epsilon,
         )
 
-    def _objective(
-        self,
-        content: Tensor,
-        regions: Sequence[Region],
-        kept: tuple[Tensor, Tensor] | None = None,
-        focus: float = 1.0,
-    ) -> Objective:
-        return Objective(
-            self.network,
-            self.settings,
-            content,
-            self.content_layers,
-            self.style_layers,
-            regions,
-            kept,
-            focus,
-            self.most,
-        )
-
-    def _styles(self, size: tuple[int, int]) -> list[Grams]:
-        """Each style's Gram matrices, its image at the area of a frame of this size."""
-        if size not in self._style_grams:
-            area = round(size[0] * size[1] * self.settings.style_scale**2)
-            self._style_grams[size] = [self._grams(at_area(image, area)) for image in self.pictures]
-        return self._style_grams[size]
-
-    def _regions(
-        self, frame: Frame, size: tuple[int, int], place: tuple[slice, slice] | None = None
-    ) -> list[Region]:
-        """The styles of a frame at this size, or of a ``place`` in it, and where each belongs.
-
-        All of them in any place, in the same order; what is not to be painted is painted as what
-        lies around it, so that soft edges join.
-        """
-        if not self.style_layers or not self.pictures:
-            return []
-        styles = self._styles(self.size if place else size)
-        base = losses.blend(styles, self._weights(frame))
-        if all(region is None for region in self.looks.regions):
-            return [Region(base)]
-        layers = [mask[place] if place else resized(mask, size) for mask in frame.masks]
-        parts = shares(layers)
-        found = []
-        for region, share in zip(self.looks.regions, parts[1:], strict=True):
-            if region is None:
-                parts[0] = parts[0] + share
-            else:
-                found.append(Region(styles[region], share))
-        return [Region(base, parts[0]), *found]
-
     def _window_regions(self, frame: Frame, window: Window) -> list[Region]:
         """The styles of a window, each mixed with what the shot's first frame was like there."""
-        assert self.memory is not None and self.model is not None
-        wanted = self._regions(frame, self.size, window.place)
-        if self._weights(frame) != self._weights(self.model):
+        assert self.memory is not None and self.guide is not None
+        wanted = self.regions(frame, self.size, window.place)
+        if self.weights(frame) != self.weights(self.guide):
             return wanted
-        before = self._regions(self.model, self.size, window.place)
+        before = self.regions(self.guide, self.size, window.place)
         first = self.memory.first.painted[window.place]
         return [
             replace(
                 region,
                 style=losses.blend(
-                    [self._grams(first, model.share), region.style], [KEPT_LOOK, 1 - KEPT_LOOK]
+                    [self.grams(first, model.share), region.style], [KEPT_LOOK, 1 - KEPT_LOOK]
                 ),
             )
             if model.there
@@ -464,49 +340,23 @@ class Gatys:
 
     def _mark(self, window: Window, frame: Frame, regions: Sequence[Region]) -> float:
         """How good the shot's first frame is in this place, by the same objective."""
-        assert self.memory is not None and self.model is not None
+        assert self.memory is not None and self.guide is not None
         first = self.memory.first
-        source = self._tensor(first.source[window.place])
+        source = self.tensor(first.source[window.place])
         if frame.masks:
-            before = self._regions(self.model, self.size, window.place)
+            before = self.regions(self.guide, self.size, window.place)
             regions = [
                 replace(region, share=model.share)
                 for region, model in zip(regions, before, strict=True)
             ]
-        objective = self._objective(source, regions, focus=self._focus(window))
-        return objective.value(self._tensor(first.painted[window.place]))
-
-    def _grams(self, picture: Image, share: Field | None = None) -> Grams:
-        mask = None if share is None else self._tensor(share)
-        return grams(self.network, self.style_layers, self._tensor(picture), mask, self.most)
+        objective = self.objective(source, regions, focus=self._focus(window))
+        return objective.value(self.tensor(first.painted[window.place]))
 
     def _noise(self, width: int, height: int) -> Tensor:
         """The same noise for every frame: another one would be another painting."""
         generator = torch.Generator().manual_seed(self.settings.seed)
         noise = torch.randn(1, 3, height, width, generator=generator)
         return (0.5 + 0.1 * noise).clamp(0, 1).to(self.device)
-
-    def _tensor(self, picture: Image | Field) -> Tensor:
-        """A picture (H, W, 3) as (1, 3, H, W), or a mask (H, W) as (1, 1, H, W), in 0..1."""
-        values = np.ascontiguousarray(picture, np.float32)
-        if picture.dtype == np.uint8:
-            values /= 255
-        tensor = torch.from_numpy(np.atleast_3d(values)).permute(2, 0, 1)[None]
-        return tensor.contiguous().to(self.device)
-
-    def task(self, source: Image) -> tuple[Objective, Tensor]:
-        """What is lowered for a frame ``source`` (H, W, 3) by itself, and where that begins."""
-        content = self._tensor(source)
-        nothing = np.zeros(source.shape[:2], np.uint8)
-        masks = (nothing,) * len(self.looks.regions)
-        frame = Frame(source, Fraction(0), Fraction(0), masks=masks)
-        size = source.shape[1], source.shape[0]
-        return self._objective(content, self._regions(frame, size)), content
-
-    def _image(self, picture: Tensor) -> Image:
-        """Rounded as it will be written: what the next frame goes on from is what is seen."""
-        values = (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8)
-        return np.ascontiguousarray(values.cpu().numpy())
 
 
 def _together(ends: Sequence[tuple[Step, float]], picture: Callable[[], Image]) -> Step:

@@ -1,0 +1,175 @@
+"""The feed-forward network that paints a frame at once, and the file that it lives in.
+
+After Johnson et al. (2016): down, residual blocks, up; each style has its own scales and shifts
+after the normalisations (Dumoulin et al. 2017), so several live in one network. It differs where
+that paints a clip faster or keeps more of it: little is computed at full size (pixels come in as
+squares of two by two), and what comes out is a change of the frame, not a new one: before any
+training the painting is its source.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+
+from .errors import UsageError
+
+VERSION = 1
+"""Of the file and of what is computed with it."""
+ENTRY = "vidstyle"
+"""The entry of the file's metadata that says what is in it."""
+STEP = 4
+"""Pixels that a place of the residual blocks stands for, down and across."""
+
+
+@dataclass(frozen=True)
+class About:
+    """What a model is, as its file says it."""
+
+    styles: tuple[str, ...]
+    """The names of its styles."""
+    weights: tuple[float, ...]
+    """How much of each it was asked for: the blend if nothing is said."""
+    size: tuple[int, int]
+    """Width and height of the frames it was trained on: its strokes are right for those."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What it was trained with."""
+    fine: int = 24
+    """Channels at half the size."""
+    wide: int = 64
+    """Channels of the residual blocks."""
+    finish: int = 12
+    """Channels at full size."""
+    blocks: int = 5
+    """Residual blocks."""
+    version: int = VERSION
+
+
+class Norm(nn.Module):
+    """Instance normalisation with the scale and shift of a style, or of a blend of styles."""
+
+    def __init__(self, channels: int, styles: int) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(styles, channels))
+        self.shift = nn.Parameter(torch.zeros(styles, channels))
+
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        return F.instance_norm(x, weight=weights @ self.scale, bias=weights @ self.shift)
+
+
+class Block(nn.Module):
+    """A convolution, normalised, perhaps with a ReLU."""
+
+    def __init__(
+        self, into: int, out: int, styles: int, stride: int = 1, relu: bool = True
+    ) -> None:
+        super().__init__()
+        self.conv = _conv(into, out, stride)
+        self.norm = Norm(out, styles)
+        self.relu = relu
+
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        x = self.norm(self.conv(x), weights)
+        return F.relu(x) if self.relu else x
+
+
+class Residual(nn.Module):
+    """Two blocks whose result is added to what goes in."""
+
+    def __init__(self, channels: int, styles: int) -> None:
+        super().__init__()
+        self.first = Block(channels, channels, styles)
+        self.second = Block(channels, channels, styles, relu=False)
+
+    def forward(self, x: Tensor, weights: Tensor) -> Tensor:
+        return x + self.second(self.first(x, weights), weights)
+
+
+class Model(nn.Module):
+    """Maps a picture (1, 3, H, W) and the ``weights`` (S,) of its styles to the painting.
+
+    RGB in 0..1; the painting may leave that range a little, and is to be clamped.
+    """
+
+    def __init__(self, about: About) -> None:
+        super().__init__()
+        self.about = about
+        fine, wide, styles = about.fine, about.wide, len(about.styles)
+        self.enter = Block(12, fine, styles)
+        self.down = Block(fine, wide, styles, stride=2)
+        self.residuals = nn.ModuleList(Residual(wide, styles) for _ in range(about.blocks))
+        self.up = Block(wide, fine, styles)
+        self.join = Block(2 * fine, about.finish, styles)
+        self.finish = _conv(about.finish + 3, about.finish)
+        self.leave = _conv(about.finish, 3)
+        nn.init.zeros_(self.leave.weight)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, picture: Tensor, weights: Tensor) -> Tensor:
+        high, wide = picture.shape[2:]
+        whole = F.pad(picture, (0, -wide % STEP, 0, -high % STEP), mode="replicate")
+        fine = self.enter(F.pixel_unshuffle(whole, 2), weights)
+        x = self.down(fine, weights)
+        for residual in self.residuals:
+            x = residual(x, weights)
+        x = self.up(_doubled(x), weights)
+        x = self.join(torch.cat([x, fine], 1), weights)
+        x = F.relu(self.finish(torch.cat([_doubled(x), whole], 1)))
+        return (whole + self.leave(x))[..., :high, :wide]
+
+
+def _doubled(x: Tensor) -> Tensor:
+    # Not by repeating values, nor by shuffling channels: the squares would be seen.
+    return F.interpolate(x, scale_factor=2, mode="bilinear")
+
+
+def _conv(into: int, out: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(into, out, 3, stride, 1, padding_mode="replicate")
+
+
+def dump(model: Model) -> bytes:
+    """A model as a file of safetensors."""
+    tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+    return save(tensors, {ENTRY: json.dumps(asdict(model.about))})
+
+
+def load(path: Path) -> Model:
+    """The model in a file, without running anything of it.
+
+    Raises:
+        UsageError: it is not there, damaged, of another kind or of another version.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such model")
+    try:
+        with safe_open(path, "pt") as file:
+            told = (file.metadata() or {}).get(ENTRY)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise UsageError(
+            f"{path}: not a model, or a damaged one ({error}): train it again"
+        ) from error
+    if told is None:
+        raise UsageError(f"{path}: not a model of vidstyle: make one with vidstyle train")
+    facts = json.loads(told)
+    if facts.get("version") != VERSION:
+        raise UsageError(
+            f"{path}: a model of version {facts.get('version')}, this vidstyle reads "
+            f"{VERSION}: train it again"
+        )
+    try:
+        lists = {name: tuple(facts[name]) for name in ("styles", "weights", "size")}
+        model = Model(About(**facts | lists))
+        model.load_state_dict(tensors)
+    except (TypeError, KeyError, RuntimeError, ValueError) as error:
+        raise UsageError(f"{path}: its weights are not those of the model it names") from error
+    return model

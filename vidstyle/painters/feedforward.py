@@ -1,0 +1,55 @@
+"""The painter for long clips: a model learns the clip once, and then paints each frame at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from numpy.typing import NDArray
+
+from ..looks import Looks
+from ..media import Frame
+from ..pictures import Image
+from ..settings import Settings
+from .apprentice import Apprentice
+from .easel import Easel, Progress
+
+
+class FeedForward(Easel):
+    """Paints frames by themselves: one function of the source is as steady as that is."""
+
+    def __init__(self, settings: Settings, looks: Looks, size: tuple[int, int]) -> None:
+        super().__init__(settings, looks, size)
+        self.apprentice = Apprentice(self)
+
+    @staticmethod
+    def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
+        """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
+        return Apprentice.cost(settings, size, frames)
+
+    def cut(self) -> None:
+        """The next frame begins a new shot: nothing carries over anyway."""
+
+    def turn(self, frame: Frame, painted: Image) -> None:
+        """The next frames lie beside this one: they do not care."""
+
+    def paint(self, frame: Frame, progress: Progress = lambda step: None) -> Image:
+        """Paint a frame (H, W, 3)."""
+        return self.apprentice.paint(frame)
+
+    def again(
+        self,
+        frame: Frame,
+        painted: Image,
+        share: float,
+        progress: Progress = lambda step: None,
+    ) -> Image:
+        """A frame that is painted once more is painted the same."""
+        return painted
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Nothing that the next frame depends on."""
+        return {}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """There is nothing to go on from."""

@@ -1,0 +1,43 @@
+"""The painter between the two: what a model paints at once, gone over by the optimiser."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..carry import Carried
+from ..looks import Looks
+from ..media import Frame
+from ..pictures import Image
+from ..settings import Settings
+from .apprentice import Apprentice
+from .easel import Progress
+from .gatys import Gatys
+
+
+class Hybrid(Gatys):
+    """Paints as ``Gatys``, but begins with the picture of a model where nothing carries over."""
+
+    def __init__(self, settings: Settings, looks: Looks, size: tuple[int, int]) -> None:
+        super().__init__(settings, looks, size)
+        self.apprentice = Apprentice(self)
+
+    @staticmethod
+    def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
+        """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
+        steps = settings.iterations * settings.passes * frames
+        return Apprentice.cost(settings, size, frames) + steps
+
+    def _first(self, frame: Frame, progress: Progress) -> Image:
+        start = self.tensor(self.apprentice.paint(frame))
+        objective = self.objective(self.tensor(frame.rgb), self.regions(frame, self.size))
+        steps = self.settings.iterations
+        picture, self.ending = self._optimise(objective, start, steps, progress)
+        return self.image(picture)
+
+    def _carried(self, frame: Frame) -> Carried:
+        carried = super()._carried(frame)
+        start = self.apprentice.paint(frame).astype(np.float32) / 255
+        start += carried.trust[..., None] * (carried.warped - start)
+        return replace(carried, start=start)
