@@ -15,7 +15,7 @@ from PIL import Image
 import vidstyle
 from vidstyle import UsageError, devices, events, media
 from vidstyle.media import Frame
-from vidstyle.painters import gatys
+from vidstyle.painters import easel
 
 from .conftest import scene, write_video
 from .media.test_video import sound_of
@@ -322,9 +322,9 @@ def test_a_frame_that_does_not_fit_is_painted_in_tiles_and_looks_the_same(
     quick = {"first_iterations": 4, "iterations": 2, "max_frames": 2, "size": 96, "device": "cpu"}
     options = shallow | quick
     whole = vidstyle.stylize(video, style, tmp_path / "whole", **options)
-    each = gatys.BYTES_A_PIXEL[torch.float32]
-    monkeypatch.setattr(gatys, "SMALLEST_TILE", 0)
-    free = 96 * 72 * gatys.BYTES_KEPT + 2400 * each
+    each = easel.BYTES_A_PIXEL[torch.float32]
+    monkeypatch.setattr(easel, "SMALLEST_TILE", 0)
+    free = 96 * 72 * easel.BYTES_KEPT + 2400 * each
     monkeypatch.setattr(devices, "free_memory", lambda device: free)
     parts = vidstyle.stylize(video, style, tmp_path / "parts", **options)
     assert "tiles" in " ".join(parts.notes) and "tiles" not in " ".join(whole.notes)

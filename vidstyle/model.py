@@ -47,8 +47,6 @@ class About:
     """Channels at half the size."""
     wide: int = 64
     """Channels of the residual blocks."""
-    finish: int = 12
-    """Channels at full size."""
     blocks: int = 5
     """Residual blocks."""
     version: int = VERSION
@@ -108,10 +106,10 @@ class Model(nn.Module):
         self.down = Block(fine, wide, styles, stride=2)
         self.residuals = nn.ModuleList(Residual(wide, styles) for _ in range(about.blocks))
         self.up = Block(wide, fine, styles)
-        self.join = Block(2 * fine, about.finish, styles)
-        self.finish = _conv(about.finish + 3, about.finish)
-        self.leave = _conv(about.finish, 3)
-        nn.init.zeros_(self.leave.weight)
+        self.join = Block(2 * fine, fine, styles)
+        self.leave = _conv(fine, 12)
+        for parameter in self.leave.parameters():
+            nn.init.zeros_(parameter)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, picture: Tensor, weights: Tensor) -> Tensor:
@@ -121,15 +119,13 @@ class Model(nn.Module):
         x = self.down(fine, weights)
         for residual in self.residuals:
             x = residual(x, weights)
-        x = self.up(_doubled(x), weights)
-        x = self.join(torch.cat([x, fine], 1), weights)
-        x = F.relu(self.finish(torch.cat([_doubled(x), whole], 1)))
-        return (whole + self.leave(x))[..., :high, :wide]
-
-
-def _doubled(x: Tensor) -> Tensor:
-    # Not by repeating values, nor by shuffling channels: the squares would be seen.
-    return F.interpolate(x, scale_factor=2, mode="bilinear")
+        # Not by repeating values: the squares would be seen.
+        x = F.interpolate(x, scale_factor=2, mode="bilinear")
+        x = self.up(x, weights)
+        x = self.leave(self.join(torch.cat([x, fine], 1), weights))
+        # The mean of each four pixels, for the same reason: no grid of two by two passes it.
+        change = F.avg_pool2d(F.pad(F.pixel_shuffle(x, 2), (1, 0, 1, 0), mode="replicate"), 2, 1)
+        return (whole + change)[..., :high, :wide]
 
 
 def _conv(into: int, out: int, stride: int = 1) -> nn.Conv2d:
@@ -158,13 +154,16 @@ def load(path: Path) -> Model:
         raise UsageError(
             f"{path}: not a model, or a damaged one ({error}): train it again"
         ) from error
-    if told is None:
-        raise UsageError(f"{path}: not a model of vidstyle: make one with vidstyle train")
-    facts = json.loads(told)
-    if facts.get("version") != VERSION:
+    try:
+        facts = dict(json.loads(told or "{}"))
+        version = facts["version"]
+    except (ValueError, TypeError, KeyError) as error:
         raise UsageError(
-            f"{path}: a model of version {facts.get('version')}, this vidstyle reads "
-            f"{VERSION}: train it again"
+            f"{path}: not a model of vidstyle: make one with vidstyle train"
+        ) from error
+    if version != VERSION:
+        raise UsageError(
+            f"{path}: a model of version {version}, this vidstyle reads {VERSION}: train it again"
         )
     try:
         lists = {name: tuple(facts[name]) for name in ("styles", "weights", "size")}

@@ -39,6 +39,12 @@ from .shots import shots
 
 STATE_BYTES = 24
 """A pixel, of what a painter needs for the next frame (``Memory``)."""
+OF_OPTIMISERS = (
+    *("init", "first_init", "iterations", "first_iterations", "tolerance", "coarse_to_fine"),
+    *("optimizer", "learning_rate", "betas", "epsilon", "average", "long_term", "passes"),
+    "snapshots",
+)
+"""Settings that say nothing to a network."""
 CHEAPER = 3.0
 """A network is taken by itself where it costs so many times less: the optimiser paints better."""
 PREVIEW_SIZE = 208
@@ -258,6 +264,12 @@ def _engaged(work: Plan) -> Plan:
             f"{frames} frames of {size[0]}x{size[1]} cost {costs['gatys']:.0f} steps of the "
             f"optimiser at most, or {costs['network']:.0f} for a network to learn and paint them"
         )
+    notes = work.notes
+    plain = Settings()
+    told = [name for name in OF_OPTIMISERS if getattr(settings, name) != getattr(plain, name)]
+    if wanted == "network" and told and work.sheet is None:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in told)
+        notes = (*notes, f"a network paints at once: {options} changes nothing")
     training = None
     if settings.model is None and wanted in ("network", "hybrid"):
         training = work.output.with_name(f"{work.output.stem}.training.jpg")
@@ -266,6 +278,7 @@ def _engaged(work: Plan) -> Plan:
         settings=replace(settings, engine=wanted),
         engine=f"{wanted}: {why}",
         training=training,
+        notes=notes,
     )
 
 
@@ -562,7 +575,6 @@ def train(
 
     tell(Planned(None, *size, str(painter.device), _precision(painter)))
     alone = tuple(tuple(map(float, row)) for row in np.eye(len(looks.pictures)))
-    blends = tuple({*alone, *looks.keys.values()})
     # Each style alone, and the blend that was asked for.
     blends = sorted({*alone, *looks.keys.values()})
     model = painter.apprentice.learn(_shots(work), tell, blends)

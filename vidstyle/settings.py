@@ -195,7 +195,7 @@ class Settings:
         "PATH",
     )
     training_steps: int = option(
-        600, "steps that a network learns for, at most: it stops where it learns no more", "N", 1
+        500, "steps that a network learns for, at most: it stops where it learns no more", "N", 1
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute")
     precision: Literal["auto", "fp32", "bf16"] = option(

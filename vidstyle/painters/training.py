@@ -42,6 +42,9 @@ ZOOM = 0.25
 RATE, BETAS = 1e-3, (0.9, 0.9)
 """Adam's, until it learns no more: with a short memory, since a Gram matrix's slope grows with the
 cube of features."""
+STEADY = 30.0
+"""How many times staying with the frame before counts: of what a network paints nothing is kept,
+so all of its calm has to be learned."""
 WARM = 10
 """Steps over which the rate rises to that."""
 GAIN = 0.03
@@ -140,7 +143,7 @@ def train(
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1.0, (number + 1) / WARM, left)
         losses.append(_step(model, lessons[place], optimizer))
-        if number < warm and _learned(losses):
+        if number < warm and learned(losses):
             warm = number + 1
         done = (number + 1) / min(steps, round(warm * (1 + COOL)))
         progress(number + 1, done, losses[-1], lessons[place].objective.terms)
@@ -202,10 +205,10 @@ def _step(model: Model, lesson: Lesson, optimizer: torch.optim.Optimizer) -> flo
     with torch.no_grad():
         past = painting(model, lesson.before, lesson.parts_before).clamp(0, 1)
         warped = F.grid_sample(past, lesson.grid, padding_mode="border", align_corners=True)
-    lesson.objective.kept = warped, lesson.trust
+    lesson.objective.kept = warped, STEADY * lesson.trust
     painted = painting(model, lesson.source, lesson.parts)
     loss, slope = lesson.objective(painted.detach().clamp(0, 1))
-    if not np.isfinite(loss):
+    if not (np.isfinite(loss) and bool(slope.isfinite().all())):
         raise VidstyleError("the loss is not finite: use lower weights, or --precision fp32")
     # What has left the range of a picture is led back, never on: the box of the optimisers.
     slope[((painted > 1) & (slope < 0)) | ((painted < 0) & (slope > 0))] = 0
@@ -215,7 +218,7 @@ def _step(model: Model, lesson: Lesson, optimizer: torch.optim.Optimizer) -> flo
     return loss
 
 
-def _learned(losses: Sequence[float]) -> bool:
+def learned(losses: Sequence[float]) -> bool:
     """Whether the last round of all lessons hardly lowered the loss."""
     if len(losses) % LESSONS or len(losses) < 3 * LESSONS:
         return False

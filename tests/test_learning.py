@@ -1,0 +1,308 @@
+"""What learns: models and their files, training, and the engines that paint with them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+import vidstyle
+from vidstyle import Settings, UsageError, VidstyleError, events, media, model, render
+from vidstyle.looks import Looks
+from vidstyle.media import Frame
+from vidstyle.model import About, Model
+from vidstyle.painters import FeedForward, training
+
+from .conftest import scene, write_video
+
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+SHALLOW = {"content_layers": ("relu2_1",), "style_layers": ("relu1_1", "relu2_1")}
+QUICK = {"size": 64, "training_steps": 8, **SHALLOW}
+FAST = ("--size", 64, "--training-steps", 4, "--style-layers", "relu1_1")
+
+
+@pytest.fixture
+def desk(video: Path, gif: Path, style: Path, tmp_path: Path) -> Path:
+    for path in (video, gif, style):
+        shutil.copy(path, tmp_path)
+    rows = np.indices((40, 56))[0].astype(np.uint8)
+    Image.fromarray(np.dstack([rows * 6, rows, 255 - rows * 5])).save(tmp_path / "dusk.png")
+    return tmp_path
+
+
+def untrained(styles: tuple[str, ...] = ("one",), noise: float = 0.05) -> Model:
+    torch.manual_seed(3)
+    made = Model(About(styles, (1 / len(styles),) * len(styles), (64, 48)))
+    for parameter in made.parameters():
+        parameter.data += noise * torch.randn_like(parameter)
+    return made
+
+
+def frames(count: int, cuts: tuple[int, ...] = (0,)) -> list[tuple[Frame, bool]]:
+    each = Fraction(1, 25)
+    return [(Frame(scene(i % 20), i * each, each), i in cuts) for i in range(count)]
+
+
+@pytest.mark.parametrize("size", [(48, 64), (33, 50), (1, 40), (37, 2)])
+def test_before_any_training_the_painting_is_its_source(size: tuple[int, int]) -> None:
+    picture = torch.rand(1, 3, *size)
+    painted = Model(About(("one",), (1.0,), (64, 48)))(picture, torch.ones(1))
+    assert torch.equal(painted, picture)
+
+
+def test_each_style_has_scales_and_shifts_of_its_own_and_blends_lie_between() -> None:
+    made = untrained(("one", "two"))
+    picture = torch.rand(1, 3, 48, 64)
+    one, two, half = (made(picture, torch.tensor(w)) for w in ((1.0, 0), (0, 1.0), (0.5, 0.5)))
+    assert (one - two).abs().max() > 1e-3
+    assert 0 < (half - one).norm() < (two - one).norm()
+
+
+def test_a_model_comes_back_from_its_file_as_it_was(tmp_path: Path) -> None:
+    made = untrained(("one", "two"))
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(model.dump(made))
+    back = model.load(path)
+    assert back.about == made.about
+    picture, weights = torch.rand(1, 3, 48, 64), torch.tensor([0.3, 0.7])
+    assert torch.equal(back(picture, weights), made(picture, weights))
+
+
+def test_a_file_that_is_no_model_of_this_version_is_refused_in_one_line(tmp_path: Path) -> None:
+    whole = model.dump(untrained())
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(whole)
+    tensors = {name: value.clone() for name, value in load_file(path).items()}
+
+    def saved(about: object, values: dict[str, torch.Tensor] = tensors) -> None:
+        save_file(values, path, {} if about is None else {model.ENTRY: json.dumps(about)})
+
+    def refused(line: str) -> None:
+        with pytest.raises(UsageError, match=line) as error:
+            model.load(path)
+        assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+    facts = {"styles": ["one"], "weights": [1.0], "size": [64, 48], "version": model.VERSION}
+    for data in (whole[:1000], whole[:-100], b"", b"no model", b"\x80\x04pickled"):
+        path.write_bytes(data)
+        refused("not a model, or a damaged one")
+    saved(None)
+    refused("not a model of vidstyle")
+    saved(facts | {"version": 99})
+    refused("version 99, this vidstyle reads")
+    saved(facts | {"blocks": 2})
+    refused("weights are not those")
+    saved(facts | {"unknown": 1})
+    refused("weights are not those")
+    saved(facts, {name: value for name, value in tensors.items() if "leave" not in name})
+    refused("weights are not those")
+    for about in ([1, 2], "text", {"version": model.VERSION}, facts | {"fine": "many"}):
+        saved(about)
+        refused("not a model of vidstyle|weights are not those")
+    with pytest.raises(UsageError, match="there is no such model"):
+        model.load(tmp_path / "none")
+
+
+def test_lessons_are_spread_over_all_of_a_clip_and_never_reach_over_a_cut() -> None:
+    cuts = (0, 100, 107, 350)
+    seen = training.pairs(frames(400, cuts))
+    times = [round(pair.frame.time * 25) for pair in seen]
+    assert len(seen) <= 2 * training.LESSONS and times == sorted(times)
+    assert set(cuts) <= set(times)
+    assert max(np.diff([0, *times, 400])) <= 400 // training.LESSONS * 2 + 1
+    for pair in seen:
+        step = round((pair.frame.time - pair.before.time) * 25)
+        assert step == (0 if round(pair.frame.time * 25) in cuts else 1)
+
+
+def test_large_frames_are_kept_as_far_as_memory_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "KEPT_BYTES", 20 * scene(0).nbytes)
+    assert len(training.pairs(frames(100))) <= 12
+
+
+def test_training_lowers_the_objective_of_frames_that_it_has_not_seen(style: Path) -> None:
+    settings = Settings(**QUICK | {"training_steps": 40})
+    picture, _ = media.read_image(style)
+    painter = FeedForward(settings, Looks.of(picture), (64, 48))
+    told: list[events.Learned] = []
+    painter.apprentice.learn(frames(8), told.append)
+    assert [event.number for event in told] == [*range(1, 41)] and told[-1].done == 1
+    assert told[-1].picture().ndim == 3
+    objective, start = painter.task(scene(15))
+    painted = painter.tensor(painter.paint(Frame(scene(15), Fraction(0), Fraction(1, 25))))
+    assert objective.value(painted) < 0.8 * objective.value(start)
+
+
+def test_training_is_repeated_to_the_bit(style: Path) -> None:
+    picture, _ = media.read_image(style)
+    made = []
+    for _ in range(2):
+        torch.rand(3)  # what else is random has no part in it
+        painter = FeedForward(Settings(**QUICK), Looks.of(picture), (64, 48))
+        made.append(model.dump(painter.apprentice.learn(frames(4))))
+    assert made[0] == made[1]
+
+
+def test_a_model_that_learns_no_more_is_done_early() -> None:
+    flat = [1.0] * 3 * training.LESSONS
+    assert training.learned(flat) and not training.learned(flat[:-1])
+    assert not training.learned([0.9**i for i in range(3 * training.LESSONS)])
+
+
+def test_a_loss_that_is_not_finite_stops_the_work_and_leaves_nothing(desk: Path) -> None:
+    before = {path.name for path in desk.iterdir()}
+    with pytest.raises(VidstyleError, match="not finite"):
+        vidstyle.stylize(
+            desk / "walk.mp4", desk / "stripes.png", engine="network", style_weight=1e300, **QUICK
+        )
+    assert {path.name for path in desk.iterdir()} == before
+
+
+def test_the_network_paints_a_clip_and_leaves_only_that(desk: Path) -> None:
+    told: list[events.Event] = []
+    before = {path.name for path in desk.iterdir()}
+    done = vidstyle.stylize(
+        desk / "walk.mp4", desk / "stripes.png", engine="network", listener=told.append, **QUICK
+    )
+    assert done.frames == 5 and done.losses == ()
+    assert sum(isinstance(event, events.Learned) for event in told) == 8
+    assert {path.name for path in desk.iterdir()} == before | {"walk.stripes.mp4"}
+    sources, paintings = (
+        [frame.rgb.astype(int) for frame in media.open_clip(path)]
+        for path in (desk / "walk.mp4", done.output)
+    )
+    for source, painted in zip(sources, paintings, strict=True):
+        assert np.abs(painted - source).mean() > 2
+
+
+def test_a_stopped_run_has_not_to_learn_again_and_ends_in_the_same_bytes(desk: Path) -> None:
+    clip, look = desk / "walk.gif", desk / "stripes.png"
+    whole = vidstyle.stylize(clip, look, desk / "whole.gif", engine="network", **QUICK)
+
+    class StopError(Exception):
+        pass
+
+    def stop(event: events.Event) -> None:
+        if isinstance(event, events.Painted) and event.frame == 2:
+            raise StopError
+
+    with pytest.raises(StopError):
+        vidstyle.stylize(clip, look, desk / "again.gif", engine="network", listener=stop, **QUICK)
+    told: list[events.Event] = []
+    again = vidstyle.stylize(
+        clip, look, desk / "again.gif", engine="network", listener=told.append, **QUICK
+    )
+    assert not any(isinstance(event, events.Learned) for event in told)
+    assert again.output.read_bytes() == whole.output.read_bytes()
+    assert not list(desk.glob(".*"))
+
+
+def test_the_hybrid_begins_with_the_picture_of_the_model(desk: Path) -> None:
+    clip, look = desk / "walk.mp4", desk / "stripes.png"
+    made = vidstyle.train(clip, look, desk / "m.safetensors", **QUICK | {"training_steps": 20})
+    quick = {"size": 64, "iterations": 2, "first_iterations": 2, **SHALLOW}
+    plain = vidstyle.stylize(clip, look, desk / "plain.mp4", coarse_to_fine=1.0, **quick)
+    both = vidstyle.stylize(
+        clip, look, desk / "both.mp4", engine="hybrid", model=str(made.output), **quick
+    )
+    assert both.frames == 5 and both.losses[0] < plain.losses[0]
+
+
+def test_a_preview_is_painted_by_the_optimiser_unless_there_is_a_model(desk: Path) -> None:
+    quick = Settings(engine="network", size=64)
+    work = render.plan(desk / "walk.mp4", [desk / "stripes.png"], settings=quick, preview=2)
+    assert work.settings.engine == "gatys"
+    (desk / "m.safetensors").write_bytes(model.dump(untrained()))
+    known = Settings(model=str(desk / "m.safetensors"), size=64)
+    assert render.plan(desk / "walk.mp4", [], settings=known, preview=2).settings.engine == (
+        "network"
+    )
+
+
+def test_auto_takes_the_optimiser_for_short_clips_and_says_why(desk: Path, style: Path) -> None:
+    long = write_video(desk / "long.mp4", [scene(i % 20) for i in range(300)])
+    engines = {}
+    for clip in (desk / "walk.mp4", long):
+        work = render.plan(clip, [style], settings=Settings(engine="auto", size=64))
+        engines[clip.name] = work.settings.engine
+        assert f"{work.frames} frames of 64x48" in render.describe(work)["engine"]
+    assert engines == {"walk.mp4": "gatys", "long.mp4": "network"}
+
+
+def test_masks_have_styles_of_their_own(desk: Path) -> None:
+    (desk / "m.safetensors").write_bytes(model.dump(untrained(("stripes", "dusk"))))
+    cover = np.zeros((48, 64), np.uint8)
+    cover[:, 32:] = 255
+    Image.fromarray(cover).save(desk / "right.png")
+    options = {"model": str(desk / "m.safetensors"), "size": 64, "feather": 0.0}
+    one, two, both = (
+        _painted(desk, "1", "stripes", (), options),
+        _painted(desk, "2", "dusk", (), options),
+        _painted(desk, "3", "stripes", [(desk / "right.png", "dusk")], options),
+    )
+    assert np.abs(both[:, :30] - one[:, :30]).max() <= 1
+    assert np.abs(both[:, 34:] - two[:, 34:]).max() <= 1
+    assert np.abs(one - two).max() > 5
+
+
+def _painted(desk: Path, name: str, look: str, masks: object, options: dict) -> np.ndarray:
+    done = vidstyle.stylize(desk / "walk.mp4", look, desk / name, masks=masks, **options)
+    return next(iter(media.open_clip(done.output))).rgb.astype(int)
+
+
+def test_train_then_paint_another_clip_by_the_name_of_a_style(desk: Path, vidstyle: Run) -> None:
+    styles = ("--style", "stripes.png", "--style", "dusk.png:3")
+    made = vidstyle("train", "walk.mp4", *styles, "-o", "m.safetensors", "--json", *FAST, cwd=desk)
+    assert made.returncode == 0, made.stderr
+    report = json.loads(made.stdout)
+    assert report["styles"] == ["stripes", "dusk"] and report["steps"] == 4
+    about = model.load(desk / "m.safetensors").about
+    assert about.weights == (0.25, 0.75) and about.settings["training_steps"] == 4
+    assert Image.open(desk / "m.jpg").width > 64
+    paint = ("walk.gif", "--model", "m.safetensors", "--size", 64)
+    for more in ((), ("--style", "dusk:2", "--style", "stripes"), ("--style-at", "0=stripes.png")):
+        done = vidstyle(*paint, *more, "-y", "-o", "out.gif", cwd=desk)
+        assert done.returncode == 0, done.stderr
+    wrong = vidstyle(*paint, "--style", "strips", "-o", "no.gif", cwd=desk)
+    assert wrong.returncode == 2 and "did you mean 'stripes'?" in wrong.stderr
+    assert not (desk / "no.gif").exists()
+    again = vidstyle("train", "walk.mp4", *styles, "-o", "m.safetensors", *FAST, cwd=desk)
+    assert again.returncode == 2 and "exists already" in again.stderr
+
+
+@pytest.mark.parametrize("kind", ["one frame", "black", "one colour of style"])
+def test_there_is_always_a_picture_or_one_line(kind: str, desk: Path, vidstyle: Run) -> None:
+    pictures = {"one frame": [scene(0)], "black": [np.zeros_like(scene(0))] * 3}
+    write_video(desk / "odd.mp4", pictures.get(kind, [scene(i) for i in range(2)]))
+    if kind == "one colour of style":
+        Image.new("RGB", (40, 40), (90, 20, 20)).save(desk / "stripes.png")
+    command = ("odd.mp4", "--style", "stripes.png", "--engine", "network", "--size", 64)
+    done = vidstyle(*command, "--training-steps", 6, "-o", "out.mp4", cwd=desk)
+    assert done.returncode == 0, done.stderr
+    painted = [frame.rgb for frame in media.open_clip(desk / "out.mp4")]
+    assert len(painted) == len(pictures.get(kind, [0, 0]))
+
+
+def test_a_model_as_onnx_paints_the_same_at_any_size(tmp_path: Path) -> None:
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("onnx")
+    from vidstyle import export
+
+    made = untrained(("one", "two"))
+    session = runtime.InferenceSession(export.onnx(made), providers=["CPUExecutionProvider"])
+    weights = torch.tensor([0.3, 0.7])
+    for size in ((48, 64), (33, 51), (120, 90)):
+        picture = torch.rand(1, 3, *size)
+        wanted = made(picture, weights).clamp(0, 1).detach().numpy()
+        inputs = {"picture": picture.numpy(), "weights": weights.numpy()}
+        (found,) = session.run(None, inputs)
+        assert np.abs(found - wanted).max() < 1e-4
