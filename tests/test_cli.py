@@ -243,3 +243,49 @@ def test_format_codec_rate_and_loop_by_option(desk: Path, vidstyle: Run) -> None
     assert [float(f.time) for f in clip] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
     assert vidstyle("walk.mp4", *few, "--audio", "none", cwd=desk).returncode == 0
     assert media.open_clip(desk / "walk.stripes.mp4").info.sound == ()
+
+
+def test_several_clips_are_painted_and_one_that_fails_does_not_stop_the_rest(
+    desk: Path, vidstyle: Run
+) -> None:
+    (desk / "no.gif").write_text("no animation")
+    done = vidstyle(
+        *("walk.gif", "no.gif", "walk.mp4", "--style", "stripes.png", "-o", "painted/", "--json"),
+        *FAST,
+        cwd=desk,
+    )
+    assert done.returncode == 1 and "no.gif" in done.stderr and "Traceback" not in done.stderr
+    report = json.loads(done.stdout)
+    assert names(desk / "painted") == {"walk.stripes.gif", "walk.stripes.mp4"}
+    assert [Path(clip["output"]).name for clip in report["clips"]] == [
+        "walk.stripes.gif",
+        "walk.stripes.mp4",
+    ]
+    assert [entry["clip"] for entry in report["failed"]] == ["no.gif"]
+    again = vidstyle("walk.gif", "walk.mp4", "--style", "stripes.png", *FAST, cwd=desk)
+    assert again.returncode == 0 and "2 of 2 clips are done" in again.stderr
+    assert {"walk.stripes.gif", "walk.stripes.mp4"} <= names(desk)
+
+
+def test_several_clips_need_a_folder_and_leave_none_that_is_empty(
+    desk: Path, vidstyle: Run
+) -> None:
+    clips = ("walk.gif", "walk.mp4", "--style")
+    wrong = vidstyle(*clips, "stripes.png", "-o", "stripes.png", cwd=desk)
+    assert wrong.returncode == 2 and "is no folder" in wrong.stderr
+    wrong = vidstyle(*clips, "stripes.png", "-o", "-", "--format", "gif", cwd=desk)
+    assert wrong.returncode == 2 and "stdout" in wrong.stderr
+    wrong = vidstyle(*clips, "missing.png", "-o", "painted", cwd=desk)
+    assert wrong.returncode == 1 and "0 of 2 clips are done, without walk.gif, walk.mp4" in (
+        wrong.stderr
+    )
+    assert not (desk / "painted").exists()
+
+
+def test_frames_that_are_too_large_are_refused_before_they_are_decoded(
+    desk: Path, vidstyle: Run
+) -> None:
+    command = ("walk.mp4", "--style", "stripes.png", *FAST)
+    done = vidstyle(*command, "--max-pixels", 64 * 48 - 1, cwd=desk)
+    assert done.returncode == 2 and "--max-pixels" in done.stderr
+    assert vidstyle(*command, "--max-pixels", 64 * 48, "--dry-run", cwd=desk).returncode == 0

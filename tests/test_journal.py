@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import vidstyle
-from vidstyle import UsageError, events, render
+from vidstyle import UsageError, events, media, render
 from vidstyle.journal import Journal
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -214,6 +214,21 @@ def test_a_signal_keeps_what_is_painted_and_says_how_to_go_on(
     assert not (desk / "out.mp4").exists()
     again = subprocess.run(COMMAND, cwd=desk, capture_output=True, text=True, check=True)
     assert "going on" in again.stderr
+
+
+def test_what_is_painted_can_be_left_as_a_clip_that_plays(desk: Path) -> None:
+    options = {"keep_partial": True, "listener": stopping(2), **QUICK}
+    for suffix, frames in ((".mp4", 2), ("", 2)):
+        with pytest.raises(StopError) as left:
+            vidstyle.stylize(
+                desk / "walk.mp4", desk / "stripes.png", desk / f"out{suffix}", **options
+            )
+        partial = desk / f"out.partial{suffix}"
+        assert str(partial) in " ".join(left.value.__notes__)
+        assert len([*media.open_clip(partial)]) == frames
+        assert not (desk / f"out{suffix}").exists() and (desk / ".out.vidstyle").exists()
+        shutil.rmtree(desk / ".out.vidstyle")
+    assert not [*desk.glob("*.part")]
 
 
 @pytest.mark.parametrize("runs", [1, pytest.param(50, marks=pytest.mark.slow)])

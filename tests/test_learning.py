@@ -279,6 +279,17 @@ def test_train_then_paint_another_clip_by_the_name_of_a_style(desk: Path, vidsty
     assert again.returncode == 2 and "exists already" in again.stderr
 
 
+def test_a_model_can_learn_from_a_folder_of_pictures_of_any_size(desk: Path) -> None:
+    folder = desk / "photos"
+    folder.mkdir()
+    for number, size in enumerate(((64, 48), (50, 90), (120, 40))):
+        Image.fromarray(scene(number)).resize(size).save(folder / f"{number}.png")
+    made = vidstyle.train(folder, desk / "stripes.png", desk / "m.safetensors", **QUICK)
+    assert made.steps == 8 and (made.width, made.height) == (64, 48)
+    with pytest.raises(UsageError, match="same size"):
+        vidstyle.stylize(folder, model=str(made.output), size=64)
+
+
 @pytest.mark.parametrize("kind", ["one frame", "black", "one colour of style"])
 def test_there_is_always_a_picture_or_one_line(kind: str, desk: Path, vidstyle: Run) -> None:
     pictures = {"one frame": [scene(0)], "black": [np.zeros_like(scene(0))] * 3}

@@ -77,3 +77,17 @@ def test_the_list_of_recipes(vidstyle: Run) -> None:
     listed = vidstyle("recipes")
     assert listed.returncode == 0 and "fine" in listed.stdout and "time:" in listed.stdout
     assert "sketch" in json.loads(vidstyle("recipes", "--json").stdout)
+
+
+def test_a_recipe_names_no_file_outside_of_its_folder_unless_asked(tmp_path: Path) -> None:
+    folder = tmp_path / "recipes"
+    folder.mkdir()
+    path = folder / "mine.toml"
+    for outside in ("../net.pth", "/etc/net.pth", "deep/../../net.pth"):
+        path.write_text(f'weights = "{outside}"\nsize = 64\n')
+        with pytest.raises(UsageError, match=r"outside of the recipe's folder.*--weights"):
+            recipes.load(path)
+        assert recipes.load(path, {"weights"}).options == {"size": 64}
+    path.write_text('model = "net.safetensors"\nweights = "random"\n')
+    options = recipes.load(path).options
+    assert options == {"model": str(folder / "net.safetensors"), "weights": "random"}

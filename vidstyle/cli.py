@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO, get_type_hints
 
 from . import __version__, media, recipes
-from .errors import UsageError, VidstyleError
+from .errors import UsageError, VidstyleError, out_of_memory
 from .media.pipes import STANDARD, spooled_input, spooled_output
 from .progress import Reporter
 from .settings import Settings, choices, items, kinds
@@ -55,7 +55,7 @@ GROUPS = {
         "pooling",
         "seed",
     ),
-    "machine": ("device", "precision"),
+    "machine": ("device", "precision", "max_pixels"),
     "messages": ("report", "plot", "snapshots"),
 }
 LEARNING = {
@@ -73,7 +73,7 @@ LEARNING = {
         "style_layers",
     ),
     "learning": ("training_steps", "flow", "network", "weights", "pooling", "seed"),
-    "machine": ("device", "precision"),
+    "machine": ("device", "precision", "max_pixels"),
 }
 """The options that matter to a model."""
 
@@ -128,7 +128,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "clip",
         metavar="CLIP",
-        help="a video, GIF, APNG, WebP, AVIF, still, folder of stills or glob; - for stdin",
+        nargs="+",
+        help="a video, GIF, APNG, WebP, AVIF, still, folder of stills or quoted glob; - for stdin; "
+        "several are painted one after the other, into a folder if --output names one",
     )
     _add_style(parser)
     parser.add_argument(
@@ -164,6 +166,11 @@ def build_parser() -> argparse.ArgumentParser:
         "--keep-frames",
         action="store_true",
         help="keep the folder with every painted frame (.clip.picasso.vidstyle, beside the output)",
+    )
+    parser.add_argument(
+        "--keep-partial",
+        action="store_true",
+        help="if the work ends early, leave what is painted as a clip: clip.picasso.partial.mp4",
     )
     parser.add_argument(
         "--recipe",
@@ -274,18 +281,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verb = COMMANDS.get(arguments[0] if arguments else "")
         if verb is not None and not Path(arguments[0]).exists():
             verb(arguments[1:])
-        else:
-            _run(build_parser().parse_args(arguments))
-        return 0
+            return 0
+        return _run(build_parser().parse_args(arguments))
     except BaseException as error:
         if isinstance(error, SystemExit) and error.code in (0, None):
             raise
-        message, code = _told(error)
         if verbose:
             traceback.print_exc()
-        line = "; ".join([message, *getattr(error, "__notes__", ())])
-        print(f"vidstyle: {' '.join(line.split())}", file=sys.stderr)
-        return code
+        print(f"vidstyle: {_line(error)}", file=sys.stderr)
+        return _told(error)[1]
+
+
+def _line(error: BaseException) -> str:
+    """What to say of an error, in one line."""
+    return " ".join("; ".join([_told(error)[0], *getattr(error, "__notes__", ())]).split())
 
 
 def _told(error: BaseException) -> tuple[str, int]:
@@ -300,16 +309,12 @@ def _told(error: BaseException) -> tuple[str, int]:
             return str(error), 2
         case VidstyleError():
             return str(error), 1
-        case MemoryError() | RuntimeError() if _out_of_memory(error):
+        case _ if out_of_memory(error):
             return "out of memory: use a smaller --size", 1
         case OSError() | RuntimeError():
             return what, 1
         case _:
             return f"unexpected: {what} (--verbose shows where)", 1
-
-
-def _out_of_memory(error: BaseException) -> bool:
-    return isinstance(error, MemoryError) or "out of memory" in str(error).lower()
 
 
 class Terminated(BaseException):
@@ -321,20 +326,62 @@ def _terminated(number: int, frame: object) -> NoReturn:
     raise Terminated
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> int:
+    """Paint what is asked for; returns the exit code."""
     names = {spec.name for spec in dataclasses.fields(Settings)}
-    chosen = recipes.load(options.recipe).options if options.recipe else {}
-    settings = Settings(**chosen | {k: v for k, v in vars(options).items() if k in names})
+    given = {name: value for name, value in vars(options).items() if name in names}
+    chosen = recipes.load(options.recipe, given).options if options.recipe else {}
+    settings = Settings(**chosen | given)
     if options.preview is not None and options.preview < 1:
         raise UsageError(f"--preview is {options.preview}: it must be at least 1")
+    if len(options.clip) > 1:
+        return _run_many(options, settings)
     with (
-        spooled_input(options.clip, options.output) as clip,
+        spooled_input(options.clip[0], options.output) as clip,
         spooled_output(options.output, settings.format, options.json) as output,
     ):
-        _paint(options, settings, clip, output)
+        report = _paint(options, settings, clip, output)
+    if options.json:
+        print(json.dumps(report))
+    return 0
 
 
-def _paint(options: argparse.Namespace, settings: Settings, clip: str, output: str | None) -> None:
+def _run_many(options: argparse.Namespace, settings: Settings) -> int:
+    """Paint several clips, into a folder or each beside itself; one that fails is told, and the
+    others are painted."""
+    if STANDARD in (*options.clip, options.output):
+        raise UsageError("several clips need files: stdin and stdout take one")
+    folder = None if options.output is None else Path(options.output)
+    if folder is not None:
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder}: is no folder, which several clips need for --output")
+        folder.mkdir(parents=True, exist_ok=True)
+    reports: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
+    for clip in options.clip:
+        try:
+            reports.append(_paint(options, settings, clip, options.output))
+        except Exception as error:
+            if options.verbose:
+                traceback.print_exc()
+            message = _line(error)
+            failed.append({"clip": clip, "error": message})
+            print(f"vidstyle: {message}", file=sys.stderr)
+    if folder is not None and not any(folder.iterdir()):
+        folder.rmdir()
+    if options.json:
+        print(json.dumps({"clips": reports, "failed": failed}))
+    elif not options.quiet:
+        told = f"{len(reports)} of {len(options.clip)} clips are done"
+        without = ", ".join(entry["clip"] for entry in failed)
+        print(f"{told}, without {without}" if failed else told, file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _paint(
+    options: argparse.Namespace, settings: Settings, clip: str, output: str | None
+) -> dict[str, Any]:
+    """Paint a clip, or show the plan of it; returns what there is to say for programs."""
     from . import render  # with torch, whose seconds are not for --help
 
     work = render.plan(
@@ -346,14 +393,17 @@ def _paint(options: argparse.Namespace, settings: Settings, clip: str, output: s
         overwrite=options.overwrite,
         restart=options.restart,
         keep_frames=options.keep_frames,
+        keep_partial=options.keep_partial,
         settings=settings,
         preview=options.preview,
     )
     if options.output == STANDARD:  # nothing lasts beside it
         work = dataclasses.replace(work, journal=None)
     if options.dry_run:
-        _show_plan(render.describe(work), options)
-        return
+        description = render.describe(work)
+        if not options.json:
+            _show_plan(description)
+        return description
     for name in ("save_recipe", "plot", "snapshots"):
         if options.output == STANDARD and (
             getattr(settings, name, None) or vars(options).get(name)
@@ -364,24 +414,20 @@ def _paint(options: argparse.Namespace, settings: Settings, clip: str, output: s
     recipe = work.output.with_name(f"{work.output.stem}.toml")
     if options.save_recipe and recipe.exists() and not options.overwrite:
         raise UsageError(f"{recipe}: exists already: use --overwrite or another --output")
-    with Reporter(options.clip, quiet=options.quiet) as reporter:
+    with Reporter(clip, quiet=options.quiet) as reporter:
         result = render.render(work, reporter)
     if options.save_recipe:
         recipes.save(result.settings, recipe)
-    if options.json:
-        print(json.dumps(_report(result)))
-    elif not options.quiet and options.output != STANDARD:
+    if not (options.json or options.quiet or options.output == STANDARD):
         beside = (result.sheet, result.plot, result.snapshots, options.save_recipe and recipe)
         for path in filter(None, (result.output, *beside)):
             print(f"wrote {path}", file=sys.stderr)
         if result.measures is not None:
             _show_measures(result.measures, sys.stderr)
+    return _report(result)
 
 
-def _show_plan(description: dict[str, Any], options: argparse.Namespace) -> None:
-    if options.json:
-        print(json.dumps(description))
-        return
+def _show_plan(description: dict[str, Any]) -> None:
     for name, value in description.items():
         shown = f"{value:.0f} s at most" if name == "estimated seconds" and value else value
         print(f"{name:>18}  {'unknown' if shown is None else shown}", file=sys.stderr)

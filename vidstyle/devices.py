@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import sys
 import time
@@ -94,3 +95,10 @@ def free_memory(device: torch.device) -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def forget(device: torch.device) -> None:
+    """Give back what is kept of a device's memory for later."""
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

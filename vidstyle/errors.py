@@ -14,9 +14,22 @@ class UsageError(VidstyleError):
     """Wrong use or unreadable input (exit code 2): the line names what, why and what to do."""
 
 
+class NotFiniteError(VidstyleError):
+    """The loss has become infinite, or no number at all."""
+
+    def __init__(self) -> None:
+        super().__init__("the loss is not finite: use lower weights, or --precision fp32")
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
     """The error for a mistyped ``name``, with the nearest right one."""
     known = sorted(known)
     near = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
     return UsageError(f"unknown {kind} {name!r}: {hint}")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error means that there is no more memory: torch has no type for it on a CPU."""
+    told = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in told or "allocate memory" in told

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import islice
@@ -33,6 +33,7 @@ from .painters import PAINTERS, FeedForward, Gatys, Hybrid
 from .pictures import Image, resized
 from .record import Record
 from .reel import Reel
+from .rescue import Rescued
 from .settings import SMALLEST_SIZE, Settings
 from .sheet import contact_sheet
 from .shots import shots
@@ -50,7 +51,18 @@ CHEAPER = 3.0
 PREVIEW_SIZE = 208
 PREVIEW_STEPS = (20, 10)
 """Optimiser steps of a preview's first frame, and of the others."""
-WRITING = ("format", "codec", "crf", "audio", "report", "plot", "snapshots", "size", "model")
+WRITING = (
+    "format",
+    "codec",
+    "crf",
+    "audio",
+    "report",
+    "plot",
+    "snapshots",
+    "size",
+    "model",
+    "max_pixels",
+)
 """Settings that a painting does not depend on (but for its size, which is known in pixels)."""
 SHEET_COLUMNS = 6
 """Frames shown on a preview's contact sheet, at most."""
@@ -113,6 +125,12 @@ class Plan:
     """The folder where paintings are kept until the output is whole."""
     restart: bool = False
     keep_frames: bool = False
+    keep_partial: bool = False
+
+    @property
+    def partial(self) -> Path:
+        """Where what is painted is left, if that is wanted and the work ends early."""
+        return self.output.with_name(f"{self.output.stem}.partial{self.output.suffix}")
 
     @property
     def frames(self) -> int | None:
@@ -139,6 +157,7 @@ def plan(
     overwrite: bool = False,
     restart: bool = False,
     keep_frames: bool = False,
+    keep_partial: bool = False,
     settings: Settings | None = None,
     preview: int | None = None,
 ) -> Plan:
@@ -151,9 +170,12 @@ def plan(
     if preview is not None:
         settings = _quick(settings, preview)
     opened = media.open_clip(clip)
+    _limit(opened, settings)
     model = None if settings.model is None else models.load(Path(settings.model))
     looks = _looks(styles, style_at, masks, settings, model)
     covers = tuple(media.open_clip(_mask(mask)[0]) for mask in masks)
+    for cover in covers:
+        _limit(cover, settings)
     notes = [note for cover in covers for note in check_mask(cover, opened)]
     target, file_format = _output(opened, looks, output, preview is not None, settings)
     sheet = target.with_suffix(".png") if preview is not None else None
@@ -174,6 +196,7 @@ def plan(
         notes=tuple(notes),
         restart=restart,
         keep_frames=keep_frames,
+        keep_partial=keep_partial,
     )
     work = _engaged(work)
     if preview is None and (work.frames != 1 or keep_frames):
@@ -188,6 +211,16 @@ def plan(
     if file_format.kind == "still" and (work.frames or 1) > 1:
         raise media.only_one_frame(file_format)
     return work
+
+
+def _limit(clip: Clip, settings: Settings) -> None:
+    """Refuse a clip whose frames are larger than is sane, before any is decoded."""
+    info = clip.info
+    if info.width * info.height > settings.max_pixels:
+        raise UsageError(
+            f"{info.path}: {info.width}x{info.height} pixels are more than --max-pixels "
+            f"{settings.max_pixels}: give more if you trust the file"
+        )
 
 
 def _looks(
@@ -444,6 +477,7 @@ def stylize(
     overwrite: bool = False,
     restart: bool = False,
     keep_frames: bool = False,
+    keep_partial: bool = False,
     listener: Listener = lambda event: None,
     **options: Any,
 ) -> Result:
@@ -459,6 +493,7 @@ def stylize(
         overwrite: replace an output that exists.
         restart: begin anew, where a run before has left paintings in a journal.
         keep_frames: keep the journal, with each painting as a PNG.
+        keep_partial: if it ends early, leave what is painted as clip.partial.mp4 beside the output.
         listener: told of what happens (``vidstyle.events``).
         options: the fields of ``Settings``: size, iterations, style_weight …
 
@@ -476,6 +511,7 @@ def stylize(
         overwrite=overwrite,
         restart=restart,
         keep_frames=keep_frames,
+        keep_partial=keep_partial,
         settings=Settings(**options),
     )
     return render(work, listener)
@@ -556,6 +592,9 @@ def train(
     began = time.monotonic()
     settings = Settings(**options | {"engine": "network", "model": None})
     opened = media.open_clip(clip)
+    if isinstance(opened, StillsClip):
+        opened.fit = True
+    _limit(opened, settings)
     looks = _looks(_styles(style), (), (), settings, None)
     target = Path(output or opened.info.path.absolute().with_name(_model_name(looks)))
     sheet = target.with_suffix(".jpg")
@@ -666,7 +705,8 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
             tell(Noted(f"{kept} paintings of a run before are there: going on from them"))
         if journal is not None and journal.damaged:
             tell(Noted(f"{journal.folder}: what a run before has left is damaged: beginning anew"))
-        worker = Journalled(painter, journal) if journal else painter
+        safe = Rescued(painter, tell) if isinstance(painter, Gatys) else painter
+        worker = Journalled(safe, journal) if journal else safe
         reel = Reel(worker, tell, passes=settings.passes, closes=closes)
         count = None if work.frames is None else reel.paintings(work.frames)
         tell(Planned(count, work.width, work.height, device, precision))
@@ -678,22 +718,31 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
                 )
             )
         _learn(work, painter, journal, tell)
-        for done in reel.paint(_shots(work)):
-            frame = done.frame
-            painted = _finished(done.painted, frame, work)
-            losses.append(done.loss)
-            if done.begins:
-                writer.cut()
-            writer.write(replace(frame, rgb=painted))
-            if sound is not None and len(losses) == settings.max_frames:
-                sound.end = start + frame.time + frame.duration
-            if work.sheet is not None and len(shown) < SHEET_COLUMNS:
-                white = np.float32(255)
-                shown.append(
-                    (_over(frame.rgb, frame.alpha, white), _over(painted, frame.alpha, white))
-                )
-            if judge is not None:
-                judge.add(frame.rgb, painted)
+        try:
+            for done in reel.paint(_shots(work)):
+                frame = done.frame
+                painted = _finished(done.painted, frame, work)
+                losses.append(done.loss)
+                if done.begins:
+                    writer.cut()
+                writer.write(replace(frame, rgb=painted))
+                if sound is not None and len(losses) == settings.max_frames:
+                    sound.end = start + frame.time + frame.duration
+                if work.sheet is not None and len(shown) < SHEET_COLUMNS:
+                    white = np.float32(255)
+                    shown.append(
+                        (_over(frame.rgb, frame.alpha, white), _over(painted, frame.alpha, white))
+                    )
+                if judge is not None:
+                    judge.add(frame.rgb, painted)
+        except BaseException as error:
+            if work.keep_partial and losses:
+                if sound is not None:
+                    sound.end = start + frame.time + frame.duration
+                with suppress(Exception):  # the disk may be full; the journal is whole anyway
+                    writer.keep(work.partial)
+                    error.add_note(f"what is painted plays: {work.partial}")
+            raise
         if not losses and work.clip.info.frames != 0:
             raise UsageError(f"{info.path}: no frame between these times: check --start and --end")
     for note in [*work.notes, *work.clip.notes, *(sound.notes if sound else ())]:

@@ -201,6 +201,9 @@ class Settings:
     precision: Literal["auto", "fp32", "bf16"] = option(
         "auto", "how to compute: bf16 where it was measured to be faster, else fp32"
     )
+    max_pixels: int = option(
+        150_000_000, "refuse clips with larger frames: they are damaged, or made to do harm", "N", 1
+    )
     seed: int = option(0, "seed of everything random", "N", 0)
 
     def __post_init__(self) -> None:

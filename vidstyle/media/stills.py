@@ -72,6 +72,8 @@ class StillsClip:
 
     def __init__(self, path: Path, images: list[Path]) -> None:
         self.images = images
+        self.fit = False
+        """Whether images of another size than the first are cut and scaled to it, not refused."""
         self.notes: list[str] = []
         rgb, alpha = read_image(images[0])
         self.info = ClipInfo(
@@ -93,12 +95,20 @@ class StillsClip:
         self.notes = []
         for index, path in enumerate(self.images):
             rgb, alpha = read_image(path)
-            if rgb.shape[:2] != shape:
+            if rgb.shape[:2] != shape and self.fit:
+                rgb, alpha = _covering(rgb, shape), None
+            elif rgb.shape[:2] != shape:
                 raise UsageError(
                     f"{path}: its size {rgb.shape[1]}x{rgb.shape[0]} is not that of the first "
                     f"image, {shape[1]}x{shape[0]}: make all images the same size"
                 )
             yield Frame(rgb, index / RATE, 1 / RATE, alpha)
+
+
+def _covering(rgb: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """The middle of a picture, scaled to ``shape`` (height, width)."""
+    fitted = ImageOps.fit(Image.fromarray(rgb), shape[::-1], Image.Resampling.BICUBIC)
+    return np.asarray(fitted)
 
 
 def save_image(

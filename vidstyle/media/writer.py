@@ -44,6 +44,8 @@ class Writer:
         self.encoder = encoder
         self.overwrite = overwrite
         self.frames = 0
+        self.kept = False
+        """Whether what is there was left somewhere else."""
 
     def write(self, frame: Frame) -> None:
         self.encoder.write(frame)
@@ -51,6 +53,14 @@ class Writer:
 
     def cut(self) -> None:
         self.encoder.cut()
+
+    def keep(self, path: Path) -> None:
+        """Close what is there, and leave that at ``path`` instead."""
+        self.encoder.close()
+        if self.partial.is_dir():
+            _remove(path)
+        self.partial.replace(path)
+        self.kept = True
 
     def __enter__(self) -> Self:
         return self
@@ -67,7 +77,7 @@ class Writer:
                     raise VidstyleError(f"{self.output}: no frame was painted, nothing is written")
                 self.encoder.close()
                 self._move()
-            else:
+            elif not self.kept:
                 self.encoder.abort()
         finally:
             _remove(self.partial)

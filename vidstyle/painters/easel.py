@@ -67,6 +67,13 @@ class Easel:
             pooling=settings.pooling,
         )
 
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Let the perceptual network compute in another type."""
+        if dtype is not self.dtype:
+            self.dtype = dtype
+            del self.network
+            self._style_grams.clear()
+
     @property
     def tiles(self) -> int:
         """How many tiles a whole frame is painted in."""

@@ -9,7 +9,8 @@ leaves whatever moves unpainted (the reason for most artefacts of painted video)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
@@ -20,9 +21,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .. import losses
+from .. import devices, losses
 from ..carry import NOISE, Carried, Memory, carry
-from ..errors import VidstyleError
+from ..errors import NotFiniteError
 from ..events import Step
 from ..looks import Looks
 from ..media import Frame
@@ -31,7 +32,7 @@ from ..optimizers import Average, BoxAdam, BoxLBFGS, Optimizer
 from ..pictures import Image, difference, resized
 from ..regions import Window, windows
 from ..settings import Settings
-from .easel import Easel, Progress
+from .easel import SMALLEST_TILE, Easel, Progress
 
 COARSEST = 160
 """Longer side, in pixels, below which the first frame is not made coarser."""
@@ -40,6 +41,8 @@ KEPT_LOOK = 0.8
 FOCUS = 8.0
 """How much more the content counts in a small window than in a whole frame: a figure of a few
 strokes is lost among them."""
+CAREFUL = 0.01
+"""Adam's rate where L-BFGS has failed."""
 PATIENCE = 5
 """Steps over which a frame must still get better."""
 RISE, EVERYWHERE = 1.3, 0.6
@@ -78,6 +81,31 @@ class Gatys(Easel):
         # frame is not known yet: all of it, at worst.
         first = settings.first_iterations * 4 / 3
         return first + settings.iterations * settings.passes * max(0, frames - 1)
+
+    def lighten(self) -> str | None:
+        """Need less memory from now on; says how, or None where there is no less."""
+        devices.forget(self.device)
+        width, height = self.size
+        pixels = self.most or width * height
+        if pixels > SMALLEST_TILE and self.network.reach is not None:
+            self.most = max(SMALLEST_TILE, pixels // 2)
+            return f"in {self.tiles} tiles"
+        if self.dtype is torch.float32 and self.device.type == "cuda":
+            self.compute_in(torch.bfloat16)
+            return "in bf16"
+        return None
+
+    @contextmanager
+    def safer(self) -> Iterator[None]:
+        """Paint in smaller steps, in fp32, for once."""
+        settings, dtype = self.settings, self.dtype
+        self.settings = replace(settings, optimizer="adam", learning_rate=CAREFUL)
+        self.compute_in(torch.float32)
+        try:
+            yield
+        finally:
+            self.settings = settings
+            self.compute_in(dtype)
 
     def cut(self) -> None:
         """The next frame begins a new shot: nothing carries over."""
@@ -289,9 +317,7 @@ class Gatys(Easel):
         for step in range(steps):
             loss = optimizer.step(objective)
             if not np.isfinite(loss):
-                raise VidstyleError(
-                    "the loss is not finite: use lower weights, or --precision fp32"
-                )
+                raise NotFiniteError
             average.add(optimizer.picture)
             seen.append(loss)
             progress(

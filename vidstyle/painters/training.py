@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..carry import trusted
-from ..errors import VidstyleError
+from ..errors import NotFiniteError
 from ..looks import Weights
 from ..media import Frame
 from ..model import Model
@@ -120,7 +120,7 @@ def train(
     makes of the frame before (Huang et al. 2017, Real-Time Neural Style Transfer for Videos).
 
     Raises:
-        VidstyleError: the loss is not finite.
+        NotFiniteError: the loss is not finite.
     """
     steps = easel.settings.training_steps
     generator = np.random.default_rng(easel.settings.seed)
@@ -209,7 +209,7 @@ def _step(model: Model, lesson: Lesson, optimizer: torch.optim.Optimizer) -> flo
     painted = painting(model, lesson.source, lesson.parts)
     loss, slope = lesson.objective(painted.detach().clamp(0, 1))
     if not (np.isfinite(loss) and bool(slope.isfinite().all())):
-        raise VidstyleError("the loss is not finite: use lower weights, or --precision fp32")
+        raise NotFiniteError
     # What has left the range of a picture is led back, never on: the box of the optimisers.
     slope[((painted > 1) & (slope < 0)) | ((painted < 0) & (slope > 0))] = 0
     optimizer.zero_grad()

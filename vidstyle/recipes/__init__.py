@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import tomllib
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,19 @@ class Recipe:
     """How long it takes, against the defaults."""
 
 
-def load(name: str | Path) -> Recipe:
-    """The recipe of this name, or in the file at this path.
+WEIGHTS = ("bundled", "torchvision", "random")
+"""Weights that are no files."""
+FILES = ("weights", "model")
+"""Options that may name a file."""
+
+
+def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
+    """The recipe of this name, or in the file at this path; options that are ``given`` elsewhere
+    are left out.
 
     Raises:
-        UsageError: there is none, it is no TOML, or an option of it is unknown or makes no sense.
+        UsageError: there is none, it is no TOML, an option of it is unknown or makes no sense, or
+            it names a file outside of its own folder.
     """
     path = _files().get(str(name), Path(name))
     if not path.is_file():
@@ -53,10 +62,25 @@ def load(name: str | Path) -> Recipe:
         for key in options:
             if key not in known:
                 raise unknown("option", key, known)
+        options = {key: value for key, value in options.items() if key not in given}
         Settings(**options)
+        for key in FILES:
+            if key in options and options[key] not in WEIGHTS:
+                options[key] = _inside(path.parent, key, options[key])
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
     return Recipe(path.stem, options, **about)
+
+
+def _inside(folder: Path, option: str, name: str) -> str:
+    """The path of a file that a recipe names, from its ``folder``."""
+    path = folder / name
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            f"{option} is {name}, outside of the recipe's folder: if you trust it, give it "
+            f"yourself with --{option}"
+        )
+    return str(path)
 
 
 def every() -> list[Recipe]:
