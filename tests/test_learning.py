@@ -153,9 +153,9 @@ def test_training_is_repeated_to_the_bit(style: Path) -> None:
 
 
 def test_a_model_that_learns_no_more_is_done_early() -> None:
-    flat = [1.0] * 3 * training.LESSONS
+    flat = [1.0] * 4 * training.LESSONS
     assert training.learned(flat) and not training.learned(flat[:-1])
-    assert not training.learned([0.9**i for i in range(3 * training.LESSONS)])
+    assert not training.learned([0.99**i for i in range(4 * training.LESSONS)])
 
 
 def test_a_loss_that_is_not_finite_stops_the_work_and_leaves_nothing(desk: Path) -> None:

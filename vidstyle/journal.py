@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -38,11 +39,15 @@ class Journal:
 
     Each is a PNG, and beside them lies what the next one needs. A file is written whole, then
     moved to its name: whenever a run ends, the journal is that of some whole painting. What it
-    was made from, ``facts``, are in it: it goes on only with the same ones.
+    was made from, ``facts``, are in it: it goes on only with the same ones. Where painting is
+    quicker than writing, paintings may wait for so many seconds of ``patience``.
     """
 
-    def __init__(self, folder: Path, facts: Mapping[str, Any]) -> None:
-        self.folder, self.facts = folder, facts
+    def __init__(self, folder: Path, facts: Mapping[str, Any], patience: float = 0.0) -> None:
+        self.folder, self.facts, self.patience = folder, facts, patience
+        self.waiting: list[tuple[bytes, float]] = []
+        """Paintings as PNGs, not yet written, and their losses."""
+        self.written = 0.0
         self.paintings: list[tuple[int, float]] = []
         """The checksum and the loss of each."""
         self.state: State = {}
@@ -113,18 +118,30 @@ class Journal:
 
     def add(self, painted: Image, loss: float, state: State) -> None:
         """Keep another painting, and what the one after it needs."""
-        if not self.paintings:
-            self._begin()
         data = io.BytesIO()
         Pillow.fromarray(painted).save(data, "png", compress_level=1)
-        number = len(self.paintings) + 1
-        write_whole(self._path(number), data.getvalue())
-        paintings = [*self.paintings, (zlib.crc32(data.getvalue()), loss)]
+        self.waiting.append((data.getvalue(), loss))
+        self.state = state
+        if time.monotonic() - self.written >= self.patience:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is waiting."""
+        if not self.waiting:
+            return
+        if not self.paintings:
+            self._begin()
+        paintings = [*self.paintings]
+        for png, loss in self.waiting:
+            paintings.append((zlib.crc32(png), loss))
+            write_whole(self._path(len(paintings)), png)
         data = io.BytesIO()
-        arrays: dict[str, Any] = {**state, COUNTS: np.array(paintings, np.float64)}
+        arrays: dict[str, Any] = {**self.state, COUNTS: np.array(paintings, np.float64)}
         np.savez(data, **arrays)
         write_whole(self.folder / STATE, data.getvalue())
         self.paintings = paintings
+        self.waiting.clear()
+        self.written = time.monotonic()
 
     def painting(self, number: int) -> tuple[Image, float]:
         """A painting, counted from 1, and its loss."""

@@ -45,7 +45,7 @@ class About:
     """What it was trained with."""
     fine: int = 24
     """Channels at half the size."""
-    wide: int = 64
+    wide: int = 48
     """Channels of the residual blocks."""
     blocks: int = 5
     """Residual blocks."""
@@ -77,7 +77,7 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
         x = self.norm(self.conv(x), weights)
-        return F.relu(x) if self.relu else x
+        return F.relu_(x) if self.relu else x
 
 
 class Residual(nn.Module):
@@ -110,7 +110,6 @@ class Model(nn.Module):
         self.leave = _conv(fine, 12)
         for parameter in self.leave.parameters():
             nn.init.zeros_(parameter)
-        self.to(memory_format=torch.channels_last)
 
     def forward(self, picture: Tensor, weights: Tensor) -> Tensor:
         high, wide = picture.shape[2:]
@@ -120,8 +119,7 @@ class Model(nn.Module):
         for residual in self.residuals:
             x = residual(x, weights)
         # Not by repeating values: the squares would be seen.
-        x = F.interpolate(x, scale_factor=2, mode="bilinear")
-        x = self.up(x, weights)
+        x = F.interpolate(self.up(x, weights), scale_factor=2, mode="bilinear")
         x = self.leave(self.join(torch.cat([x, fine], 1), weights))
         # The mean of each four pixels, for the same reason: no grid of two by two passes it.
         change = F.avg_pool2d(F.pad(F.pixel_shuffle(x, 2), (1, 0, 1, 0), mode="replicate"), 2, 1)

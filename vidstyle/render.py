@@ -46,8 +46,11 @@ OF_OPTIMISERS = (
     "snapshots",
 )
 """Settings that say nothing to a network."""
-CHEAPER = 3.0
-"""A network is taken by itself where it costs so many times less: the optimiser paints better."""
+PATIENCE = 3.0
+"""Seconds of painting that a network may lose: it paints faster than a disk is sure to have it."""
+CHEAPER = 8.0
+"""A network is taken by itself where it costs so many times less at most: the optimiser
+paints better, and often needs a third of what it may."""
 PREVIEW_SIZE = 208
 PREVIEW_STEPS = (20, 10)
 """Optimiser steps of a preview's first frame, and of the others."""
@@ -752,7 +755,9 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         work.training.unlink(missing_ok=True)
     if work.sheet is not None:
         media.save_image(work.sheet, contact_sheet(list(zip(*shown, strict=True))))
-    if journal is not None and not work.keep_frames:
+    if journal is not None and work.keep_frames:
+        journal.flush()
+    elif journal is not None:
         journal.clear()
     return Result(
         output=work.output,
@@ -835,7 +840,7 @@ def _journal(work: Plan, painter: Painter) -> Journal | None:
         "device": str(painter.device),
         "precision": _precision(painter),
     }
-    journal = Journal(work.journal, facts)
+    journal = Journal(work.journal, facts, PATIENCE if isinstance(painter, FeedForward) else 0.0)
     if work.restart or not journal.load():
         journal.clear()
     else:
@@ -863,6 +868,9 @@ def _kept(journal: Journal | None) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
+        if journal is not None:
+            with suppress(OSError):  # that may be what has ended it
+                journal.flush()
         if journal is not None and journal.paintings:
             error.add_note(
                 f"{len(journal.paintings)} paintings are kept: the same command goes on from them"

@@ -47,8 +47,8 @@ STEADY = 30.0
 so all of its calm has to be learned."""
 WARM = 10
 """Steps over which the rate rises to that."""
-GAIN = 0.03
-"""A round of all lessons that lowers the loss by a smaller share is the last but …"""
+GAIN = 0.04
+"""Two rounds of all lessons that lower the loss by a smaller share are the last but …"""
 COOL = 0.5
 """… so many times the steps until then, over which the rate falls to nothing."""
 
@@ -219,10 +219,11 @@ def _step(model: Model, lesson: Lesson, optimizer: torch.optim.Optimizer) -> flo
 
 
 def learned(losses: Sequence[float]) -> bool:
-    """Whether the last round of all lessons hardly lowered the loss."""
-    if len(losses) % LESSONS or len(losses) < 3 * LESSONS:
+    """Whether the last two rounds of all lessons hardly lowered the loss."""
+    rounds = 2 * LESSONS
+    if len(losses) % LESSONS or len(losses) < 2 * rounds:
         return False
-    last, before = np.mean(losses[-LESSONS:]), np.mean(losses[-2 * LESSONS : -LESSONS])
+    last, before = np.mean(losses[-rounds:]), np.mean(losses[-2 * rounds : -rounds])
     return bool(last > before * (1 - GAIN))
 
 
