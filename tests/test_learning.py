@@ -142,6 +142,18 @@ def test_training_lowers_the_objective_of_frames_that_it_has_not_seen(style: Pat
     assert objective.value(painted) < 0.8 * objective.value(start)
 
 
+def test_in_low_precision_it_learns_and_paints_much_the_same(style: Path) -> None:
+    picture, _ = media.read_image(style)
+    painted = []
+    for precision in ("fp32", "bf16"):
+        painter = FeedForward(
+            Settings(**QUICK, precision=precision, device="cpu"), Looks.of(picture), (64, 48)
+        )
+        painter.apprentice.learn(frames(4))
+        painted.append(painter.paint(Frame(scene(3), Fraction(0), Fraction(1, 25))).astype(int))
+    assert 0 < np.abs(painted[0] - painted[1]).mean() < 4
+
+
 def test_training_is_repeated_to_the_bit(style: Path) -> None:
     picture, _ = media.read_image(style)
     made = []
@@ -176,12 +188,34 @@ def test_the_network_paints_a_clip_and_leaves_only_that(desk: Path) -> None:
     assert done.frames == 5 and done.losses == ()
     assert sum(isinstance(event, events.Learned) for event in told) == 8
     assert {path.name for path in desk.iterdir()} == before | {"walk.stripes.mp4"}
+    assert any("training.jpg" in note for note in done.notes)
     sources, paintings = (
         [frame.rgb.astype(int) for frame in media.open_clip(path)]
         for path in (desk / "walk.mp4", done.output)
     )
     for source, painted in zip(sources, paintings, strict=True):
         assert np.abs(painted - source).mean() > 2
+
+
+def test_training_can_be_watched_and_leaves_no_half_of_a_model(desk: Path) -> None:
+    class StopError(Exception):
+        pass
+
+    def stop(event: events.Event) -> None:
+        if isinstance(event, events.Learned) and event.number == 3:
+            assert [*desk.rglob("*training.jpg")]
+            raise StopError
+
+    for made in (vidstyle.stylize, vidstyle.train):
+        options = QUICK | ({"engine": "network"} if made is vidstyle.stylize else {})
+        with pytest.raises(StopError):
+            made(
+                desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", listener=stop, **options
+            )
+        assert not (desk / "out.mp4").exists() and not (desk / "out.training.jpg").exists()
+    other = QUICK | {"engine": "network", "style_weight": 3.0}  # nothing was kept of the first
+    assert vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **other)
+    assert not [*desk.rglob("*training.jpg")]
 
 
 def test_a_stopped_run_has_not_to_learn_again_and_ends_in_the_same_bytes(desk: Path) -> None:
@@ -195,8 +229,14 @@ def test_a_stopped_run_has_not_to_learn_again_and_ends_in_the_same_bytes(desk: P
         if isinstance(event, events.Painted) and event.frame == 2:
             raise StopError
 
-    with pytest.raises(StopError):
-        vidstyle.stylize(clip, look, desk / "again.gif", engine="network", listener=stop, **QUICK)
+    for damage in (False, True):
+        with pytest.raises(StopError):
+            vidstyle.stylize(
+                clip, look, desk / "again.gif", engine="network", listener=stop, **QUICK
+            )
+        kept = desk / ".again.vidstyle" / "model.safetensors"
+        if not damage:
+            kept.write_bytes(kept.read_bytes()[:-50])
     told: list[events.Event] = []
     again = vidstyle.stylize(
         clip, look, desk / "again.gif", engine="network", listener=told.append, **QUICK
@@ -238,6 +278,29 @@ def test_auto_takes_the_optimiser_for_short_clips_and_says_why(desk: Path, style
     assert engines == {"walk.mp4": "gatys", "long.mp4": "network"}
 
 
+@pytest.mark.parametrize("by", ["luma", "histogram"])
+def test_colours_can_be_those_of_the_clip(by: str, desk: Path) -> None:
+    red = [np.clip(scene(i) * [1, 0.4, 0.4], 0, 255).astype(np.uint8) for i in range(4)]
+    clip = write_video(desk / "red.mp4", red)
+    quick = QUICK | {"training_steps": 30, "engine": "network"}
+    means = {}
+    for kept in ("none", by):
+        done = vidstyle.stylize(
+            clip, desk / "dusk.png", desk / kept, keep_colors=kept, style_weight=30.0, **quick
+        )
+        means[kept] = np.mean([frame.rgb.mean((0, 1)) for frame in media.open_clip(done.output)], 0)
+    source = np.mean([picture.mean((0, 1)) for picture in red], 0)
+    assert np.abs(means[by] - source).max() < np.abs(means["none"] - source).max()
+
+
+def test_another_size_than_the_model_has_learned_at_is_noted(desk: Path) -> None:
+    (desk / "m.safetensors").write_bytes(model.dump(untrained()))
+    for size, told in ((64, False), (80, False), (100, True), (40, True)):
+        options = Settings(model=str(desk / "m.safetensors"), size=size)
+        work = render.plan(desk / "walk.mp4", [], desk / f"{size}.mp4", settings=options)
+        assert any("has learned at 64x48" in note for note in work.notes) is told
+
+
 def test_masks_have_styles_of_their_own(desk: Path) -> None:
     (desk / "m.safetensors").write_bytes(model.dump(untrained(("stripes", "dusk"))))
     cover = np.zeros((48, 64), np.uint8)
@@ -267,7 +330,7 @@ def test_train_then_paint_another_clip_by_the_name_of_a_style(desk: Path, vidsty
     assert report["styles"] == ["stripes", "dusk"] and report["steps"] == 4
     about = model.load(desk / "m.safetensors").about
     assert about.weights == (0.25, 0.75) and about.settings["training_steps"] == 4
-    assert Image.open(desk / "m.jpg").width > 64
+    assert Image.open(desk / "m.training.jpg").width > 64
     paint = ("walk.gif", "--model", "m.safetensors", "--size", 64)
     for more in ((), ("--style", "dusk:2", "--style", "stripes"), ("--style-at", "0=stripes.png")):
         done = vidstyle(*paint, *more, "-y", "-o", "out.gif", cwd=desk)

@@ -28,6 +28,7 @@ State = Mapping[str, NDArray[Any]]
 """What a painter needs for the next frame."""
 
 FACTS, STATE, MODEL = "journal.json", "state.npz", "model.safetensors"
+TRAINING = "training.jpg"
 COUNTS = "journal"
 """The array in the state with the checksum and the loss of each painting."""
 DAMAGE = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile)
@@ -60,7 +61,8 @@ class Journal:
         Raises:
             UsageError: it was made from something else.
         """
-        if not (self.folder / FACTS).exists():
+        painted = (self.folder / STATE).exists()
+        if not painted and not self.model.exists():
             return False
         try:
             facts = dict(json.loads((self.folder / FACTS).read_text()))
@@ -74,8 +76,8 @@ class Journal:
                 f"{self.folder}: a painting was begun here with another {' and '.join(other)}: "
                 f"use --restart to begin anew, or another --output"
             )
-        if not (self.folder / STATE).exists():
-            return self.model.exists()
+        if not painted:
+            return True
         try:
             with np.load(self.folder / STATE) as found:
                 state = {name: found[name] for name in found.files}
@@ -95,7 +97,7 @@ class Journal:
 
     def clear(self) -> None:
         """Throw away what a run before has left, and nothing else."""
-        for name in (FACTS, STATE, MODEL):  # first: without them the rest is nothing
+        for name in (FACTS, STATE, MODEL, TRAINING):  # first: without them the rest is nothing
             (self.folder / name).unlink(missing_ok=True)
         for path in (*self.folder.glob("[0-9]*.png"), *self.folder.glob("*.new")):
             path.unlink()
@@ -107,12 +109,17 @@ class Journal:
         """The file of the model that was trained for the clip, if one was."""
         return self.folder / MODEL
 
+    @property
+    def training(self) -> Path:
+        """The picture of what is being learned."""
+        return self.folder / TRAINING
+
     def keep(self, model: bytes) -> None:
         """Keep a model that was trained for the clip."""
-        self._begin()
         write_whole(self.model, model)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """Make the folder, and note what the work is made from."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
         write_whole(self.folder / FACTS, json.dumps(self.facts, indent=1).encode())
 
@@ -130,7 +137,7 @@ class Journal:
         if not self.waiting:
             return
         if not self.paintings:
-            self._begin()
+            self.begin()
         paintings = [*self.paintings]
         for png, loss in self.waiting:
             paintings.append((zlib.crc32(png), loss))

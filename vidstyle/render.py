@@ -51,6 +51,8 @@ PATIENCE = 3.0
 CHEAPER = 8.0
 """A network is taken by itself where it costs so many times less at most: the optimiser
 paints better, and often needs a third of what it may."""
+ANOTHER_SIZE = 1.5
+"""From so many times the width on that a model has learned at, its strokes look wrong."""
 PREVIEW_SIZE = 208
 PREVIEW_STEPS = (20, 10)
 """Optimiser steps of a preview's first frame, and of the others."""
@@ -73,9 +75,9 @@ SHEET_COLUMNS = 6
 NO_PICTURE: Image = np.zeros((1, 1, 3), np.uint8)
 """Stands for a style of a model that is known by name only."""
 
+Painter = Gatys | FeedForward
 StyleLike = str | Path | tuple[str | Path, float]
 """A picture, or (picture, weight)."""
-Painter = Gatys | FeedForward
 Later = tuple[float, StyleLike]
 """The style from so many seconds on."""
 MaskLike = str | Path | tuple[str | Path, str | Path | None]
@@ -119,8 +121,6 @@ class Plan:
     sheet: Path | None = None
     plot: Path | None = None
     snapshots: Path | None = None
-    training: Path | None = None
-    """The picture of what is being learned, while it is."""
     engine: str = ""
     """How frames are painted, and why."""
     notes: tuple[str, ...] = ()
@@ -196,19 +196,20 @@ def plan(
         sheet,
         target.with_name(f"{target.stem}.plot.png") if settings.plot else None,
         target.with_name(f"{target.stem}.snapshots") if settings.snapshots else None,
-        notes=tuple(notes),
         restart=restart,
         keep_frames=keep_frames,
         keep_partial=keep_partial,
     )
-    work = _engaged(work)
+    if model is not None and not 1 / ANOTHER_SIZE < work.width / model.about.size[0] < ANOTHER_SIZE:
+        learned = "x".join(map(str, model.about.size))
+        notes.append(
+            f"{settings.model} has learned at {learned}: its strokes are as large as there"
+        )
+    work = _engaged(replace(work, notes=tuple(notes)))
     if preview is None and (work.frames != 1 or keep_frames):
         work = replace(work, journal=target.with_name(f".{target.stem}.vidstyle"))
     begun = work.journal is not None and work.journal.exists() and not restart
-    for path in (
-        *(work.output, work.sheet, work.plot),
-        *(() if begun else (work.snapshots, work.training)),
-    ):
+    for path in (work.output, work.sheet, work.plot, None if begun else work.snapshots):
         if path is not None:
             _refuse(opened, path, overwrite)
     if file_format.kind == "still" and (work.frames or 1) > 1:
@@ -306,14 +307,10 @@ def _engaged(work: Plan) -> Plan:
     if wanted == "network" and told and work.sheet is None:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in told)
         notes = (*notes, f"a network paints at once: {options} changes nothing")
-    training = None
-    if settings.model is None and wanted in ("network", "hybrid"):
-        training = work.output.with_name(f"{work.output.stem}.training.jpg")
     return replace(
         work,
         settings=replace(settings, engine=wanted),
         engine=f"{wanted}: {why}",
-        training=training,
         notes=notes,
     )
 
@@ -600,11 +597,11 @@ def train(
     _limit(opened, settings)
     looks = _looks(_styles(style), (), (), settings, None)
     target = Path(output or opened.info.path.absolute().with_name(_model_name(looks)))
-    sheet = target.with_suffix(".jpg")
+    sheet = target.with_name(f"{target.stem}.training.jpg")
     for path in (target, sheet):
         _refuse(opened, path, overwrite)
     size = _size(opened, settings, media.FORMATS["mp4"])
-    work = Plan(opened, looks, target, media.FORMATS["mp4"], *size, settings, training=sheet)
+    work = Plan(opened, looks, target, media.FORMATS["mp4"], *size, settings)
     painter = FeedForward(settings, looks, size)
     record = Record(None, None, None, sheet)
     losses: list[float] = []
@@ -619,9 +616,13 @@ def train(
     alone = tuple(tuple(map(float, row)) for row in np.eye(len(looks.pictures)))
     # Each style alone, and the blend that was asked for.
     blends = sorted({*alone, *looks.keys.values()})
-    model = painter.apprentice.learn(_shots(work), tell, blends)
-    media.save_image(sheet, painter.apprentice.sheet())
-    write_whole(target, models.dump(model))
+    try:
+        model = painter.apprentice.learn(_shots(work), tell, blends)
+        media.save_image(sheet, painter.apprentice.sheet())
+        write_whole(target, models.dump(model))
+    except BaseException:
+        sheet.unlink(missing_ok=True)
+        raise
     return Training(
         output=target,
         styles=model.about.styles,
@@ -664,7 +665,8 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     painter = make_painter(work)
     journal = _journal(work, painter)
     kept = len(journal.paintings) if journal else 0
-    record = Record(work.plot, work.snapshots, settings.snapshots, work.training, goes_on=kept > 0)
+    training = journal.training if journal else None
+    record = Record(work.plot, work.snapshots, settings.snapshots, training, goes_on=kept > 0)
 
     def tell(event: Event) -> None:
         if isinstance(event, Noted):
@@ -751,8 +753,6 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     for note in [*work.notes, *work.clip.notes, *(sound.notes if sound else ())]:
         tell(Noted(note))
     record.finish()
-    if work.training is not None:
-        work.training.unlink(missing_ok=True)
     if work.sheet is not None:
         media.save_image(work.sheet, contact_sheet(list(zip(*shown, strict=True))))
     if journal is not None and work.keep_frames:
@@ -806,9 +806,13 @@ def _learn(
     if not isinstance(painter, (FeedForward, Hybrid)) or painter.apprentice.model is not None:
         return
     if journal is not None and journal.model.exists():
-        painter.apprentice.take(models.load(journal.model))
-        tell(Noted("a run before has learned the clip: going on from that"))
-        return
+        with suppress(UsageError):  # damaged: what is learned anew is the same
+            painter.apprentice.take(models.load(journal.model))
+            tell(Noted("a run before has learned the clip: going on from that"))
+            return
+    if journal is not None:
+        journal.begin()
+        tell(Noted(f"it learns the clip first: see {journal.training}"))
     model = painter.apprentice.learn(_shots(work), tell)
     if journal is not None:
         journal.keep(models.dump(model))

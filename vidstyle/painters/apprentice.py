@@ -23,7 +23,7 @@ from .training import AREA, LESSON, painting, pairs, parts, train
 
 SHOWN = 3
 """Frames of the clip that are shown while it is learned from."""
-PAINTING = 0.08
+PAINTING = 0.06
 """What a painting costs, in steps of an optimiser on the same frame."""
 
 
@@ -68,7 +68,8 @@ class Apprentice:
         seen = pairs(frames)
         if not seen:
             raise UsageError("no frame: nothing to learn from")
-        easel.take_colors(np.concatenate([pair.frame.rgb for pair in seen]))
+        if easel.settings.keep_colors != "none":
+            easel.take_colors(np.concatenate([pair.frame.rgb for pair in seen]))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(easel.settings.seed)
             model = Model(self._about())
@@ -86,7 +87,7 @@ class Apprentice:
         assert self.model is not None
         picture = self.easel.tensor(frame.rgb)
         with torch.no_grad():
-            painted = painting(self.model, picture, parts(self.easel, frame))
+            painted = painting(self.easel, self.model, picture, parts(self.easel, frame))
         return self.easel.image(painted.clamp(0, 1))
 
     def sheet(self) -> Image:

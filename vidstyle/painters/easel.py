@@ -71,7 +71,7 @@ class Easel:
         """Let the perceptual network compute in another type."""
         if dtype is not self.dtype:
             self.dtype = dtype
-            del self.network
+            self.__dict__.pop("network", None)
             self._style_grams.clear()
 
     @property

@@ -97,13 +97,15 @@ def pairs(frames: Iterable[tuple[Frame, bool]]) -> list[Pair]:
     return sorted([*spread, *firsts], key=lambda pair: pair.frame.time)
 
 
-def painting(model: Model, picture: Tensor, parts: Sequence[Part]) -> Tensor:
+def painting(easel: Easel, model: Model, picture: Tensor, parts: Sequence[Part]) -> Tensor:
     """What ``model`` makes of a ``picture`` (1, 3, H, W), each part in its own style."""
-    layers = [
-        model(picture, weights) if share is None else share * model(picture, weights)
-        for weights, share in parts
-    ]
-    return torch.stack(layers).sum(0)
+    low = easel.dtype is torch.bfloat16
+    with torch.autocast(easel.device.type, torch.bfloat16, enabled=low):
+        layers = [
+            model(picture, weights) if share is None else share * model(picture, weights)
+            for weights, share in parts
+        ]
+    return torch.stack(layers).sum(0).float()
 
 
 def train(
@@ -142,7 +144,7 @@ def train(
         left = 1 - (number - warm) / max(1, warm * COOL)
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1.0, (number + 1) / WARM, left)
-        losses.append(_step(model, lessons[place], optimizer))
+        losses.append(_step(easel, model, lessons[place], optimizer))
         if number < warm and learned(losses):
             warm = number + 1
         done = (number + 1) / min(steps, round(warm * (1 + COOL)))
@@ -200,13 +202,13 @@ def parts(easel: Easel, frame: Frame, base: Weights | None = None) -> list[Part]
     ]
 
 
-def _step(model: Model, lesson: Lesson, optimizer: torch.optim.Optimizer) -> float:
+def _step(easel: Easel, model: Model, lesson: Lesson, optimizer: torch.optim.Optimizer) -> float:
     """Learn from a lesson; returns the loss."""
     with torch.no_grad():
-        past = painting(model, lesson.before, lesson.parts_before).clamp(0, 1)
+        past = painting(easel, model, lesson.before, lesson.parts_before).clamp(0, 1)
         warped = F.grid_sample(past, lesson.grid, padding_mode="border", align_corners=True)
     lesson.objective.kept = warped, STEADY * lesson.trust
-    painted = painting(model, lesson.source, lesson.parts)
+    painted = painting(easel, model, lesson.source, lesson.parts)
     loss, slope = lesson.objective(painted.detach().clamp(0, 1))
     if not (np.isfinite(loss) and bool(slope.isfinite().all())):
         raise NotFiniteError
