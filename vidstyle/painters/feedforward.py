@@ -30,6 +30,9 @@ class FeedForward(Easel):
     def cut(self) -> None:
         """The next frame begins a new shot: nothing carries over anyway."""
 
+    def expect(self, source: Image, before: Image) -> None:
+        """How it moves is of no use."""
+
     def turn(self, frame: Frame, painted: Image) -> None:
         """The next frames lie beside this one: they do not care."""
 
