@@ -1,0 +1,160 @@
+"""The fault suite: what can end a run, many times over. All of it by ``pytest -m slow``."""
+
+from __future__ import annotations
+
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import vidstyle
+from vidstyle import events, media, model, render
+from vidstyle.media import Frame
+from vidstyle.model import About, Model
+from vidstyle.painters import FeedForward
+from vidstyle.pictures import Image
+
+from .conftest import scene, write_video
+
+QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
+COMMAND = (
+    *(sys.executable, "-m", "vidstyle", "walk.mp4", "--style", "stripes.png", "-o", "out.mp4"),
+    *("--size", "64", "--first-iterations", "3", "--iterations", "2"),
+)
+
+
+@pytest.fixture
+def desk(video: Path, style: Path, tmp_path: Path) -> Path:
+    for path in (video, style):
+        shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+class Same(FeedForward):
+    """Paints each frame as it is."""
+
+    def __init__(self, *given: object) -> None:
+        super().__init__(*given)  # type: ignore[arg-type]
+        self.apprentice.take(Model(About(("one",), (1.0,), (64, 48))))
+
+    def paint(self, frame: Frame, progress: object = None) -> Image:
+        return frame.rgb.copy()
+
+
+def memory() -> float:
+    """MB that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how much memory there is in use")
+@pytest.mark.parametrize("painter", ["the same", "a small network"])
+def test_memory_is_flat_over_two_thousand_frames(
+    painter: str, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clip = write_video(desk / "long.mp4", [scene(i % 24) for i in range(2000)])
+    options: dict[str, object] = {"size": 64, "engine": "network"}
+    if painter == "the same":
+        monkeypatch.setitem(render.PAINTERS, "network", Same)
+    else:
+        made = model.dump(Model(About(("stripes",), (1.0,), (64, 48))))
+        (desk / "m.safetensors").write_bytes(made)
+        options["model"] = str(desk / "m.safetensors")
+    held: list[float] = []
+
+    def listen(event: events.Event) -> None:
+        if isinstance(event, events.Painted) and event.frame % 100 == 0:
+            held.append(memory())
+
+    done = vidstyle.stylize(clip, desk / "stripes.png", desk / "o.mp4", listener=listen, **options)
+    assert done.frames == 2000
+    print(f"\n{painter}: {held[2]:.0f} MB after 300 frames, {held[-1]:.0f} after 2000")
+    assert held[-1] - held[2] < 20
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_at_any_moment_lose_nothing(sent: int, code: int, desk: Path) -> None:
+    subprocess.run(COMMAND, cwd=desk, check=True, capture_output=True)
+    whole = (desk / "out.mp4").read_bytes()
+    chance = random.Random(sent)
+    ends = []
+    for _ in range(20):
+        (desk / "out.mp4").unlink()
+        process = subprocess.Popen(COMMAND, cwd=desk, stderr=subprocess.PIPE, text=True)
+        begun = desk / ".out.vidstyle" / "000001.png"
+        while process.poll() is None and not begun.exists():
+            time.sleep(0.01)
+        time.sleep(chance.random() * 1.5)
+        process.send_signal(sent)
+        _, error = process.communicate(timeout=60)
+        ends.append(process.returncode)
+        assert process.returncode in (0, code) and "Traceback" not in error
+        if process.returncode:
+            assert not (desk / "out.mp4").exists()
+            subprocess.run(COMMAND, cwd=desk, check=True, capture_output=True)
+        assert (desk / "out.mp4").read_bytes() == whole and not [*desk.glob(".*")]
+    print(
+        f"\n20 times signal {sent}: stopped {ends.count(code)} runs, all went on to the same bytes"
+    )
+    assert ends.count(code) >= 5
+
+
+@pytest.mark.parametrize("room", [40_000, pytest.param(12_000, marks=pytest.mark.slow)])
+def test_where_the_disk_ends_nothing_is_lost(room: int, desk: Path) -> None:
+    """A limit on the size of files stands for it: the state is larger than the paintings."""
+
+    def limited() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
+
+    ended = subprocess.run(COMMAND, cwd=desk, capture_output=True, text=True, preexec_fn=limited)
+    assert ended.returncode in (1, 2) and "Traceback" not in ended.stderr
+    assert len(ended.stderr.strip().splitlines()[-1]) < 300
+    assert not (desk / "out.mp4").exists() and not [*desk.glob(".*.part")]
+    again = subprocess.run(COMMAND, cwd=desk, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    assert len([*media.open_clip(desk / "out.mp4")]) == 5
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_becomes_read_only_loses_nothing(desk: Path) -> None:
+    journal = desk / ".out.vidstyle"
+
+    def lock(event: events.Event) -> None:
+        if isinstance(event, events.Painted) and event.frame == 2:
+            journal.chmod(0o500)
+
+    with pytest.raises(OSError, match="denied") as failed:
+        vidstyle.stylize(
+            desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", listener=lock, **QUICK
+        )
+    assert "2 paintings are kept" in " ".join(failed.value.__notes__)
+    journal.chmod(0o700)
+    done = vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **QUICK)
+    assert any("2 paintings of a run before" in note for note in done.notes)
+
+
+def test_an_output_folder_that_goes_away_is_told_in_one_line(desk: Path) -> None:
+    (desk / "there").mkdir()
+
+    def remove(event: events.Event) -> None:
+        if isinstance(event, events.Painted) and event.frame == 2:
+            shutil.rmtree(desk / "there")
+
+    with pytest.raises(OSError, match="there"):
+        vidstyle.stylize(
+            desk / "walk.mp4",
+            desk / "stripes.png",
+            desk / "there" / "out.mp4",
+            listener=remove,
+            **QUICK,
+        )
+    assert not (desk / "there").exists()
