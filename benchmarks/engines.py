@@ -46,7 +46,7 @@ def seconds_of(told: list[events.Event]) -> dict[str, float]:
 
 def by_gatys(source: Path, style: Path, folder: Path, size: int) -> dict[str, float]:
     told: list[events.Event] = []
-    stylize(source, style, folder, size=size, overwrite=True, listener=told.append)
+    stylize(source, style, folder, size=size, overwrite=True, restart=True, listener=told.append)
     return seconds_of(told)
 
 
@@ -55,7 +55,9 @@ def by_model(engine: str) -> Callable[[Path, Path, Path, int], dict[str, float]]
         told: list[events.Event] = []
         model = folder.with_name("model.safetensors")
         options: dict[str, Any] = {"engine": engine, "model": str(model), "size": size}
-        stylize(source, style, folder, overwrite=True, listener=told.append, **options)
+        stylize(
+            source, style, folder, overwrite=True, restart=True, listener=told.append, **options
+        )
         if engine == "network":  # the first one is slower: nothing is warm yet
             each = median(e.seconds for e in told[1:] if isinstance(e, events.Painted))
             return {"first": each, "each": each}
