@@ -875,6 +875,8 @@ def _kept(journal: Journal | None) -> Iterator[None]:
         if journal is not None:
             with suppress(OSError):  # that may be what has ended it
                 journal.flush()
+                if not journal.paintings and not journal.model.exists():
+                    journal.clear()
         if journal is not None and journal.paintings:
             error.add_note(
                 f"{len(journal.paintings)} paintings are kept: the same command goes on from them"
