@@ -50,12 +50,12 @@ def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
             raise UsageError(f"{path}: no such recipe")
         raise unknown("recipe", str(name), _files())
     try:
-        given = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path}: cannot be read as a recipe ({error})") from error
-    about = {key: str(given.pop(key, "")) for key in ABOUT}
+    about = {key: str(table.pop(key, "")) for key in ABOUT}
     options: dict[str, Any] = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
+        key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
     }
     known = {spec.name for spec in dataclasses.fields(Settings)}
     try:
