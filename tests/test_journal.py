@@ -167,7 +167,7 @@ def test_what_is_on_disk_is_whole_at_every_moment(
     def full(handle: int) -> None:
         nonlocal calls
         calls += 1
-        if calls == 6:
+        if calls >= 6:
             raise OSError(28, "No space left on device")
         real(handle)
 
@@ -217,15 +217,15 @@ def test_a_signal_keeps_what_is_painted_and_says_how_to_go_on(
 
 
 def test_what_is_painted_can_be_left_as_a_clip_that_plays(desk: Path) -> None:
-    options = {"keep_partial": True, "listener": stopping(2), **QUICK}
-    for suffix, frames in ((".mp4", 2), ("", 2)):
+    for suffix in (".mp4", ""):
+        options = {"keep_partial": True, "listener": stopping(2), **QUICK}
         with pytest.raises(StopError) as left:
             vidstyle.stylize(
                 desk / "walk.mp4", desk / "stripes.png", desk / f"out{suffix}", **options
             )
         partial = desk / f"out.partial{suffix}"
         assert str(partial) in " ".join(left.value.__notes__)
-        assert len([*media.open_clip(partial)]) == frames
+        assert len([*media.open_clip(partial)]) == 2
         assert not (desk / f"out{suffix}").exists() and (desk / ".out.vidstyle").exists()
         shutil.rmtree(desk / ".out.vidstyle")
     assert not [*desk.glob("*.part")]
