@@ -228,6 +228,10 @@ def test_what_is_painted_can_be_left_as_a_clip_that_plays(desk: Path) -> None:
         assert len([*media.open_clip(partial)]) == 2
         assert not (desk / f"out{suffix}").exists() and (desk / ".out.vidstyle").exists()
         shutil.rmtree(desk / ".out.vidstyle")
+    with pytest.raises(UsageError, match=r"partial\.mp4: exists already"):
+        vidstyle.stylize(
+            desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", keep_partial=True, **QUICK
+        )
     assert not [*desk.glob("*.part")]
 
 

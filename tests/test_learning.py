@@ -101,6 +101,9 @@ def test_a_file_that_is_no_model_of_this_version_is_refused_in_one_line(tmp_path
     refused("version 99, this vidstyle reads")
     saved(facts | {"blocks": 2})
     refused("weights are not those")
+    for wrong in ({"weights": [0.5, 0.5]}, {"size": [0, 48]}, {"size": []}, {"size": ["a", 1]}):
+        saved(facts | wrong)
+        refused("weights are not those")
     saved(facts | {"unknown": 1})
     refused("weights are not those")
     saved(facts, {name: value for name, value in tensors.items() if "leave" not in name})
@@ -338,6 +341,9 @@ def test_train_then_paint_another_clip_by_the_name_of_a_style(desk: Path, vidsty
     wrong = vidstyle(*paint, "--style", "strips", "-o", "no.gif", cwd=desk)
     assert wrong.returncode == 2 and "did you mean 'stripes'?" in wrong.stderr
     assert not (desk / "no.gif").exists()
+    for command in (("train", "walk.mp4", *styles, *FAST), ("export", "m.safetensors")):
+        lost = vidstyle(*command, "-o", "nowhere/m.x", cwd=desk)
+        assert lost.returncode == 2 and "no such folder" in lost.stderr
     again = vidstyle("train", "walk.mp4", *styles, "-o", "m.safetensors", *FAST, cwd=desk)
     assert again.returncode == 2 and "exists already" in again.stderr
 

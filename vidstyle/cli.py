@@ -60,20 +60,9 @@ GROUPS = {
 }
 LEARNING = {
     "part of the clip": ("start", "end", "max_frames", "cuts"),
-    "look": (
-        "size",
-        "content_weight",
-        "style_weight",
-        "loss",
-        "style_scale",
-        "keep_colors",
-        "tv_weight",
-        "temporal_weight",
-        "content_layers",
-        "style_layers",
-    ),
+    "look": tuple(name for name in GROUPS["look"] if name not in ("strength", "feather")),
     "learning": ("training_steps", "flow", "network", "weights", "pooling", "seed"),
-    "machine": ("device", "precision", "max_pixels"),
+    "machine": GROUPS["machine"],
 }
 """The options that matter to a model."""
 
@@ -404,7 +393,7 @@ def _paint(
         if not options.json:
             _show_plan(description)
         return description
-    for name in ("save_recipe", "plot", "snapshots"):
+    for name in ("save_recipe", "plot", "snapshots", "keep_frames", "keep_partial"):
         if options.output == STANDARD and (
             getattr(settings, name, None) or vars(options).get(name)
         ):
@@ -412,8 +401,8 @@ def _paint(
                 f"--{name.replace('_', '-')} has no place beside stdout: name a file with --output"
             )
     recipe = work.output.with_name(f"{work.output.stem}.toml")
-    if options.save_recipe and recipe.exists() and not options.overwrite:
-        raise UsageError(f"{recipe}: exists already: use --overwrite or another --output")
+    if options.save_recipe:
+        media.refuse(recipe, options.overwrite)
     with Reporter(clip, quiet=options.quiet) as reporter:
         result = render.render(work, reporter)
     if options.save_recipe:
@@ -559,8 +548,7 @@ def _export(arguments: Sequence[str]) -> None:
     from .journal import write_whole
 
     target = options.output or options.model.with_suffix(".onnx")
-    if target.exists() and not options.overwrite:
-        raise UsageError(f"{target}: exists already: use --overwrite or another --output")
+    media.refuse(target, options.overwrite)
     write_whole(target, export.onnx(model.load(options.model)))
     print(f"wrote {target}", file=sys.stderr)
 

@@ -165,7 +165,10 @@ def load(path: Path) -> Model:
         )
     try:
         lists = {name: tuple(facts[name]) for name in ("styles", "weights", "size")}
-        model = Model(About(**facts | lists))
+        about = About(**facts | lists)
+        if len(about.weights) != len(about.styles) or min(map(int, about.size)) < 1:
+            raise ValueError("a weight for each style, and a size")
+        model = Model(about)
         model.load_state_dict(tensors)
     except (TypeError, KeyError, RuntimeError, ValueError) as error:
         raise UsageError(f"{path}: its weights are not those of the model it names") from error

@@ -202,14 +202,13 @@ def plan(
     )
     if model is not None and not 1 / ANOTHER_SIZE < work.width / model.about.size[0] < ANOTHER_SIZE:
         learned = "x".join(map(str, model.about.size))
-        notes.append(
-            f"{settings.model} has learned at {learned}: its strokes are as large as there"
-        )
+        notes.append(f"{settings.model} has learned at {learned}, with strokes for that size")
     work = _engaged(replace(work, notes=tuple(notes)))
     if preview is None and (work.frames != 1 or keep_frames):
         work = replace(work, journal=target.with_name(f".{target.stem}.vidstyle"))
     begun = work.journal is not None and work.journal.exists() and not restart
-    for path in (work.output, work.sheet, work.plot, None if begun else work.snapshots):
+    fresh = () if begun else (work.snapshots, work.partial if keep_partial else None)
+    for path in (work.output, work.sheet, work.plot, *fresh):
         if path is not None:
             _refuse(opened, path, overwrite)
     if file_format.kind == "still" and (work.frames or 1) > 1:
@@ -290,7 +289,7 @@ def _engaged(work: Plan) -> Plan:
     if settings.model is not None:
         wanted, why = "hybrid" if wanted == "hybrid" else "network", f"by {settings.model}"
     elif work.sheet is not None and wanted != "gatys":
-        wanted, why = "gatys", "a preview is not worth to learn for"
+        wanted, why = "gatys", "a preview is too short to learn from"
     elif wanted == "auto" and frames is None:
         wanted, why = "gatys", "nobody knows how long the clip is"
     elif wanted == "auto":
@@ -390,12 +389,10 @@ def _name(clip: Clip, looks: Looks, preview: bool) -> str:
 
 
 def _refuse(clip: Clip, output: Path, overwrite: bool) -> None:
-    if not output.exists():
-        return
-    if clip.info.path.exists() and output.samefile(clip.info.path):
+    source = clip.info.path
+    if output.exists() and source.exists() and output.samefile(source):
         raise UsageError(f"{output}: is the clip itself: choose another --output")
-    if not overwrite:
-        raise UsageError(f"{output}: exists already: use --overwrite or another --output")
+    media.refuse(output, overwrite)
 
 
 def _size(clip: Clip, settings: Settings, file_format: Format) -> tuple[int, int]:

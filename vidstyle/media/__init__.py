@@ -6,7 +6,7 @@ from .clip import Clip, ClipInfo, Frame, resample, trim
 from .formats import FORMATS, Format, format_of, only_one_frame
 from .reader import describe, open_clip
 from .stills import read_image, save_image
-from .writer import Writer, open_writer, plays, sweep
+from .writer import Writer, open_writer, plays, refuse, sweep
 
 __all__ = [
     "FORMATS",
@@ -22,6 +22,7 @@ __all__ = [
     "open_writer",
     "plays",
     "read_image",
+    "refuse",
     "resample",
     "save_image",
     "sweep",

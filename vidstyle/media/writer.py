@@ -118,8 +118,7 @@ def open_writer(
     Raises:
         UsageError: the output exists, or its folder cannot be written to.
     """
-    if output.exists() and not overwrite:
-        raise UsageError(f"{output}: exists already: use --overwrite or another --output")
+    refuse(output, overwrite)
     partial = _temporary(output, file_format)
     try:
         encoder: Encoder
@@ -137,6 +136,21 @@ def open_writer(
         _remove(partial)
         raise
     return Writer(output, partial, encoder, overwrite)
+
+
+def refuse(output: Path, overwrite: bool) -> None:
+    """Refuse to write what exists, or where there is no folder.
+
+    Raises:
+        UsageError: one of both.
+    """
+    if output.exists() and not overwrite:
+        raise UsageError(f"{output}: exists already: use --overwrite or another --output")
+    if not output.absolute().parent.is_dir():
+        raise UsageError(
+            f"{output}: cannot be written (there is no such folder): "
+            f"choose another place with --output"
+        )
 
 
 def plays(source: ClipInfo, asked: int | None) -> int:
