@@ -25,6 +25,8 @@ WAYS = {
     "passes": ("walk.mp4", {"passes": 2}),
     "loop": ("walk.gif", {"seamless": True}),
     "far back": ("walk.mp4", {"long_term": (1, 2)}),
+    "segments": ("walk.mp4", {"segment": 3}),
+    "segments of a loop": ("walk.gif", {"segment": 2, "seamless": True}),
     "colours, two styles": (
         "walk.gif",
         {"keep_colors": "histogram", "style_at": [(0.1, "other.png")]},

@@ -10,7 +10,7 @@ import numpy as np
 
 from vidstyle.events import Event, Painted, Step
 from vidstyle.media import Frame
-from vidstyle.reel import TAIL, Done, Reel
+from vidstyle.reel import TAIL, Done, Reel, paintings
 
 from .conftest import scene
 
@@ -107,7 +107,7 @@ def test_how_many_pictures_are_painted_is_known_before() -> None:
         events: list[Event] = []
         reel = Reel(Clerk(), events.append, passes=passes, closes=closes)
         list(reel.paint(numbered(count)))
-        assert sum(isinstance(e, Painted) for e in events) == reel.paintings(count)
+        assert sum(isinstance(e, Painted) for e in events) == paintings(count, passes, closes)
 
 
 def test_a_loop_with_a_cut_is_left_alone() -> None:

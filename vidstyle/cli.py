@@ -36,7 +36,7 @@ GROUPS = {
         "style_layers",
         "feather",
     ),
-    "in time": ("init", "first_init", "flow", "long_term", "passes", "cuts", "seamless"),
+    "in time": ("init", "first_init", "flow", "long_term", "passes", "cuts", "seamless", "segment"),
     "painting": (
         "tolerance",
         "iterations",
@@ -55,14 +55,14 @@ GROUPS = {
         "pooling",
         "seed",
     ),
-    "machine": ("device", "precision", "max_pixels"),
+    "machine": ("device", "precision", "cluster", "max_pixels"),
     "messages": ("report", "plot", "snapshots"),
 }
 LEARNING = {
     "part of the clip": ("start", "end", "max_frames", "cuts"),
     "look": tuple(name for name in GROUPS["look"] if name not in ("strength", "feather")),
     "learning": ("training_steps", "flow", "network", "weights", "pooling", "seed"),
-    "machine": GROUPS["machine"],
+    "machine": ("device", "precision", "max_pixels"),
 }
 """The options that matter to a model."""
 

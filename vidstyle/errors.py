@@ -17,8 +17,10 @@ class UsageError(VidstyleError):
 class NotFiniteError(VidstyleError):
     """The loss has become infinite, or no number at all."""
 
-    def __init__(self) -> None:
-        super().__init__("the loss is not finite: use lower weights, or --precision fp32")
+    def __init__(
+        self, told: str = "the loss is not finite: use lower weights, or --precision fp32"
+    ):
+        super().__init__(told)
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:

@@ -9,7 +9,7 @@ import os
 import time
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,6 +28,9 @@ State = Mapping[str, NDArray[Any]]
 """What a painter needs for the next frame."""
 
 FACTS, STATE, MODEL = "journal.json", "state.npz", "model.safetensors"
+SOME, NEEDED = ".paintings.npz", ".state.npz"
+"""How the files on a shelf end."""
+LOSSES = "losses"
 TRAINING = "training.jpg"
 COUNTS = "journal"
 """The array in the state with the checksum and the loss of each painting."""
@@ -54,6 +57,7 @@ class Journal:
         self.state: State = {}
         self.damaged = False
         """Whether a run before has left something that cannot be used."""
+        self.shelf = Shelf(folder)
 
     def load(self) -> bool:
         """Take up what a run before has left; whether that is something, and whole.
@@ -62,7 +66,7 @@ class Journal:
             UsageError: it was made from something else.
         """
         painted = (self.folder / STATE).exists()
-        if not painted and not self.model.exists():
+        if not painted and not self.shelf.names and not self.model.exists():
             return False
         try:
             facts = dict(json.loads((self.folder / FACTS).read_text()))
@@ -77,10 +81,10 @@ class Journal:
                 f"use --restart to begin anew, or another --output"
             )
         if not painted:
-            return True
+            self.damaged = not self.shelf.whole()
+            return not self.damaged
         try:
-            with np.load(self.folder / STATE) as found:
-                state = {name: found[name] for name in found.files}
+            state = _read(self.folder / STATE)
             counts = state.pop(COUNTS)
             self.paintings = [(int(crc), float(loss)) for crc, loss in counts]
             whole = all(
@@ -101,6 +105,7 @@ class Journal:
             (self.folder / name).unlink(missing_ok=True)
         for path in (*self.folder.glob("[0-9]*.png"), *self.folder.glob("*.new")):
             path.unlink()
+        self.shelf.clear()
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
@@ -125,9 +130,7 @@ class Journal:
 
     def add(self, painted: Image, loss: float, state: State) -> None:
         """Keep another painting, and what the one after it needs."""
-        data = io.BytesIO()
-        Pillow.fromarray(painted).save(data, "png", compress_level=1)
-        self.waiting.append((data.getvalue(), loss))
+        self.waiting.append((_png(painted), loss))
         self.state = state
         if time.monotonic() - self.written >= self.patience:
             self.flush()
@@ -142,13 +145,19 @@ class Journal:
         for png, loss in self.waiting:
             paintings.append((zlib.crc32(png), loss))
             write_whole(self._path(len(paintings)), png)
-        data = io.BytesIO()
-        arrays: dict[str, Any] = {**self.state, COUNTS: np.array(paintings, np.float64)}
-        np.savez(data, **arrays)
-        write_whole(self.folder / STATE, data.getvalue())
+        _write(self.folder / STATE, {**self.state, COUNTS: np.array(paintings, np.float64)})
         self.paintings = paintings
         self.waiting.clear()
         self.written = time.monotonic()
+
+    @property
+    def count(self) -> int:
+        """How many paintings are kept."""
+        return len(self.paintings) + self.shelf.count
+
+    def show(self, number: int, painted: Image) -> None:
+        """Leave a painting for those who want to see it."""
+        write_whole(self._path(number), _png(painted))
 
     def painting(self, number: int) -> tuple[Image, float]:
         """A painting, counted from 1, and its loss."""
@@ -157,6 +166,71 @@ class Journal:
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:06}.png"
+
+
+class Shelf:
+    """Paintings that are made a few at a time, in any order, in the ``folder`` of a journal.
+
+    Each few have a name and a file, and another file with what those after them need.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.names = {path.name.removesuffix(SOME) for path in folder.glob(f"*{SOME}")}
+        self.count = 0
+        """How many paintings there are."""
+
+    def whole(self) -> bool:
+        """Whether all that a run before has left can be read."""
+        try:
+            for path in self.folder.glob("*.npz"):
+                with zipfile.ZipFile(path) as file:
+                    if file.testzip() is not None:
+                        return False
+            kept = [_read(self._path(name, SOME)) for name in self.names]
+            self.count = sum(len(some[LOSSES]) for some in kept)
+        except DAMAGE:
+            return False
+        return True
+
+    def get(self, name: str) -> tuple[tuple[Image, ...], tuple[float, ...], State] | None:
+        """The paintings, their losses, and what comes after needs; None: not painted yet."""
+        if name not in self.names:
+            return None
+        found = _read(self._path(name, SOME))
+        losses = tuple(map(float, found[LOSSES]))
+        pictures = (io.BytesIO(found[str(number)].tobytes()) for number in range(len(losses)))
+        state = self._path(name, NEEDED)
+        return (
+            tuple(np.array(Pillow.open(picture)) for picture in pictures),
+            losses,
+            _read(state) if state.exists() else {},
+        )
+
+    def put(
+        self, name: str, paintings: Sequence[Image], losses: Sequence[float], state: State
+    ) -> None:
+        """Keep some paintings."""
+        pictures = {str(n): np.frombuffer(_png(p), np.uint8) for n, p in enumerate(paintings)}
+        _write(self._path(name, NEEDED), state)  # first: with the paintings it is whole
+        _write(self._path(name, SOME), {**pictures, LOSSES: np.array(losses, np.float64)})
+        self.names.add(name)
+        self.count += len(paintings)
+
+    def settle(self, names: Iterable[str]) -> None:
+        """Nothing comes after these any more."""
+        for name in names:
+            self._path(name, NEEDED).unlink(missing_ok=True)
+
+    def clear(self) -> None:
+        """Throw everything away."""
+        for path in self.folder.glob("*.npz"):
+            path.unlink()
+        self.names.clear()
+        self.count = 0
+
+    def _path(self, name: str, suffix: str) -> Path:
+        return self.folder / f"{name}{suffix}"
 
 
 class Resumable(Painter, Protocol):
@@ -240,6 +314,23 @@ def fingerprint(parts: Iterable[bytes | NDArray[Any] | Path]) -> str:
         else:
             found.update(part if isinstance(part, bytes) else np.ascontiguousarray(part).data)
     return found.hexdigest()
+
+
+def _png(picture: Image) -> bytes:
+    data = io.BytesIO()
+    Pillow.fromarray(picture).save(data, "png", compress_level=1)
+    return data.getvalue()
+
+
+def _write(path: Path, arrays: State) -> None:
+    data = io.BytesIO()
+    np.savez(data, **dict[str, Any](arrays))
+    write_whole(path, data.getvalue())
+
+
+def _read(path: Path) -> dict[str, NDArray[Any]]:
+    with np.load(path) as found:
+        return {name: found[name] for name in found.files}
 
 
 def write_whole(path: Path, data: bytes) -> None:

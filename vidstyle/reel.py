@@ -69,11 +69,6 @@ class Reel:
         self.passes, self.closes = passes, closes
         self.count = 0
 
-    def paintings(self, frames: int) -> int:
-        """How many pictures will be painted for so many ``frames``, if they are one shot."""
-        again = (self.passes - 1) * max(0, frames - 1)
-        return frames + again + (_led(frames) if self.closes else 0)
-
     def paint(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[Done]:
         """``frames``, each with whether it begins a shot, painted."""
         done = (one for shot in _by_shot(frames) for one in self._shot(shot))
@@ -129,12 +124,12 @@ class Reel:
             tail.append(one)
             while len(tail) > 2 * TAIL:
                 yield tail.popleft()
-        led = _led(len(tail))
+        many = led(len(tail))
         # The source's own loop may have a cut: nothing leads over that.
-        if first is not None and led and follows(first.frame.rgb, tail[-1].frame.rgb):
+        if first is not None and many and follows(first.frame.rgb, tail[-1].frame.rgb):
             self.painter.turn(first.frame, first.painted)
-            for step in range(led):
-                tail[-1 - step] = self._over(tail[-1 - step], 1 - step / led)
+            for step in range(many):
+                tail[-1 - step] = self._over(tail[-1 - step], 1 - step / many)
         yield from tail
 
     def _over(self, one: Done, share: float) -> Done:
@@ -163,7 +158,12 @@ class Reel:
         self.tell(Painted(self.count, seconds, first))
 
 
-def _led(frames: int) -> int:
+def paintings(frames: int, passes: int, closes: bool) -> int:
+    """How many pictures will be painted for so many ``frames``, if they are one shot."""
+    return frames + (passes - 1) * max(0, frames - 1) + (led(frames) if closes else 0)
+
+
+def led(frames: int) -> int:
     """How many of so many frames lead into a loop's beginning: the first half of a shot stays."""
     return min(TAIL, frames // 2) if frames > 2 else 0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from itertools import islice
@@ -15,8 +15,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from . import __version__, media
+from . import __version__, media, reel, segments
 from . import model as models
+from .cluster import HERE, REMOTE, connected
 from .colors import mixed, with_chroma
 from .errors import UsageError, unknown
 from .events import Event, Learned, Listener, Noted, Planned
@@ -32,8 +33,9 @@ from .model import Model
 from .painters import PAINTERS, FeedForward, Gatys, Hybrid
 from .pictures import Image, resized
 from .record import Record
-from .reel import Reel
+from .reel import Done, Reel
 from .rescue import Rescued
+from .segments import LENGTH, Alone, Crew, Workshop
 from .settings import SMALLEST_SIZE, Settings
 from .sheet import contact_sheet
 from .shots import shots
@@ -66,6 +68,7 @@ WRITING = (
     "snapshots",
     "size",
     "model",
+    "cluster",
     "max_pixels",
 )
 """Settings that a painting does not depend on (but for its size, which is known in pixels)."""
@@ -203,7 +206,7 @@ def plan(
     if model is not None and not 1 / ANOTHER_SIZE < work.width / model.about.size[0] < ANOTHER_SIZE:
         learned = "x".join(map(str, model.about.size))
         notes.append(f"{settings.model} has learned at {learned}, with strokes for that size")
-    work = _engaged(replace(work, notes=tuple(notes)))
+    work = _divided(_engaged(replace(work, notes=tuple(notes))))
     if preview is None and (work.frames != 1 or keep_frames):
         work = replace(work, journal=target.with_name(f".{target.stem}.vidstyle"))
     begun = work.journal is not None and work.journal.exists() and not restart
@@ -312,6 +315,27 @@ def _engaged(work: Plan) -> Plan:
         engine=f"{wanted}: {why}",
         notes=notes,
     )
+
+
+def _divided(work: Plan) -> Plan:
+    """The plan with the length of its segments decided."""
+    settings = work.settings
+    if settings.segment is None and settings.cluster is None:
+        return work
+    address = settings.cluster or HERE
+    if address != HERE and not address.startswith(REMOTE):
+        raise UsageError(f"--cluster {address}: name {HERE} or {REMOTE}HOST:PORT")
+    if settings.passes > 1:
+        raise UsageError("--passes go over whole shots: leave out --segment and --cluster")
+    if settings.cluster and (settings.plot or settings.snapshots):
+        raise UsageError("--plot and --snapshots show steps, which a cluster does not send")
+    if settings.engine == "network" or work.sheet is not None:
+        note = "a network paints faster than frames travel: this machine paints, without segments"
+        if work.sheet is not None:
+            note = "a preview is painted on this machine, without segments"
+        settings = replace(settings, segment=None, cluster=None)
+        return replace(work, settings=settings, notes=(*work.notes, note))
+    return replace(work, settings=replace(settings, segment=settings.segment or LENGTH))
 
 
 def _quick(settings: Settings, frames: int) -> Settings:
@@ -661,7 +685,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
 
     painter = make_painter(work)
     journal = _journal(work, painter)
-    kept = len(journal.paintings) if journal else 0
+    kept = journal.count if journal else 0
     training = journal.training if journal else None
     record = Record(work.plot, work.snapshots, settings.snapshots, training, goes_on=kept > 0)
 
@@ -707,10 +731,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
             tell(Noted(f"{kept} paintings of a run before are there: going on from them"))
         if journal is not None and journal.damaged:
             tell(Noted(f"{journal.folder}: what a run before has left is damaged: beginning anew"))
-        safe = Rescued(painter, tell) if isinstance(painter, Gatys) else painter
-        worker = Journalled(safe, journal) if journal else safe
-        reel = Reel(worker, tell, passes=settings.passes, closes=closes)
-        count = None if work.frames is None else reel.paintings(work.frames)
+        count = _paintings(work, closes)
         tell(Planned(count, work.width, work.height, device, precision))
         if painter.tiles > 1:
             tell(
@@ -721,7 +742,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
             )
         _learn(work, painter, journal, tell)
         try:
-            for done in reel.paint(_shots(work)):
+            for done in _painted(work, painter, journal, tell, closes):
                 frame = done.frame
                 painted = _finished(done.painted, frame, work)
                 losses.append(done.loss)
@@ -770,6 +791,45 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         snapshots=work.snapshots,
         measures=judge.measures() if judge is not None and len(losses) > 1 else None,
     )
+
+
+def _painted(
+    work: Plan,
+    painter: Painter,
+    journal: Journal | None,
+    tell: Listener,
+    closes: bool,
+) -> Iterator[Done]:
+    """The frames as they are painted: one after the other, or segment by segment."""
+    settings = work.settings
+    safe = Rescued(painter, tell) if isinstance(painter, Gatys) else painter
+    if settings.segment is None:
+        worker = Journalled(safe, journal) if journal else safe
+        yield from Reel(worker, tell, passes=settings.passes, closes=closes).paint(_shots(work))
+        return
+    if journal is not None:
+        journal.begin()
+    with ExitStack() as stack:
+        crew: Crew = Alone(safe, tell)
+        if settings.cluster is not None:
+            assert isinstance(painter, Gatys)
+            crew = stack.enter_context(connected(settings.cluster, painter))
+        shelf = journal.shelf if journal else None
+        shop = Workshop(crew, tell, shelf, settings.segment, closes)
+        for number, done in enumerate(shop.paint(_shots(work)), 1):
+            if journal is not None and work.keep_frames:
+                journal.show(number, done.painted)
+            yield done
+
+
+def _paintings(work: Plan, closes: bool) -> int | None:
+    """How many pictures will be painted, if they are one shot."""
+    if work.frames is None:
+        return None
+    settings = work.settings
+    if settings.segment is not None:
+        return segments.paintings(work.frames, settings.segment, closes)
+    return reel.paintings(work.frames, settings.passes, closes)
 
 
 def _shots(work: Plan) -> Iterator[tuple[Frame, bool]]:
@@ -872,11 +932,11 @@ def _kept(journal: Journal | None) -> Iterator[None]:
         if journal is not None:
             with suppress(OSError):  # that may be what has ended it
                 journal.flush()
-                if not journal.paintings and not journal.model.exists():
+                if not journal.count and not journal.model.exists():
                     journal.clear()
-        if journal is not None and journal.paintings:
+        if journal is not None and journal.count:
             error.add_note(
-                f"{len(journal.paintings)} paintings are kept: the same command goes on from them"
+                f"{journal.count} paintings are kept: the same command goes on from them"
             )
         raise
 

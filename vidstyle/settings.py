@@ -154,6 +154,14 @@ class Settings:
         "plays for ever",
     )
 
+    segment: int | None = option(
+        None,
+        "cut shots into segments of so many frames, each painted from a key frame on and led into "
+        "the next one's: what a cluster paints at the same time (there 96 if nothing is said)",
+        "N",
+        2,
+    )
+
     network: Literal["vgg19", "vgg16", "googlenet"] = option("vgg19", "the perceptual network")
     weights: str = option(
         "bundled",
@@ -200,6 +208,12 @@ class Settings:
     device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute")
     precision: Literal["auto", "fp32", "bf16"] = option(
         "auto", "how to compute: bf16 where it was measured to be faster, else fp32"
+    )
+    cluster: str | None = option(
+        None,
+        "have the segments painted by a Ray cluster: its ray://HOST:PORT, or local for all "
+        "processors or GPUs of this machine",
+        "ADDRESS",
     )
     max_pixels: int = option(
         150_000_000, "refuse clips with larger frames: they are damaged, or made to do harm", "N", 1

@@ -1,0 +1,229 @@
+"""Segments: cut, painted apart and joined; by one process, and by a cluster."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import vidstyle
+from vidstyle import UsageError, cluster, events
+from vidstyle.media import Frame
+from vidstyle.segments import STRETCH, Alone, Workshop, paintings, segments
+
+from .conftest import scene, write_video
+
+QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
+OPTIONS = ("--size", "64", "--first-iterations", "3", "--iterations", "2", "--segment", "8")
+
+
+def numbered(count: int, cuts: tuple[int, ...] = (0,)) -> list[tuple[Frame, bool]]:
+    """Frames whose red is their number."""
+    pictures = [np.full((32, 32, 3), (i, 100, 100), np.uint8) for i in range(count)]
+    frames = [Frame(p, Fraction(i), Fraction(1)) for i, p in enumerate(pictures)]
+    return [(frame, i in cuts) for i, frame in enumerate(frames)]
+
+
+class Clerk:
+    """Paints a frame's green as that of the frame before and one more; notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.asked: list[tuple[str, int]] = []
+        self.shares: list[float] = []
+
+    def cut(self) -> None:
+        self.last = 0
+
+    def expect(self, source: Any, before: Any) -> None: ...
+
+    def repeats(self, frame: Frame, before: Frame) -> bool:
+        return False
+
+    def state(self) -> dict[str, Any]:
+        return {"last": np.array(self.last)}
+
+    def restore(self, state: Any) -> None:
+        self.last = int(state["last"])
+
+    def turn(self, frame: Frame, painted: Any) -> None:
+        self.last = int(painted[0, 0, 1])
+
+    def paint(self, frame: Frame, progress: Any) -> Any:
+        self.asked.append(("paint", int(frame.rgb[0, 0, 0])))
+        self.last += 1
+        return np.full_like(frame.rgb, (frame.rgb[0, 0, 0], self.last, 0))
+
+    def again(self, frame: Frame, painted: Any, share: float, progress: Any) -> Any:
+        self.asked.append(("again", int(frame.rgb[0, 0, 0])))
+        self.shares.append(share)
+        self.last = round(share * self.last + (1 - share) * int(painted[0, 0, 1]))
+        return np.full_like(frame.rgb, (frame.rgb[0, 0, 0], self.last, 0))
+
+
+def test_shots_are_cut_into_segments() -> None:
+    found = list(segments(numbered(11, cuts=(0, 6)), 4))
+    assert [[int(f.time) for f in one.frames] for one in found] == [
+        [0, 1, 2, 3],
+        [4, 5],
+        [6, 7, 8, 9],
+        [10],
+    ]
+    assert [one.begins for one in found] == [True, False, True, False]
+    assert not list(segments([], 4))
+
+
+def test_segments_begin_with_key_frames_and_lead_into_the_next() -> None:
+    clerk = Clerk()
+    shop = Workshop(Alone(clerk, lambda event: None), lambda event: None, None, 20)
+    done = list(shop.paint(numbered(50, cuts=(0, 40))))
+    assert [int(one.painted[0, 0, 0]) for one in done] == list(range(50))
+    assert [number for number, one in enumerate(done) if one.begins] == [0, 40]
+    green = [int(one.painted[0, 0, 1]) for one in done]
+    assert [green[0], green[20]] == [1, 2], "a key frame goes on from the one before"
+    assert green[40] == 1, "nothing goes over a cut"
+    assert green[19] == green[20] and green[:12] == list(range(1, 13))
+    again = [number for what, number in clerk.asked if what == "again"]
+    assert again == list(range(19, 11, -1)), "nothing leads over a cut, nor out of a clip's end"
+    assert clerk.shares == [1 - i / 8 for i in range(8)]
+    assert sorted(n for what, n in clerk.asked if what == "paint") == list(range(50))
+
+
+def test_the_last_segment_of_a_loop_leads_into_the_first() -> None:
+    clerk = Clerk()
+    shop = Workshop(Alone(clerk, lambda event: None), lambda event: None, None, 6, closes=True)
+    green = [int(one.painted[0, 0, 1]) for one in shop.paint(numbered(10))]
+    assert green[-1] == green[0]
+
+
+@pytest.mark.parametrize(
+    ("count", "length", "closes"), [(1, 4, False), (20, 6, True), (9, 4, True)]
+)
+def test_how_many_pictures_are_painted_is_known_before(
+    count: int, length: int, closes: bool
+) -> None:
+    told: list[events.Event] = []
+    shop = Workshop(Alone(Clerk(), lambda event: None), told.append, None, length, closes)
+    list(shop.paint(numbered(count)))
+    assert sum(isinstance(e, events.Painted) for e in told) == paintings(count, length, closes)
+
+
+def test_the_first_segment_is_painted_as_a_whole_shot_is(desk: Path) -> None:
+    whole = vidstyle.stylize(desk / "long.mp4", desk / "stripes.png", desk / "whole", **QUICK)
+    apart = vidstyle.stylize(
+        desk / "long.mp4", desk / "stripes.png", desk / "apart", segment=20, **QUICK
+    )
+    assert whole.frames == apart.frames == 30
+    assert whole.losses[: 20 - 8] == apart.losses[: 20 - 8]
+    assert whole.losses[20:] != apart.losses[20:]
+    for name in ("000001.png", "000012.png"):
+        assert (desk / "whole" / name).read_bytes() == (desk / "apart" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"cluster": "192.0.2.1:10001"}, "ray://"),
+        ({"cluster": "local", "plot": True}, "--plot"),
+        ({"segment": 4, "passes": 2}, "--passes"),
+        ({"segment": 1}, "at least 2"),
+    ],
+)
+def test_what_does_not_go_with_segments_is_refused(
+    options: dict[str, Any], told: str, desk: Path
+) -> None:
+    with pytest.raises(UsageError, match=told):
+        vidstyle.stylize(desk / "long.mp4", desk / "stripes.png", desk / "o.mp4", **options)
+    assert not (desk / "o.mp4").exists() and not (desk / ".o.vidstyle").exists()
+
+
+@pytest.fixture
+def desk(style: Path, tmp_path: Path) -> Path:
+    shutil.copy(style, tmp_path)
+    write_video(
+        tmp_path / "long.mp4", [scene(i) for i in range(20)] + [scene(i) for i in range(10)]
+    )
+    return tmp_path
+
+
+def start(desk: Path, output: str, *more: str) -> subprocess.Popen[str]:
+    """The command line on one thread, as Ray's workers are."""
+    command = [sys.executable, "-m", "vidstyle", "long.mp4", "--style", "stripes.png", "-o", output]
+    return subprocess.Popen(
+        [*command, *OPTIONS, *more],
+        cwd=desk,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(process: subprocess.Popen[str]) -> str:
+    _, error = process.communicate(timeout=300)
+    assert process.returncode == 0, error
+    return error
+
+
+def workers() -> list[int]:
+    """The processes that Ray has at work on stretches."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().startswith(b"ray::_work"):
+                found.append(int(path.parent.name))
+        except OSError:  # it is gone
+            continue
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for Ray's processes")
+def test_a_cluster_paints_the_same_also_where_a_worker_dies(desk: Path) -> None:
+    finished(start(desk, "alone.mp4"))
+    process = start(desk, "cluster.mp4", "--cluster", "local")
+    journal = desk / ".cluster.vidstyle"
+    while process.poll() is None and len([*journal.glob("*.paintings.npz")]) < 3:
+        time.sleep(0.01)
+    killed = workers()
+    assert killed, process.communicate()[1]
+    for pid in killed:
+        os.kill(pid, signal.SIGKILL)
+    finished(process)
+    assert (desk / "cluster.mp4").read_bytes() == (desk / "alone.mp4").read_bytes()
+    assert not journal.exists()
+
+
+def test_a_cluster_that_is_not_there_is_told_in_one_line(desk: Path) -> None:
+    with pytest.raises(UsageError, match="no cluster there"):
+        vidstyle.stylize(
+            desk / "long.mp4",
+            desk / "stripes.png",
+            desk / "o.mp4",
+            cluster="ray://127.0.0.1:9",
+            **QUICK,
+        )
+    assert not (desk / "o.mp4").exists() and not (desk / ".o.vidstyle").exists()
+
+
+def test_without_ray_it_is_said_how_to_have_it(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(UsageError, match=r"vidstyle\[cluster\]"):
+        vidstyle.stylize(
+            desk / "long.mp4", desk / "stripes.png", desk / "o.mp4", cluster="local", **QUICK
+        )
+
+
+def test_a_worker_of_another_version_is_refused() -> None:
+    assert STRETCH > 1
+    craft = cluster.Craft(vidstyle.Settings(), None, (64, 48), version="0.0")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="install the same"):
+        craft.painter()
