@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +25,8 @@ from .settings import Settings
 
 HERE = "local"
 REMOTE = "ray://"
+PATIENCE = 10.0
+"""Seconds for a cluster to answer."""
 TRIES = 5
 """How often a stretch is begun again whose worker died."""
 
@@ -128,6 +131,7 @@ def connected(address: str, painter: Gatys) -> Iterator[Cluster]:
                 options |= {"include_dashboard": False, "_temp_dir": private}
                 ray.init(address=HERE, _node_ip_address="127.0.0.1", **options)
             else:
+                _greet(address)
                 ray.init(address, **options)
         except Exception as error:
             raise UsageError(f"--cluster {address}: no cluster there: {_line(error)}") from error
@@ -135,6 +139,12 @@ def connected(address: str, painter: Gatys) -> Iterator[Cluster]:
     finally:
         ray.shutdown()
         shutil.rmtree(private, ignore_errors=True)
+
+
+def _greet(address: str) -> None:
+    """Fail at once where nobody listens: Ray would try for half a minute."""
+    host, _, port = address.removeprefix(REMOTE).rpartition(":")
+    socket.create_connection((host, int(port)), timeout=PATIENCE).close()
 
 
 def _line(error: BaseException) -> str:

@@ -4,7 +4,8 @@ After Johnson et al. (2016): down, residual blocks, up; each style has its own s
 after the normalisations (Dumoulin et al. 2017), so several live in one network. It differs where
 that paints a clip faster or keeps more of it: little is computed at full size (pixels come in as
 squares of two by two), and what comes out is a change of the frame, not a new one: before any
-training the painting is its source.
+training the painting is its source. And it sees noise beside the picture, for strokes where that is
+flat.
 """
 
 from __future__ import annotations
@@ -23,12 +24,16 @@ from torch import Tensor, nn
 
 from .errors import UsageError
 
-VERSION = 1
+VERSION = 2
 """Of the file and of what is computed with it."""
 ENTRY = "vidstyle"
 """The entry of the file's metadata that says what is in it."""
 STEP = 4
 """Pixels that a place of the residual blocks stands for, down and across."""
+TILE = 256
+"""Places after which the noise repeats itself; each is two pixels wide."""
+GRAINS = (0.0, 1.0, 2.0, 4.0)
+"""The layers of the noise: how far each is blurred, in places."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,17 @@ class About:
     blocks: int = 5
     """Residual blocks."""
     version: int = VERSION
+
+
+def noise() -> Tensor:
+    """Noise (1, G, ``TILE``, ``TILE``) that goes on at its own other side, of variance 1."""
+    generator = torch.Generator().manual_seed(0)
+    spectrum = torch.fft.fft2(torch.randn(len(GRAINS), TILE, TILE, generator=generator))
+    turns = torch.fft.fftfreq(TILE)
+    square = turns[:, None] ** 2 + turns**2
+    grains = torch.tensor(GRAINS)[:, None, None]
+    layers = torch.fft.ifft2(spectrum * torch.exp(-2 * (torch.pi * grains) ** 2 * square)).real
+    return (layers / layers.std((1, 2), keepdim=True))[None]
 
 
 class Norm(nn.Module):
@@ -95,14 +111,19 @@ class Residual(nn.Module):
 class Model(nn.Module):
     """Maps a picture (1, 3, H, W) and the ``weights`` (S,) of its styles to the painting.
 
-    RGB in 0..1; the painting may leave that range a little, and is to be clamped.
+    RGB in 0..1; the painting may leave that range a little, and is to be clamped. The noise below
+    has moved by an ``offset`` (1, 2, h, w), in pixels: x, then y, at any resolution.
     """
+
+    noise: Tensor
 
     def __init__(self, about: About) -> None:
         super().__init__()
         self.about = about
         fine, wide, styles = about.fine, about.wide, len(about.styles)
-        self.enter = Block(12, fine, styles)
+        # Once more its first row and column, for places between the last and the first.
+        self.register_buffer("noise", F.pad(noise(), (0, 1, 0, 1), mode="circular"))
+        self.enter = Block(12 + len(GRAINS), fine, styles)
         self.down = Block(fine, wide, styles, stride=2)
         self.residuals = nn.ModuleList(Residual(wide, styles) for _ in range(about.blocks))
         self.up = Block(wide, fine, styles)
@@ -111,10 +132,11 @@ class Model(nn.Module):
         for parameter in self.leave.parameters():
             nn.init.zeros_(parameter)
 
-    def forward(self, picture: Tensor, weights: Tensor) -> Tensor:
+    def forward(self, picture: Tensor, weights: Tensor, offset: Tensor | None = None) -> Tensor:
         high, wide = picture.shape[2:]
         whole = F.pad(picture, (0, -wide % STEP, 0, -high % STEP), mode="replicate")
-        fine = self.enter(F.pixel_unshuffle(whole, 2), weights)
+        squares = F.pixel_unshuffle(whole, 2)
+        fine = self.enter(torch.cat([squares, self._noise(squares, offset)], 1), weights)
         x = self.down(fine, weights)
         for residual in self.residuals:
             x = residual(x, weights)
@@ -124,6 +146,16 @@ class Model(nn.Module):
         # The mean of each four pixels, for the same reason: no grid of two by two passes it.
         change = F.avg_pool2d(F.pad(F.pixel_shuffle(x, 2), (1, 0, 1, 0), mode="replicate"), 2, 1)
         return (whole + change)[..., :high, :wide]
+
+    def _noise(self, squares: Tensor, offset: Tensor | None) -> Tensor:
+        """The noise in each place of the ``squares``."""
+        down, across = squares.shape[2:]
+        x, y = torch.arange(across).to(squares), torch.arange(down).to(squares)[:, None]
+        moved = squares.new_zeros(1, 2, 1, 1)
+        if offset is not None:
+            moved = F.interpolate(offset, (down, across), mode="bilinear") / 2
+        where = torch.stack([x + moved[:, 0] + 0 * y, y + moved[:, 1] + 0 * x], -1) % TILE
+        return F.grid_sample(self.noise, where * (2 / TILE) - 1, align_corners=True)
 
 
 def _conv(into: int, out: int, stride: int = 1) -> nn.Conv2d:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .. import model as models
 from ..errors import UsageError
@@ -19,6 +20,7 @@ from ..pictures import Image
 from ..settings import Settings
 from ..sheet import contact_sheet
 from .easel import Easel
+from .ground import Ground
 from .training import AREA, LESSON, painting, pairs, parts, train
 
 SHOWN = 3
@@ -34,6 +36,7 @@ class Apprentice:
     def __init__(self, easel: Easel) -> None:
         self.easel = easel
         self.model: Model | None = None
+        self.ground = Ground(follows=easel.settings.flow != "none")
         self.shown: list[Frame] = []
         """Some frames of what was learned from."""
         if easel.settings.model is not None:
@@ -83,16 +86,20 @@ class Apprentice:
         return model
 
     def paint(self, frame: Frame) -> Image:
-        """A frame (H, W, 3), painted at once."""
-        assert self.model is not None
-        picture = self.easel.tensor(frame.rgb)
-        with torch.no_grad():
-            painted = painting(self.easel, self.model, picture, parts(self.easel, frame))
-        return self.easel.image(painted.clamp(0, 1))
+        """A frame (H, W, 3) of the shot that the ground lies under, painted at once."""
+        return self._painted(frame, self.easel.tensor(self.ground.under(frame.rgb)))
 
     def sheet(self) -> Image:
         """Some frames of what was learned from, and their paintings below."""
-        return contact_sheet([[frame.rgb for frame in self.shown], [*map(self.paint, self.shown)]])
+        painted = [self._painted(frame) for frame in self.shown]
+        return contact_sheet([[frame.rgb for frame in self.shown], painted])
+
+    def _painted(self, frame: Frame, offset: Tensor | None = None) -> Image:
+        assert self.model is not None
+        picture = self.easel.tensor(frame.rgb)
+        with torch.no_grad():
+            painted = painting(self.easel, self.model, picture, parts(self.easel, frame), offset)
+        return self.easel.image(painted.clamp(0, 1))
 
     def _about(self) -> About:
         easel = self.easel

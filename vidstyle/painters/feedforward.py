@@ -16,7 +16,8 @@ from .easel import Easel, Progress
 
 
 class FeedForward(Easel):
-    """Paints frames by themselves: one function of the source is as steady as that is."""
+    """Paints frames by a model: one function of the source, and of the ground that goes along with
+    it, is as steady as those are."""
 
     def __init__(self, settings: Settings, looks: Looks, size: tuple[int, int]) -> None:
         super().__init__(settings, looks, size)
@@ -28,13 +29,14 @@ class FeedForward(Easel):
         return Apprentice.cost(settings, size, frames)
 
     def cut(self) -> None:
-        """The next frame begins a new shot: nothing carries over anyway."""
+        """The next frame begins a new shot: nothing carries over."""
+        self.apprentice.ground.cut()
 
     def expect(self, source: Image, before: Image) -> None:
-        """How it moves is of no use."""
+        """How it moves is looked at when it is painted: that is quick."""
 
     def turn(self, frame: Frame, painted: Image) -> None:
-        """The next frames lie beside this one: they do not care."""
+        """The next frames are painted ``again``, which changes nothing."""
 
     def paint(self, frame: Frame, progress: Progress = lambda step: None) -> Image:
         """Paint a frame (H, W, 3)."""
@@ -51,8 +53,9 @@ class FeedForward(Easel):
         return painted
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """Nothing that the next frame depends on."""
-        return {}
+        """What the next frame depends on, by name, for ``restore``."""
+        return self.apprentice.ground.state()
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """There is nothing to go on from."""
+        """Go on as after the frame that ``state`` was taken at."""
+        self.apprentice.ground.restore(state)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..carry import Carried
 from ..looks import Looks
@@ -28,6 +31,20 @@ class Hybrid(Gatys):
         """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
         steps = settings.iterations * settings.passes * frames
         return Apprentice.cost(settings, size, frames) + steps
+
+    def cut(self) -> None:
+        """The next frame begins a new shot: nothing carries over."""
+        super().cut()
+        self.apprentice.ground.cut()
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What the next frame depends on, by name, for ``restore``."""
+        return super().state() | self.apprentice.ground.state()
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on as after the frame that ``state`` was taken at."""
+        super().restore(state)
+        self.apprentice.ground.restore(state)
 
     def _first(self, frame: Frame, progress: Progress) -> Image:
         start = self.tensor(self.apprentice.paint(frame))

@@ -14,7 +14,7 @@ from ..carry import trusted
 from ..errors import NotFiniteError
 from ..looks import Weights
 from ..media import Frame
-from ..model import Model
+from ..model import TILE, Model
 from ..objective import Objective
 from ..pictures import Field, resized
 from .easel import Easel
@@ -42,6 +42,8 @@ ZOOM = 0.25
 RATE, BETAS = 1e-3, (0.9, 0.9)
 """Adam's, until it learns no more: with a short memory, since a Gram matrix's slope grows with the
 cube of features."""
+FOCUS = 3.0
+"""How many times the content counts …"""
 STEADY = 30.0
 """How many times staying with the frame before counts: of what a network paints nothing is kept,
 so all of its calm has to be learned."""
@@ -74,6 +76,10 @@ class Lesson:
     """Where each pixel was before (1, H, W, 2), as ``grid_sample`` has it."""
     trust: Tensor
     """Where that is to be believed (1, 1, H, W)."""
+    offset: Tensor
+    """Which noise lies under it (1, 2, H, W) …"""
+    offset_before: Tensor
+    """… and lay under it before (1, 2, 1, 1): the same, moved along."""
 
 
 def pairs(frames: Iterable[tuple[Frame, bool]]) -> list[Pair]:
@@ -97,12 +103,19 @@ def pairs(frames: Iterable[tuple[Frame, bool]]) -> list[Pair]:
     return sorted([*spread, *firsts], key=lambda pair: pair.frame.time)
 
 
-def painting(easel: Easel, model: Model, picture: Tensor, parts: Sequence[Part]) -> Tensor:
-    """What ``model`` makes of a ``picture`` (1, 3, H, W), each part in its own style."""
+def painting(
+    easel: Easel,
+    model: Model,
+    picture: Tensor,
+    parts: Sequence[Part],
+    offset: Tensor | None = None,
+) -> Tensor:
+    """What ``model`` makes of a ``picture`` (1, 3, H, W), each part in its own style, where the
+    noise has moved by an ``offset`` (1, 2, h, w)."""
     low = easel.dtype is torch.bfloat16
     with torch.autocast(easel.device.type, torch.bfloat16, enabled=low):
         layers = [
-            model(picture, weights) if share is None else share * model(picture, weights)
+            (1.0 if share is None else share) * model(picture, weights, offset)
             for weights, share in parts
         ]
     return torch.stack(layers).sum(0).float()
@@ -140,7 +153,7 @@ def train(
         place = order.pop()
         if place not in lessons:
             base = blends[place % len(blends)] if blends else None
-            lessons[place] = _lesson(easel, places[place], base)
+            lessons[place] = _lesson(easel, places[place], base, generator)
         left = 1 - (number - warm) / max(1, warm * COOL)
         for group in optimizer.param_groups:
             group["lr"] = RATE * min(1.0, (number + 1) / WARM, left)
@@ -171,7 +184,9 @@ def _place(easel: Easel, pair: Pair, generator: np.random.Generator) -> Pair:
     return Pair(cut(pair.frame), cut(pair.before))
 
 
-def _lesson(easel: Easel, pair: Pair, base: Weights | None) -> Lesson:
+def _lesson(
+    easel: Easel, pair: Pair, base: Weights | None, generator: np.random.Generator
+) -> Lesson:
     source, before = pair.frame.rgb, pair.before.rgb
     there = np.zeros((*source.shape[:2], 2), np.float32)
     trust = np.zeros(source.shape[:2], np.float32)
@@ -180,14 +195,17 @@ def _lesson(easel: Easel, pair: Pair, base: Weights | None) -> Lesson:
         trust = trusted(source, before, there, back)
     content = easel.tensor(source)
     regions = easel.regions(pair.frame, easel.size, WHOLE, base)
+    offset = generator.integers(2 * TILE, size=(1, 1, 2)).astype(np.float32)
     return Lesson(
         content,
         parts(easel, pair.frame, base),
-        easel.objective(content, regions),
+        easel.objective(content, regions, focus=FOCUS),
         easel.tensor(before),
         parts(easel, pair.before, base),
         _grid(there).to(easel.device),
         easel.tensor(trust),
+        easel.tensor(there + offset),
+        easel.tensor(offset),
     )
 
 
@@ -205,10 +223,12 @@ def parts(easel: Easel, frame: Frame, base: Weights | None = None) -> list[Part]
 def _step(easel: Easel, model: Model, lesson: Lesson, optimizer: torch.optim.Optimizer) -> float:
     """Learn from a lesson; returns the loss."""
     with torch.no_grad():
-        past = painting(easel, model, lesson.before, lesson.parts_before).clamp(0, 1)
+        past = painting(
+            easel, model, lesson.before, lesson.parts_before, lesson.offset_before
+        ).clamp(0, 1)
         warped = F.grid_sample(past, lesson.grid, padding_mode="border", align_corners=True)
     lesson.objective.kept = warped, STEADY * lesson.trust
-    painted = painting(easel, model, lesson.source, lesson.parts)
+    painted = painting(easel, model, lesson.source, lesson.parts, lesson.offset)
     loss, slope = lesson.objective(painted.detach().clamp(0, 1))
     if not (np.isfinite(loss) and bool(slope.isfinite().all())):
         raise NotFiniteError
