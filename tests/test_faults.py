@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 import vidstyle
-from vidstyle import events, media, model, render
+from vidstyle import events, media, model
 from vidstyle.media import Frame
 from vidstyle.model import About, Model
-from vidstyle.painters import FeedForward
+from vidstyle.painters import PAINTERS, FeedForward
 from vidstyle.pictures import Image
 
 from .conftest import scene, write_video
@@ -63,7 +63,7 @@ def test_memory_is_flat_over_two_thousand_frames(
     clip = write_video(desk / "long.mp4", [scene(i % 24) for i in range(2000)])
     options: dict[str, object] = {"size": 64, "engine": "network"}
     if painter == "the same":
-        monkeypatch.setitem(render.PAINTERS, "network", Same)
+        monkeypatch.setitem(PAINTERS, "network", Same)
     else:
         made = model.dump(Model(About(("stripes",), (1.0,), (64, 48))))
         (desk / "m.safetensors").write_bytes(made)

@@ -16,8 +16,9 @@ import numpy as np
 import pytest
 
 import vidstyle
-from vidstyle import UsageError, events, media, render
+from vidstyle import UsageError, events, media
 from vidstyle.journal import Journal
+from vidstyle.plan import describe, plan
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
@@ -183,10 +184,10 @@ def test_what_is_on_disk_is_whole_at_every_moment(
 
 
 def test_the_plan_says_where_and_how_much(desk: Path) -> None:
-    work = render.plan(desk / "walk.mp4", [desk / "stripes.png"])
+    work = plan(desk / "walk.mp4", [desk / "stripes.png"])
     assert work.journal == desk / ".walk.stripes.vidstyle"
-    assert "MB of paintings at most" in render.describe(work)["journal"]
-    preview = render.plan(desk / "walk.mp4", [desk / "stripes.png"], preview=2)
+    assert "MB of paintings at most" in describe(work)["journal"]
+    preview = plan(desk / "walk.mp4", [desk / "stripes.png"], preview=2)
     assert preview.journal is None
 
 

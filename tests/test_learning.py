@@ -16,11 +16,12 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import vidstyle
-from vidstyle import Settings, UsageError, VidstyleError, events, media, model, render
+from vidstyle import Settings, UsageError, VidstyleError, events, media, model
 from vidstyle.looks import Looks
 from vidstyle.media import Frame
 from vidstyle.model import About, Model
 from vidstyle.painters import FeedForward, training
+from vidstyle.plan import describe, plan
 
 from .conftest import scene, write_video
 
@@ -262,22 +263,20 @@ def test_the_hybrid_begins_with_the_picture_of_the_model(desk: Path) -> None:
 
 def test_a_preview_is_painted_by_the_optimiser_unless_there_is_a_model(desk: Path) -> None:
     quick = Settings(engine="network", size=64)
-    work = render.plan(desk / "walk.mp4", [desk / "stripes.png"], settings=quick, preview=2)
+    work = plan(desk / "walk.mp4", [desk / "stripes.png"], settings=quick, preview=2)
     assert work.settings.engine == "gatys"
     (desk / "m.safetensors").write_bytes(model.dump(untrained()))
     known = Settings(model=str(desk / "m.safetensors"), size=64)
-    assert render.plan(desk / "walk.mp4", [], settings=known, preview=2).settings.engine == (
-        "network"
-    )
+    assert plan(desk / "walk.mp4", [], settings=known, preview=2).settings.engine == ("network")
 
 
 def test_auto_takes_the_optimiser_for_short_clips_and_says_why(desk: Path, style: Path) -> None:
     long = write_video(desk / "long.mp4", [scene(i % 20) for i in range(300)])
     engines = {}
     for clip in (desk / "walk.mp4", long):
-        work = render.plan(clip, [style], settings=Settings(engine="auto", size=64))
+        work = plan(clip, [style], settings=Settings(engine="auto", size=64))
         engines[clip.name] = work.settings.engine
-        assert f"{work.frames} frames of 64x48" in render.describe(work)["engine"]
+        assert f"{work.frames} frames of 64x48" in describe(work)["engine"]
     assert engines == {"walk.mp4": "gatys", "long.mp4": "network"}
 
 
@@ -300,7 +299,7 @@ def test_another_size_than_the_model_has_learned_at_is_noted(desk: Path) -> None
     (desk / "m.safetensors").write_bytes(model.dump(untrained()))
     for size, told in ((64, False), (80, False), (100, True), (40, True)):
         options = Settings(model=str(desk / "m.safetensors"), size=size)
-        work = render.plan(desk / "walk.mp4", [], desk / f"{size}.mp4", settings=options)
+        work = plan(desk / "walk.mp4", [], desk / f"{size}.mp4", settings=options)
         assert any("has learned at 64x48" in note for note in work.notes) is told
 
 

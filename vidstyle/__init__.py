@@ -9,7 +9,8 @@ from .errors import UsageError, VidstyleError
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .render import Result, preview, stylize, train
+    from .render import Result, preview, stylize
+    from .study import train
 
 __version__ = "0.1.0"
 __all__ = ["Result", "Settings", "UsageError", "VidstyleError", "preview", "stylize", "train"]
@@ -17,6 +18,7 @@ __all__ = ["Result", "Settings", "UsageError", "VidstyleError", "preview", "styl
 
 def __getattr__(name: str) -> Any:
     """Load what paints, and torch with it, only when it is asked for: it takes seconds."""
-    if name in ("Result", "preview", "stylize", "train"):
-        return getattr(import_module(".render", __name__), name)
+    rooms = {"Result": "render", "preview": "render", "stylize": "render", "train": "study"}
+    if name in rooms:
+        return getattr(import_module(f".{rooms[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

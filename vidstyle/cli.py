@@ -371,9 +371,10 @@ def _paint(
     options: argparse.Namespace, settings: Settings, clip: str, output: str | None
 ) -> dict[str, Any]:
     """Paint a clip, or show the plan of it; returns what there is to say for programs."""
-    from . import render  # with torch, whose seconds are not for --help
+    from .plan import describe, plan  # with torch, whose seconds are not for --help
+    from .render import render
 
-    work = render.plan(
+    work = plan(
         clip,
         [_style(text) for text in options.style],
         output,
@@ -389,7 +390,7 @@ def _paint(
     if options.output == STANDARD:  # nothing lasts beside it
         work = dataclasses.replace(work, journal=None)
     if options.dry_run:
-        description = render.describe(work)
+        description = describe(work)
         if not options.json:
             _show_plan(description)
         return description
@@ -404,7 +405,7 @@ def _paint(
     if options.save_recipe:
         media.refuse(recipe, options.overwrite)
     with Reporter(clip, quiet=options.quiet) as reporter:
-        result = render.render(work, reporter)
+        result = render(work, reporter)
     if options.save_recipe:
         recipes.save(result.settings, recipe)
     if not (options.json or options.quiet or options.output == STANDARD):
@@ -511,11 +512,11 @@ def _train(arguments: Sequence[str]) -> None:
     _add_settings(parser, LEARNING)
     _add_messages(parser.add_argument_group("messages"))
     options = parser.parse_args(arguments)
-    from . import render
+    from .study import train
 
     names = {name for group in LEARNING.values() for name in group}
     with Reporter(options.clip, quiet=options.quiet) as reporter:
-        learned = render.train(
+        learned = train(
             options.clip,
             [_style(text) for text in options.style],
             options.output,

@@ -20,6 +20,9 @@ from ..pictures import Field, Image, difference, resized
 
 SIDE = 160
 """Longer side of the pictures whose flow carries the noise: strokes need no finer one."""
+STILL, AROUND = 0.1, 3.0
+"""Pixels of those that an edge may move by from frame to frame, and lie still; and how far around
+a place its edges are looked at."""
 REACHES = (2.0, 8.0, 32.0)
 """How far, in pixels of those, what is new takes the motion of what lies around it."""
 
@@ -57,12 +60,24 @@ class Ground:
             self.offset = np.zeros((*small.shape[:2], 2), np.float32)
         else:
             there, back = self.estimate(small, self.source), self.estimate(self.source, small)
-            still = difference(small, self.source) < NOISE
+            still = _still(small, self.source, there)
             there[still] = 0
             known = still | (trusted(small, self.source, there, back) > 0)
             self.offset = _filled(warp(self.offset, there) + there / scale, known)
         self.source = small
         return self.offset
+
+
+def _still(picture: Image, before: Image, there: Field) -> NDArray[np.bool_]:
+    """Where a picture is as ``before``: neither it nor the edges around it move. Flat places alone
+    do not tell: they look the same while a camera moves over them, and when they lie still, the
+    flow ``there`` is noise."""
+    changed = difference(picture, before) >= NOISE
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    edges = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
+    moved = np.where(changed | (np.abs(there).max(-1) > STILL), edges, 0)
+    around, moving = (cv2.GaussianBlur(layer, (0, 0), AROUND) for layer in (edges, moved))
+    return ~changed & (moving < around / 2)
 
 
 def _filled(offset: Field, known: NDArray[np.bool_]) -> Field:

@@ -42,7 +42,7 @@ ZOOM = 0.25
 RATE, BETAS = 1e-3, (0.9, 0.9)
 """Adam's, until it learns no more: with a short memory, since a Gram matrix's slope grows with the
 cube of features."""
-FOCUS = 3.0
+FOCUS = 1.5
 """How many times the content counts …"""
 STEADY = 30.0
 """How many times staying with the frame before counts: of what a network paints nothing is kept,

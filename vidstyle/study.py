@@ -1,0 +1,116 @@
+"""Learning a style from a clip, for later: ``vidstyle train``."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import media
+from . import model as models
+from .events import Event, Learned, Listener, Planned
+from .frames import frames_of
+from .journal import write_whole
+from .looks import Looks
+from .media.stills import StillsClip
+from .painters import FeedForward
+from .plan import Plan, StyleLike, limit, looks_of, precision, refuse, several, size_of
+from .record import Record
+from .settings import Settings
+
+
+@dataclass(frozen=True)
+class Training:
+    """What was learned from a clip."""
+
+    output: Path
+    """The model's file."""
+    styles: tuple[str, ...]
+    steps: int
+    seconds: float
+    width: int
+    height: int
+    losses: tuple[float, ...]
+    """The objective at each step, each of one place of one frame."""
+    settings: Settings
+    sheet: Path
+    """Some frames as the model paints them."""
+
+
+def train(
+    clip: str | Path,
+    style: StyleLike | Sequence[StyleLike],
+    output: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    listener: Listener = lambda event: None,
+    **options: Any,
+) -> Training:
+    """Fit a model to a clip, or to a folder of pictures, for ``stylize(..., model=...)``.
+
+    Args:
+        clip: a video, GIF, APNG, WebP, still image, folder of stills or glob.
+        style: the picture, or a sequence of pictures or (picture, weight): one model holds them
+            all, and paints any blend of them.
+        output: the file; by default beside the clip, as ``picasso.safetensors``.
+        overwrite: replace a file that exists.
+        listener: told of what happens (``vidstyle.events``).
+        options: the fields of ``Settings``: size, style_weight, training_steps …
+
+    Raises:
+        UsageError: wrong use, or input that cannot be read.
+        VidstyleError: the work failed.
+    """
+    began = time.monotonic()
+    settings = Settings(**options | {"engine": "network", "model": None})
+    opened = media.open_clip(clip)
+    if isinstance(opened, StillsClip):
+        opened.fit = True
+    limit(opened, settings)
+    looks = looks_of(several(style), (), (), settings, None)
+    target = Path(output or opened.info.path.absolute().with_name(_model_name(looks)))
+    sheet = target.with_name(f"{target.stem}.training.jpg")
+    for path in (target, sheet):
+        refuse(opened, path, overwrite)
+    size = size_of(opened, settings, media.FORMATS["mp4"])
+    work = Plan(opened, looks, target, media.FORMATS["mp4"], *size, settings)
+    painter = FeedForward(settings, looks, size)
+    record = Record(None, None, None, sheet)
+    losses: list[float] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Learned):
+            losses.append(event.loss)
+        record(event)
+        listener(event)
+
+    tell(Planned(None, *size, str(painter.device), precision(painter)))
+    alone = tuple(tuple(map(float, row)) for row in np.eye(len(looks.pictures)))
+    # Each style alone, and the blend that was asked for.
+    blends = sorted({*alone, *looks.keys.values()})
+    try:
+        model = painter.apprentice.learn(frames_of(work), tell, blends)
+        media.save_image(sheet, painter.apprentice.sheet())
+        write_whole(target, models.dump(model))
+    except BaseException:
+        sheet.unlink(missing_ok=True)
+        raise
+    return Training(
+        output=target,
+        styles=model.about.styles,
+        steps=len(losses),
+        seconds=time.monotonic() - began,
+        width=size[0],
+        height=size[1],
+        losses=tuple(losses),
+        settings=settings,
+        sheet=sheet,
+    )
+
+
+def _model_name(looks: Looks) -> str:
+    return f"{'+'.join(looks.names)}.safetensors"
