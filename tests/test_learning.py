@@ -324,7 +324,7 @@ def _painted(desk: Path, name: str, look: str, masks: object, options: dict) -> 
     return next(iter(media.open_clip(done.output))).rgb.astype(int)
 
 
-def test_train_then_paint_another_clip_by_the_name_of_a_style(desk: Path, vidstyle: Run) -> None:
+def test_train_then_paint_another_clip(desk: Path, vidstyle: Run) -> None:
     styles = ("--style", "stripes.png", "--style", "dusk.png:3")
     made = vidstyle("train", "walk.mp4", *styles, "-o", "m.safetensors", "--json", *FAST, cwd=desk)
     assert made.returncode == 0, made.stderr
@@ -333,18 +333,36 @@ def test_train_then_paint_another_clip_by_the_name_of_a_style(desk: Path, vidsty
     about = model.load(desk / "m.safetensors").about
     assert about.weights == (0.25, 0.75) and about.settings["training_steps"] == 4
     assert Image.open(desk / "m.training.jpg").width > 64
-    paint = ("walk.gif", "--model", "m.safetensors", "--size", 64)
-    for more in ((), ("--style", "dusk:2", "--style", "stripes"), ("--style-at", "0=stripes.png")):
-        done = vidstyle(*paint, *more, "-y", "-o", "out.gif", cwd=desk)
-        assert done.returncode == 0, done.stderr
-    wrong = vidstyle(*paint, "--style", "strips", "-o", "no.gif", cwd=desk)
-    assert wrong.returncode == 2 and "did you mean 'stripes'?" in wrong.stderr
+    blend = ("--style", "dusk:2", "--style", "stripes", "--size", 64, "-o", "out.gif")
+    done = vidstyle("walk.gif", "--model", "m.safetensors", *blend, cwd=desk)
+    assert done.returncode == 0, done.stderr
+    lost = vidstyle("export", "m.safetensors", "-o", "nowhere/m.onnx", cwd=desk)
+    assert lost.returncode == 2 and "no such folder" in lost.stderr
+
+
+def test_styles_of_a_model_go_by_their_names(desk: Path) -> None:
+    (desk / "m.safetensors").write_bytes(model.dump(untrained(("stripes", "dusk"))))
+    known = {"model": str(desk / "m.safetensors"), "size": 64, "overwrite": True}
+    clip, output = desk / "walk.gif", desk / "out.gif"
+    assert vidstyle.stylize(clip, output=output, **known).frames == 4
+    later = vidstyle.stylize(clip, output=output, style_at=[(0, desk / "stripes.png")], **known)
+    assert later.frames == 4
+    with pytest.raises(UsageError, match="did you mean 'stripes'"):
+        vidstyle.stylize(clip, "strips", desk / "no.gif", **known)
     assert not (desk / "no.gif").exists()
-    for command in (("train", "walk.mp4", *styles, *FAST), ("export", "m.safetensors")):
-        lost = vidstyle(*command, "-o", "nowhere/m.x", cwd=desk)
-        assert lost.returncode == 2 and "no such folder" in lost.stderr
-    again = vidstyle("train", "walk.mp4", *styles, "-o", "m.safetensors", *FAST, cwd=desk)
-    assert again.returncode == 2 and "exists already" in again.stderr
+
+
+def test_training_never_replaces_a_file_unasked(desk: Path) -> None:
+    clip, look, target = desk / "walk.mp4", desk / "stripes.png", desk / "m.safetensors"
+    with pytest.raises(UsageError, match="no such folder"):
+        vidstyle.train(clip, look, desk / "nowhere" / "m.safetensors", **QUICK)
+    vidstyle.train(clip, look, target, **QUICK | {"training_steps": 2})
+    before = {path: path.read_bytes() for path in (target, desk / "m.training.jpg")}
+    with pytest.raises(UsageError, match="exists already"):
+        vidstyle.train(clip, look, target, **QUICK)
+    with pytest.raises(VidstyleError, match="not finite"):
+        vidstyle.train(clip, look, target, overwrite=True, style_weight=1e300, **QUICK)
+    assert all(path.read_bytes() == data for path, data in before.items())
 
 
 def test_a_model_can_learn_from_a_folder_of_pictures_of_any_size(desk: Path) -> None:

@@ -187,24 +187,36 @@ def workers() -> list[int]:
     return found
 
 
+def wait_for(many: int, journal: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until so many stretches are kept."""
+    while process.poll() is None and len([*journal.glob("*.paintings.npz")]) < many:
+        time.sleep(0.01)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for Ray's processes")
 @pytest.mark.parametrize("runs", [1, pytest.param(5, marks=pytest.mark.slow)])
-def test_a_cluster_paints_the_same_also_where_a_worker_dies(runs: int, desk: Path) -> None:
+def test_a_cluster_paints_the_same_though_it_is_stopped_and_workers_die(
+    runs: int, desk: Path
+) -> None:
     finished(start(desk, "alone.mp4"))
     whole = (desk / "alone.mp4").read_bytes()
     journal = desk / ".cluster.vidstyle"
-    for after in range(2, 2 + runs):
+    for _ in range(runs):
         process = start(desk, "cluster.mp4", "--cluster", "local", "--overwrite")
-        while process.poll() is None and len([*journal.glob("*.paintings.npz")]) < after:
-            time.sleep(0.01)
+        wait_for(2, journal, process)
+        process.send_signal(signal.SIGTERM)
+        _, error = process.communicate(timeout=300)
+        assert process.returncode == 143 and "paintings are kept" in error, error
+        process = start(desk, "cluster.mp4", "--cluster", "local", "--overwrite")
+        wait_for(4, journal, process)
         killed = workers()
         assert killed, process.communicate()[1]
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
-        finished(process)
+        assert "of a run before" in finished(process)
         assert (desk / "cluster.mp4").read_bytes() == whole
         assert not journal.exists()
-    print(f"\n{runs} runs whose workers were killed: all painted the same bytes")
+    print(f"\n{runs} runs stopped and their workers killed: all went on to the same bytes")
 
 
 def test_a_cluster_that_is_not_there_is_told_in_one_line(desk: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import tempfile
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -124,6 +126,7 @@ def connected(address: str, painter: Gatys) -> Iterator[Cluster]:
     except ImportError as error:
         raise UsageError("--cluster needs Ray: pip install 'vidstyle[cluster]'") from error
     private = tempfile.mkdtemp(prefix="vs")  # short: it holds sockets, whose names are limited
+    terminated = signal.getsignal(signal.SIGTERM)
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     try:
         try:
@@ -135,6 +138,8 @@ def connected(address: str, painter: Gatys) -> Iterator[Cluster]:
                 ray.init(address, **options)
         except Exception as error:
             raise UsageError(f"--cluster {address}: no cluster there: {_line(error)}") from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, terminated)  # Ray has put its own there
         yield Cluster(Craft.of(painter))
     finally:
         ray.shutdown()

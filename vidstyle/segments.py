@@ -25,6 +25,9 @@ LENGTH = 96
 STRETCH = 4
 """Frames that are painted at one go: what is lost with a worker that dies."""
 
+KEY, LEAD = "key", "lead"
+"""In the names of stretches: of a key frame, and of what leads into the next one."""
+
 Progress = Callable[[Step], None]
 Promise = Any
 """A ``Stretch``, or what stands for one that is not there yet."""
@@ -207,7 +210,7 @@ class Workshop:
         first: Job | None = None
         for segment in segments(frames, self.length):
             before = None if segment.begins else jobs[-1]
-            name = f"{segment.number:05}-00000"
+            name = f"{segment.number:05}-{KEY}"
             key = self._do(name, paint, segment.frames[:1], before and before.key)
             if before is not None:
                 self._lead(before, key)
@@ -217,11 +220,11 @@ class Workshop:
             first = first or job
             # One more than are at work: its key frame is what the one before leads into.
             while len(jobs) > self.crew.size + 1:
-                yield from self._finished(jobs.popleft())
+                yield from self._finished(jobs)
         if self.closes and first is not None and _joins(jobs[-1].segment, first.segment):
             self._lead(jobs[-1], first.key)
         while jobs:
-            yield from self._finished(jobs.popleft())
+            yield from self._finished(jobs)
 
     def _go_on(self, job: Job) -> None:
         """Have a segment painted on from its key frame."""
@@ -237,7 +240,7 @@ class Workshop:
         """Have the end of a segment lead into the painting of the frame after it."""
         frames = job.segment.frames
         if many := led(len(frames)):
-            job.leads = f"{job.segment.number:05}-lead"
+            job.leads = f"{job.segment.number:05}-{LEAD}"
             self._do(job.leads, lead, frames[-many:], into, *job.tail)
 
     def _do(
@@ -269,11 +272,13 @@ class Workshop:
         for _ in stretch.paintings:
             self.count += 1
             seconds = stretch.seconds / len(stretch.paintings) / self.crew.size
-            self.tell(Painted(self.count, seconds, name.endswith("-00000")))
+            self.tell(Painted(self.count, seconds, name.endswith(KEY)))
 
-    def _finished(self, job: Job) -> Iterator[Done]:
+    def _finished(self, jobs: deque[Job]) -> Iterator[Done]:
+        job = jobs.popleft()
         names = [*job.names, *([job.leads] if job.leads else [])]
-        while not self.made.keys() >= set(names):
+        # The next key frame goes on from this one: what that needs is thrown away after it.
+        while not self.made.keys() >= {*names, *(later.names[0] for later in jobs)}:
             self._take(wait=True)
         made = [self.made.pop(name) for name in names]
         if self.shelf:

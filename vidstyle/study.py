@@ -92,12 +92,15 @@ def train(
     alone = tuple(tuple(map(float, row)) for row in np.eye(len(looks.pictures)))
     # Each style alone, and the blend that was asked for.
     blends = sorted({*alone, *looks.keys.values()})
+    replaced = sheet.read_bytes() if sheet.exists() else None
     try:
         model = painter.apprentice.learn(frames_of(work), tell, blends)
         media.save_image(sheet, painter.apprentice.sheet())
         write_whole(target, models.dump(model))
     except BaseException:
         sheet.unlink(missing_ok=True)
+        if replaced is not None:
+            write_whole(sheet, replaced)
         raise
     return Training(
         output=target,

@@ -23,8 +23,9 @@ SIDE = 160
 STILL, AROUND = 0.1, 3.0
 """Pixels of those that an edge may move by from frame to frame, and lie still; and how far around
 a place its edges are looked at."""
-REACHES = (2.0, 8.0, 32.0)
-"""How far, in pixels of those, what is new takes the motion of what lies around it."""
+REACHES = (5, 19, 75)
+"""Pixels of those around what is new, down and across, whose motion it takes: the nearest that
+there are."""
 
 
 class Ground:
@@ -85,7 +86,7 @@ def _filled(offset: Field, known: NDArray[np.bool_]) -> Field:
     weight = known.astype(np.float32)[..., None]
     found = (offset * weight).sum((0, 1)) / max(1.0, float(weight.sum()))
     for reach in sorted(REACHES, reverse=True):
-        share = cv2.GaussianBlur(weight, (0, 0), reach)[..., None]
-        around = cv2.GaussianBlur(offset * weight, (0, 0), reach)
+        share = cv2.blur(weight, (reach, reach))[..., None]
+        around = cv2.blur(offset * weight, (reach, reach))
         found = np.where(share > 1e-3, around / np.maximum(share, 1e-3), found)
     return np.where(known[..., None], offset, found).astype(np.float32)
