@@ -91,3 +91,13 @@ def test_a_recipe_names_no_file_outside_of_its_folder_unless_asked(tmp_path: Pat
     path.write_text('model = "net.safetensors"\nweights = "random"\n')
     options = recipes.load(path).options
     assert options == {"model": str(folder / "net.safetensors"), "weights": "random"}
+
+
+def test_a_recipe_sends_no_clip_to_another_machine(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text('cluster = "ray://somewhere:10001"\nsize = 64\n')
+    with pytest.raises(UsageError, match="give it yourself with --cluster"):
+        recipes.load(path)
+    assert recipes.load(path, {"cluster"}).options == {"size": 64}
+    recipes.save(Settings(cluster="local", size=64), path)
+    assert recipes.load(path).options["size"] == 64 and "cluster" not in path.read_text()

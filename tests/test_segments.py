@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import signal
@@ -18,6 +19,7 @@ import pytest
 import vidstyle
 from vidstyle import UsageError, cluster, events
 from vidstyle.media import Frame
+from vidstyle.plan import describe, plan
 from vidstyle.segments import STRETCH, Alone, Workshop, paintings, segments
 
 from .conftest import scene, write_video
@@ -145,6 +147,18 @@ def test_what_does_not_go_with_segments_is_refused(
     with pytest.raises(UsageError, match=told):
         vidstyle.stylize(desk / "long.mp4", desk / "stripes.png", desk / "o.mp4", **options)
     assert not (desk / "o.mp4").exists() and not (desk / ".o.vidstyle").exists()
+
+
+def test_the_plan_says_who_paints(desk: Path) -> None:
+    settings = vidstyle.Settings(cluster="local", size=64)
+    work = plan(desk / "long.mp4", [desk / "stripes.png"], desk / "o.mp4", settings=settings)
+    told = describe(work)
+    assert told["painted by"] == "local, in segments of 96 frames"
+    assert "for each segment at work" in told["journal"]
+    alone = dataclasses.replace(settings, engine="network")
+    work = plan(desk / "long.mp4", [desk / "stripes.png"], desk / "o.mp4", settings=alone)
+    assert describe(work)["painted by"] == "this process"
+    assert any("faster than frames travel" in note for note in work.notes)
 
 
 @pytest.fixture

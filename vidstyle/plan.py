@@ -403,6 +403,7 @@ def describe(work: Plan) -> dict[str, Any]:
         "output": str(work.output),
         "journal": _journal_size(work),
         "engine": work.engine,
+        "painted by": _crew(work),
         "network": f"{work.settings.network}, {work.settings.weights} weights",
         "device": str(painter.device),
         "precision": precision(painter),
@@ -416,13 +417,25 @@ def make_painter(work: Plan) -> Painter:
     return PAINTERS[work.settings.engine](work.settings, work.looks, (work.width, work.height))
 
 
+def _crew(work: Plan) -> str:
+    segment, cluster = work.settings.segment, work.settings.cluster
+    if segment is None:
+        return "this process"
+    return f"{'this process' if cluster is None else cluster}, in segments of {segment} frames"
+
+
 def _journal_size(work: Plan) -> str:
     if work.journal is None:
         return "none"
     pixels = work.width * work.height
     state = pixels * STATE_BYTES + pixels * 6 * max(work.settings.long_term)
     paintings = "" if work.frames is None else f", {pixels * 3 * work.frames / 1e6:.0f} MB"
-    return f"{work.journal}: {state / 1e6:.0f} MB{paintings} of paintings at most"
+    needed = f"{state / 1e6:.0f} MB"
+    if (
+        work.settings.segment is not None
+    ):  # of its key frame, of the last stretch and the one before
+        needed = f"{3 * state / 1e6:.0f} MB for each segment at work"
+    return f"{work.journal}: {needed}{paintings} of paintings at most"
 
 
 def precision(painter: Painter) -> str:

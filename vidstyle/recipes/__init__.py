@@ -34,6 +34,8 @@ WEIGHTS = ("bundled", "torchvision", "random")
 """Weights that are no files."""
 FILES = ("weights", "model")
 """Options that may name a file."""
+OWN = ("cluster",)
+"""Options that a recipe has no say in: clips would go to whatever machine a stranger names."""
 
 
 def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
@@ -41,8 +43,8 @@ def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
     are left out.
 
     Raises:
-        UsageError: there is none, it is no TOML, an option of it is unknown or makes no sense, or
-            it names a file outside of its own folder.
+        UsageError: there is none, it is no TOML, an option of it is unknown or makes no sense, it
+            names a file outside of its own folder, or a machine to send clips to.
     """
     path = _files().get(str(name), Path(name))
     if not path.is_file():
@@ -64,6 +66,9 @@ def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
                 raise unknown("option", key, known)
         options = {key: value for key, value in options.items() if key not in given}
         Settings(**options)
+        for key in OWN:
+            if key in options:
+                raise UsageError(f"{key} is not for a recipe to say: give it yourself with --{key}")
         for key in FILES:
             if key in options and options[key] not in WEIGHTS:
                 options[key] = _inside(path.parent, key, options[key])
@@ -89,8 +94,8 @@ def every() -> list[Recipe]:
 
 
 def save(settings: Settings, path: Path) -> None:
-    """Write ``settings`` whole, so that later defaults do not change them."""
-    values = dataclasses.asdict(settings).items()
+    """Write ``settings`` (but for those of this machine) whole: later defaults change nothing."""
+    values = [item for item in dataclasses.asdict(settings).items() if item[0] not in OWN]
     # What JSON makes of these values is TOML, too.
     lines = [f"{name} = {json.dumps(value)}\n" for name, value in values if value is not None]
     path.write_text("".join(lines), encoding="utf-8")
