@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -164,9 +165,7 @@ def test_the_plan_says_who_paints(desk: Path) -> None:
 @pytest.fixture
 def desk(style: Path, tmp_path: Path) -> Path:
     shutil.copy(style, tmp_path)
-    write_video(
-        tmp_path / "long.mp4", [scene(i) for i in range(20)] + [scene(i) for i in range(10)]
-    )
+    write_video(tmp_path / "long.mp4", [scene(i) for i in range(18)])
     return tmp_path
 
 
@@ -189,16 +188,19 @@ def finished(process: subprocess.Popen[str]) -> str:
     return error
 
 
-def workers() -> list[int]:
-    """The processes that Ray has at work on stretches."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().startswith(b"ray::_work"):
-                found.append(int(path.parent.name))
-        except OSError:  # it is gone
-            continue
-    return found
+def workers(process: subprocess.Popen[str]) -> list[int]:
+    """The processes that Ray has at work on stretches, for this one."""
+    parents, names = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it is gone
+            number = int(folder.name)
+            parents[number] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            names[number] = (folder / "cmdline").read_bytes()
+
+    def below(number: int) -> bool:
+        return number == process.pid or (number in parents and below(parents[number]))
+
+    return [n for n, name in names.items() if name.startswith(b"ray::_work") and below(n)]
 
 
 def wait_for(many: int, journal: Path, process: subprocess.Popen[str]) -> None:
@@ -223,7 +225,7 @@ def test_a_cluster_paints_the_same_though_it_is_stopped_and_workers_die(
         assert process.returncode == 143 and "paintings are kept" in error, error
         process = start(desk, "cluster.mp4", "--cluster", "local", "--overwrite")
         wait_for(4, journal, process)
-        killed = workers()
+        killed = workers(process)
         assert killed, process.communicate()[1]
         for pid in killed:
             os.kill(pid, signal.SIGKILL)

@@ -111,6 +111,8 @@ class Cluster:
             raise VidstyleError(f"a worker failed: {_line(error.cause)}") from error
         except (self.ray.exceptions.RayError, ConnectionError) as error:
             raise VidstyleError(f"the cluster failed: {_line(error)}") from error
+        except SystemError as error:  # what a signal has raised, in Ray's wrapping
+            raise error.__cause__ or error from None
 
 
 @contextmanager

@@ -43,7 +43,7 @@ RATE, BETAS = 1e-3, (0.9, 0.9)
 """Adam's, until it learns no more: with a short memory, since a Gram matrix's slope grows with the
 cube of features."""
 FOCUS = 1.5
-"""How many times the content counts …"""
+"""How many times the content counts: a network trades it for style sooner than an optimiser."""
 STEADY = 30.0
 """How many times staying with the frame before counts: of what a network paints nothing is kept,
 so all of its calm has to be learned."""
