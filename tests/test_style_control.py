@@ -112,16 +112,14 @@ def test_the_style_changes_along_the_clip(
     video: Path, style: Path, other: Path, tmp_path: Path, vidstyle: Run
 ) -> None:
     """It ends as the other painting."""
-    common = ("--size", 64, "--first-iterations", 40, "--iterations", 15, "--quiet")
+    common = {
+        **{"size": 64, "first_iterations": 30, "iterations": 15, "content_layers": ("relu3_1",)},
+        "style_layers": ("relu1_1", "relu2_1", "relu3_1"),
+    }
     out = [tmp_path / name for name in ("over", "first", "second")]
-    ways = (
-        ("--style", style, "--style-at", f"0.03={style}", "--style-at", f"0.13={other}"),
-        ("--style", style),
-        ("--style", other),
-    )
-    for path, way in zip(out, ways, strict=True):
-        done = vidstyle(video, *way, *common, "-o", path)
-        assert done.returncode == 0, done.stderr
+    stylize(video, style, out[0], style_at=[(0.03, style), (0.13, other)], **common)
+    stylize(video, style, out[1], **common)
+    stylize(video, other, out[2], **common)
     over, first, second = map(frames, out)
     assert np.array_equal(over[0], first[0])
     means = [[frame.mean((0, 1)) for frame in clip] for clip in (over, first, second)]
