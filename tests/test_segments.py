@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import pickle
 import shutil
 import signal
 import subprocess
@@ -18,10 +19,12 @@ import numpy as np
 import pytest
 
 import vidstyle
-from vidstyle import UsageError, cluster, events
+from vidstyle import UsageError, cluster, events, media, model
+from vidstyle.looks import Looks
 from vidstyle.media import Frame
+from vidstyle.painters import PAINTERS
 from vidstyle.plan import describe, plan
-from vidstyle.segments import STRETCH, Alone, Workshop, paintings, segments
+from vidstyle.segments import Alone, Workshop, paintings, segments
 
 from .conftest import scene, write_video
 
@@ -255,8 +258,19 @@ def test_without_ray_it_is_said_how_to_have_it(desk: Path, monkeypatch: pytest.M
         )
 
 
+def test_a_worker_has_the_model_that_was_learned(desk: Path) -> None:
+    looks = Looks.of(media.read_image(desk / "stripes.png")[0])
+    named = desk / "m.safetensors"
+    named.write_bytes(model.dump(model.Model(model.About(("one",), (1.0,), (64, 48)))))
+    settings = vidstyle.Settings(engine="hybrid", model=str(named), **QUICK)
+    craft = cluster.Craft.of(PAINTERS["hybrid"](settings, looks, (64, 48)))
+    named.unlink()
+    there = pickle.loads(pickle.dumps(craft)).painter()
+    assert there.apprentice.model.about.size == (64, 48)
+    assert there.paint(Frame(scene(0), Fraction(0), Fraction(1))).shape == (48, 64, 3)
+
+
 def test_a_worker_of_another_version_is_refused() -> None:
-    assert STRETCH > 1
     craft = cluster.Craft(vidstyle.Settings(), None, (64, 48), version="0.0")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="install the same"):
         craft.painter()

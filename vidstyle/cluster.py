@@ -47,10 +47,10 @@ class Craft:
 
     @classmethod
     def of(cls, painter: Gatys) -> Craft:
-        """That of a painter here."""
+        """That of a painter here; its model, if it has one, travels by itself."""
         learned = painter.apprentice.model if isinstance(painter, Hybrid) else None
         model = None if learned is None else models.dump(learned)
-        return cls(painter.settings, painter.looks, painter.size, model)
+        return cls(replace(painter.settings, model=None), painter.looks, painter.size, model)
 
     def painter(self) -> Gatys:
         """A painter that has it.
