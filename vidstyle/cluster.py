@@ -27,6 +27,8 @@ from .settings import Settings
 
 HERE = "local"
 REMOTE = "ray://"
+TOKEN = Path("~/.ray/auth_token")
+"""Where Ray keeps the secret that later versions of it ask for."""
 PATIENCE = 10.0
 """Seconds for a cluster to answer."""
 TRIES = 5
@@ -149,7 +151,11 @@ def connected(address: str, painter: Gatys) -> Iterator[Cluster]:
 
 
 def _greet(address: str) -> None:
-    """Fail at once where nobody listens: Ray would try for half a minute."""
+    """Show the token, if there is one; fail at once where nobody listens: Ray would try for half a
+    minute."""
+    known = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
+    if any(name in os.environ for name in known) or TOKEN.expanduser().is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")
     host, _, port = address.removeprefix(REMOTE).rpartition(":")
     socket.create_connection((host, int(port)), timeout=PATIENCE).close()
 
