@@ -125,6 +125,8 @@ def connected(address: str, painter: Gatys) -> Iterator[Cluster]:
         UsageError: Ray is not installed, or nobody answers there.
     """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing leaves the machine
+    if {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & {*os.environ} or TOKEN.expanduser().is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # read as Ray is imported
     try:
         import ray
     except ImportError as error:
@@ -151,11 +153,7 @@ def connected(address: str, painter: Gatys) -> Iterator[Cluster]:
 
 
 def _greet(address: str) -> None:
-    """Show the token, if there is one; fail at once where nobody listens: Ray would try for half a
-    minute."""
-    known = ("RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH")
-    if any(name in os.environ for name in known) or TOKEN.expanduser().is_file():
-        os.environ.setdefault("RAY_AUTH_MODE", "token")
+    """Fail at once where nobody listens: Ray would try for half a minute."""
     host, _, port = address.removeprefix(REMOTE).rpartition(":")
     socket.create_connection((host, int(port)), timeout=PATIENCE).close()
 
