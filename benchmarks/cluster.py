@@ -42,6 +42,8 @@ WAYS: dict[str, tuple[int, int]] = {
 }
 """Threads of this process, and workers."""
 PORT = 21001
+SETTLED = 20.0
+"""Seconds after which a new cluster answers."""
 
 
 @contextmanager
@@ -55,6 +57,7 @@ def ray(workers: int) -> Iterator[str]:
     ]
     subprocess.run([*command, "start", *options], check=True, capture_output=True)
     try:
+        time.sleep(SETTLED)
         yield f"ray://127.0.0.1:{PORT}"
     finally:
         subprocess.run([*command, "stop", "--force"], check=False, capture_output=True)

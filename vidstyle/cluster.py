@@ -9,6 +9,7 @@ import socket
 import tempfile
 import threading
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -136,12 +137,14 @@ def connected(address: str, painter: Gatys) -> Iterator[Cluster]:
     options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
     try:
         try:
-            if address == HERE:
-                options |= {"include_dashboard": False, "_temp_dir": private}
-                ray.init(address=HERE, _node_ip_address="127.0.0.1", **options)
-            else:
-                _greet(address)
-                ray.init(address, **options)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what is told in one line
+                if address == HERE:
+                    options |= {"include_dashboard": False, "_temp_dir": private}
+                    ray.init(address=HERE, _node_ip_address="127.0.0.1", **options)
+                else:
+                    _greet(address)
+                    ray.init(address, **options)
         except Exception as error:
             raise UsageError(f"--cluster {address}: no cluster there: {_line(error)}") from error
         if threading.current_thread() is threading.main_thread():
