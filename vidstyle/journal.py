@@ -22,7 +22,7 @@ from .errors import UsageError
 from .events import Step
 from .media import Frame
 from .pictures import Image
-from .reel import Painter
+from .reel import Loss, Painter
 
 State = Mapping[str, NDArray[Any]]
 """What a painter needs for the next frame."""
@@ -291,15 +291,9 @@ class Journalled:
             if not self.behind:
                 self.painter.restore(self.journal.state)
             return painted
-        loss = 0.0
-
-        def told(step: Step) -> None:
-            nonlocal loss
-            loss = step.loss
-            progress(step)
-
-        painted = work(told)
-        self.journal.add(painted, loss, self.painter.state())
+        loss = Loss(progress)
+        painted = work(loss)
+        self.journal.add(painted, loss.value, self.painter.state())
         return painted
 
 

@@ -431,9 +431,7 @@ def _journal_size(work: Plan) -> str:
     state = pixels * STATE_BYTES + pixels * 6 * max(work.settings.long_term)
     paintings = "" if work.frames is None else f", {pixels * 3 * work.frames / 1e6:.0f} MB"
     needed = f"{state / 1e6:.0f} MB"
-    if (
-        work.settings.segment is not None
-    ):  # of its key frame, of the last stretch and the one before
+    if work.settings.segment is not None:  # after its key frame, and after two stretches
         needed = f"{3 * state / 1e6:.0f} MB for each segment at work"
     return f"{work.journal}: {needed}{paintings} of paintings at most"
 

@@ -25,6 +25,21 @@ TAIL = 8
 """Frames at the end of a loop that lead into its beginning, at most."""
 
 
+Progress = Callable[[Step], None]
+"""Told after each step."""
+
+
+class Loss:
+    """The loss that was told last, which is passed on."""
+
+    def __init__(self, progress: Progress) -> None:
+        self.progress, self.value = progress, 0.0
+
+    def __call__(self, step: Step) -> None:
+        self.value = step.loss
+        self.progress(step)
+
+
 class Painter(Protocol):
     """What paints frames, one after the other. See ``painters.gatys``."""
 
@@ -142,16 +157,10 @@ class Reel:
     ) -> tuple[Image, float]:
         """What ``work`` paints, and the loss that it told last."""
         began = time.monotonic()
-        loss = 0.0
-
-        def told(step: Step) -> None:
-            nonlocal loss
-            loss = step.loss
-            self.tell(Stepped(self.count + 1, step))
-
-        painted = work(told)
+        loss = Loss(lambda step: self.tell(Stepped(self.count + 1, step)))
+        painted = work(loss)
         self._told(time.monotonic() - began, first)
-        return painted, loss
+        return painted, loss.value
 
     def _told(self, seconds: float, first: bool) -> None:
         self.count += 1

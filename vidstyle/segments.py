@@ -17,7 +17,7 @@ from .events import Listener, Noted, Painted, Step, Stepped
 from .journal import Resumable, Shelf, State
 from .media import Frame
 from .pictures import Image
-from .reel import TAIL, Done, led
+from .reel import TAIL, Done, Loss, Progress, led
 from .shots import follows
 
 LENGTH = 96
@@ -28,7 +28,6 @@ STRETCH = 4
 KEY, LEAD = "key", "lead"
 """In the names of stretches: of a key frame, and of what leads into the next one."""
 
-Progress = Callable[[Step], None]
 Promise = Any
 """A ``Stretch``, or what stands for one that is not there yet."""
 
@@ -71,7 +70,7 @@ def segments(frames: Iterable[tuple[Frame, bool]], length: int) -> Iterator[Segm
 
 def paintings(frames: int, length: int, closes: bool) -> int:
     """How many pictures will be painted for so many ``frames``, if they are one shot."""
-    last = (frames - 1) % length + 1
+    last = (frames - 1) % length + 1 if frames else 0
     return frames + (frames - last) // length * led(length) + (led(last) if closes else 0)
 
 
@@ -125,17 +124,6 @@ def lead(
 def _stretch(made: Sequence[Done], state: State, began: float) -> Stretch:
     paintings, losses = tuple(one.painted for one in made), tuple(one.loss for one in made)
     return Stretch(paintings, losses, state, made[-1].frame, time.monotonic() - began)
-
-
-class Loss:
-    """The loss that was told last, which is passed on."""
-
-    def __init__(self, progress: Progress) -> None:
-        self.progress, self.value = progress, 0.0
-
-    def __call__(self, step: Step) -> None:
-        self.value = step.loss
-        self.progress(step)
 
 
 class Crew(Protocol):
