@@ -291,9 +291,9 @@ class Journalled:
             if not self.behind:
                 self.painter.restore(self.journal.state)
             return painted
-        loss = Loss(progress)
-        painted = work(loss)
-        self.journal.add(painted, loss.value, self.painter.state())
+        followed = Loss(progress)
+        painted = work(followed)
+        self.journal.add(painted, followed.value, self.painter.state())
         return painted
 
 
