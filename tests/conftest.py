@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -15,6 +18,12 @@ import torch
 from PIL import Image
 
 from vidstyle import networks
+from vidstyle.media import Frame
+from vidstyle.painters import PAINTERS
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # As a background job the suite inherits that, and so would the processes it interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WIDTH, HEIGHT = 64, 48
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
@@ -127,3 +136,61 @@ def vidstyle() -> Callable[..., subprocess.CompletedProcess[str]]:
         return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
 
     return run
+
+
+class FakeEngine:
+    """Paints each frame as it is: for tests of what lies around painting."""
+
+    device, dtype, tiles = torch.device("cpu"), torch.float32, 1
+    network = SimpleNamespace(parameters=lambda: ())
+
+    def __init__(self, *given: object) -> None:
+        pass
+
+    def cut(self) -> None: ...
+
+    def expect(self, source: np.ndarray, before: np.ndarray) -> None: ...
+
+    def turn(self, frame: Frame, painted: np.ndarray) -> None: ...
+
+    def repeats(self, frame: Frame, before: Frame) -> bool:
+        return False
+
+    def paint(self, frame: Frame, progress: object = None) -> np.ndarray:
+        return frame.rgb.copy()
+
+    def again(
+        self, frame: Frame, painted: np.ndarray, share: float, progress: object = None
+    ) -> np.ndarray:
+        return painted
+
+    def state(self) -> dict[str, np.ndarray]:
+        return {}
+
+    def restore(self, state: object) -> None: ...
+
+
+@pytest.fixture
+def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every frame be painted as it is."""
+    monkeypatch.setitem(PAINTERS, "gatys", FakeEngine)
+
+
+@pytest.fixture
+def workdir(
+    video: Path, gif: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
+    """The current folder, with a clip, an animation and a style."""
+    for path in (video, gif, style):
+        shutil.copy(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below ``folder``."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }

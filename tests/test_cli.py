@@ -109,7 +109,7 @@ def bad_inputs(desk: Path) -> dict[str, tuple[list[object], str]]:
         "style text": (["walk.mp4", "--style", "text.mp4"], "cannot be read as an image"),
         "style weight": (["walk.mp4", "--style", "stripes.png:-1"], "0 or more"),
         "zero weights": (["walk.mp4", "--style", "stripes.png:0"], "add up to 0"),
-        "same": (["walk.mp4", *with_style, "-o", "walk.mp4", "-y"], "is the clip itself"),
+        "same": (["walk.mp4", *with_style, "-o", "walk.mp4", "-y"], "read by this very run"),
         "format": (["walk.mp4", *with_style, "-o", "x.mp3"], "did you mean"),
         "no folder": (["walk.mp4", *with_style, "-o", "gone/x.mp4"], "cannot be written"),
         "size": (["walk.mp4", *with_style, "--size", "31"], "at least 32"),

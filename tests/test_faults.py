@@ -90,7 +90,7 @@ def test_signals_at_any_moment_lose_nothing(sent: int, code: int, desk: Path) ->
     for _ in range(20):
         (desk / "out.mp4").unlink()
         process = subprocess.Popen(COMMAND, cwd=desk, stderr=subprocess.PIPE, text=True)
-        begun = desk / ".out.vidstyle" / "000001.png"
+        begun = desk / ".out.mp4.vidstyle" / "000001.png"
         while process.poll() is None and not begun.exists():
             time.sleep(0.01)
         time.sleep(chance.random() * 1.5)
@@ -138,7 +138,7 @@ def bound_by_permissions() -> None:
 def test_a_folder_that_becomes_read_only_loses_nothing(runs: int, desk: Path) -> None:
     subprocess.run(COMMAND, cwd=desk, check=True, capture_output=True)
     whole = (desk / "out.mp4").read_bytes()
-    journal = desk / ".out.vidstyle"
+    journal = desk / ".out.mp4.vidstyle"
     chance = random.Random(1)
     stopped = 0
     for _ in range(runs):

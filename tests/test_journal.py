@@ -93,7 +93,7 @@ def stopped(desk: Path, **options: object) -> Path:
             listener=stopping(2),
             **(QUICK | options),
         )
-    return desk / ".out.vidstyle"
+    return desk / ".out.mp4.vidstyle"
 
 
 def test_another_painting_does_not_go_on_with_it(desk: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_restart_begins_anew(desk: Path) -> None:
         desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", restart=True, **QUICK
     )
     assert made.frames == 5 and not made.notes
-    assert not (desk / ".out.vidstyle").exists()
+    assert not (desk / ".out.mp4.vidstyle").exists()
 
 
 @pytest.mark.parametrize(
@@ -147,11 +147,11 @@ def test_a_damaged_journal_is_not_believed(name: str, damage: str, desk: Path) -
         path.write_bytes(data)
     made = vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **QUICK)
     assert made.frames == 5 and any("damaged" in note for note in made.notes)
-    assert not (desk / ".out.vidstyle").exists()
+    assert not (desk / ".out.mp4.vidstyle").exists()
 
 
 def test_painted_frames_are_kept_when_asked_and_what_is_not_ours_stays(desk: Path) -> None:
-    folder = desk / ".out.vidstyle"
+    folder = desk / ".out.mp4.vidstyle"
     made = vidstyle.stylize(
         desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", keep_frames=True, **QUICK
     )
@@ -185,7 +185,7 @@ def test_what_is_on_disk_is_whole_at_every_moment(
 
 def test_the_plan_says_where_and_how_much(desk: Path) -> None:
     work = plan(desk / "walk.mp4", [desk / "stripes.png"])
-    assert work.journal == desk / ".walk.stripes.vidstyle"
+    assert work.journal == desk / ".walk.stripes.mp4.vidstyle"
     assert "MB of paintings at most" in describe(work)["journal"]
     preview = plan(desk / "walk.mp4", [desk / "stripes.png"], preview=2)
     assert preview.journal is None
@@ -200,7 +200,7 @@ COMMAND = (
 def begun(desk: Path, paintings: int) -> subprocess.Popen[str]:
     """A process that has made so many paintings, at least."""
     process = subprocess.Popen(COMMAND, cwd=desk, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not (desk / f".out.vidstyle/{paintings:06}.png").exists():
+    while process.poll() is None and not (desk / f".out.mp4.vidstyle/{paintings:06}.png").exists():
         time.sleep(0.01)
     return process
 
@@ -229,8 +229,9 @@ def test_what_is_painted_can_be_left_as_a_clip_that_plays(desk: Path) -> None:
         partial = desk / f"out.partial{suffix}"
         assert str(partial) in " ".join(left.value.__notes__)
         assert len([*media.open_clip(partial)]) == 2
-        assert not (desk / f"out{suffix}").exists() and (desk / ".out.vidstyle").exists()
-        shutil.rmtree(desk / ".out.vidstyle")
+        journal = desk / f".out{suffix}.vidstyle"
+        assert not (desk / f"out{suffix}").exists() and journal.exists()
+        shutil.rmtree(journal)
     with pytest.raises(UsageError, match=r"partial\.mp4: exists already"):
         vidstyle.stylize(
             desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", keep_partial=True, **QUICK

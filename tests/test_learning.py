@@ -238,7 +238,7 @@ def test_a_stopped_run_has_not_to_learn_again_and_ends_in_the_same_bytes(desk: P
             vidstyle.stylize(
                 clip, look, desk / "again.gif", engine="network", listener=stop, **QUICK
             )
-        kept = desk / ".again.vidstyle" / "model.safetensors"
+        kept = desk / ".again.gif.vidstyle" / "model.safetensors"
         if not damage:
             kept.write_bytes(kept.read_bytes()[:-50])
     told: list[events.Event] = []
@@ -403,3 +403,29 @@ def test_a_model_as_onnx_paints_the_same_at_any_size(tmp_path: Path) -> None:
         inputs = {"picture": picture.numpy(), "weights": weights.numpy()}
         (found,) = session.run(None, inputs)
         assert np.abs(found - wanted).max() < 1e-4
+
+
+def test_two_styles_of_one_name_are_refused_before_training(desk: Path) -> None:
+    (desk / "other").mkdir()
+    shutil.copy(desk / "dusk.png", desk / "other" / "stripes.png")
+    styles = [desk / "stripes.png", desk / "other" / "stripes.png"]
+    with pytest.raises(UsageError, match="two styles are called stripes"):
+        vidstyle.train(desk / "walk.mp4", styles, desk / "two.safetensors", **QUICK)
+    (desk / "two.safetensors").write_bytes(model.dump(untrained(("stripes", "stripes"))))
+    settings = Settings(model=str(desk / "two.safetensors"))
+    with pytest.raises(UsageError, match="two styles of one name"):
+        plan(desk / "walk.mp4", ["stripes"], settings=settings)
+
+
+def test_training_writes_over_nothing_that_it_reads(desk: Path) -> None:
+    shutil.copy(desk / "dusk.png", desk / "m.training.jpg")
+    for output, what in (
+        (desk / "m.safetensors", desk / "m.training.jpg"),
+        (desk / "walk.mp4",) * 2,
+    ):
+        before = what.read_bytes()
+        with pytest.raises(UsageError, match="read by this very run"):
+            vidstyle.train(
+                desk / "walk.mp4", desk / "m.training.jpg", output, overwrite=True, **QUICK
+            )
+        assert what.read_bytes() == before

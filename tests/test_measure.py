@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from vidstyle import UsageError, media
-from vidstyle.measure import Measures, measure
+from vidstyle import UsageError, events, media
+from vidstyle.measure import Measures, measure, pairs
 
 from .conftest import scene
 
@@ -104,3 +106,42 @@ def test_one_frame_cannot_be_measured(style: Path, tmp_path: Path) -> None:
     one = folder(tmp_path / "one", walk(1))
     with pytest.raises(UsageError, match="fewer than two"):
         measure(one, one, style)
+
+
+def lasting(path: Path, pictures: Pictures, seconds: list[int]) -> Path:
+    frames = [Image.fromarray(picture) for picture in pictures]
+    frames[0].save(
+        path, save_all=True, append_images=frames[1:], duration=seconds, lossless=True, exact=True
+    )
+    return path
+
+
+def test_frames_are_compared_with_what_the_source_shows_at_their_time(tmp_path: Path) -> None:
+    pictures = walk(6)
+    source = media.open_clip(lasting(tmp_path / "source.webp", pictures, [40] * 6))
+    cases = {
+        "a trimmed copy": (pictures[2:], [40] * 4, Fraction(8, 100), [2, 3, 4, 5]),
+        "the first frames": (pictures[:3], [40] * 3, Fraction(0), [0, 1, 2]),
+        "from inside a frame": (pictures[1:4], [20, 40, 40], Fraction(6, 100), [1, 2, 3]),
+        "half as many": (pictures[::2], [80] * 3, Fraction(0), [1, 3, 5]),
+    }
+    for name, (some, lasts, start, wanted) in cases.items():
+        path = lasting(tmp_path / f"{name}.webp", some, lasts)
+        found = [before for before, _ in pairs(source, media.open_clip(path), start)]
+        assert len(found) == len(wanted), name
+        for before, number in zip(found, wanted, strict=True):
+            assert np.array_equal(before, pictures[number]), name
+    stills = folder(tmp_path / "stills", pictures[1:])  # they have no times: one by one
+    both = [*pairs(source, media.open_clip(stills), Fraction(4, 100))]
+    assert len(both) == 5 and all(np.array_equal(before, after) for before, after in both)
+
+
+def test_a_shorter_copy_is_told(style: Path, tmp_path: Path) -> None:
+    source = lasting(tmp_path / "source.webp", walk(6), [40] * 6)
+    painted = lasting(tmp_path / "painted.webp", walk(6)[2:], [40] * 4)
+    told: list[events.Event] = []
+    measure(source, painted, style, listener=told.append)
+    assert len(told) == 1 and "is shorter than" in str(told[0])
+    told.clear()
+    measure(source, painted, style, start=0.08, listener=told.append)
+    assert not told

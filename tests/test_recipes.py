@@ -101,3 +101,30 @@ def test_a_recipe_sends_no_clip_to_another_machine(tmp_path: Path) -> None:
     assert recipes.load(path, {"cluster"}).options == {"size": 64}
     recipes.save(Settings(cluster="local", size=64), path)
     assert recipes.load(path).options["size"] == 64 and "cluster" not in path.read_text()
+
+
+def test_files_are_saved_as_seen_from_the_recipe(tmp_path: Path) -> None:
+    folder = tmp_path / "runs \N{ARTIST PALETTE}"
+    folder.mkdir()
+    model = folder / "my \N{ARTIST PALETTE} model.safetensors"
+    for path in (model, tmp_path / "net.pth"):
+        path.write_text("")
+    told = recipes.save(Settings(model=str(model), size=64), folder / "a.toml")
+    assert not told and recipes.load(folder / "a.toml").options["model"] == str(model)
+    folder.rename(tmp_path / "moved")
+    moved = recipes.load(tmp_path / "moved" / "a.toml").options
+    assert moved["model"] == str(tmp_path / "moved" / model.name)
+    path = tmp_path / "moved" / "b.toml"
+    told = recipes.save(Settings(weights=str(tmp_path / "net.pth"), size=64), path)
+    assert "--weights" in told[0] and recipes.load(path).options["size"] == 64
+    assert f"--weights {tmp_path / 'net.pth'}" in recipes.load(path).about
+
+
+@pytest.mark.usefixtures("unpainted")
+def test_a_preview_saves_the_recipe_of_what_it_is_a_preview_of(workdir: Path) -> None:
+    from vidstyle.cli import main
+
+    command = ["walk.mp4", "--style", "stripes.png", "-o", "x.mp4", "--size", "400"]
+    assert main([*command, "--preview", "--save-recipe", "--iterations", "30"]) == 0
+    saved = recipes.load("x.toml").options
+    assert (saved["size"], saved["iterations"], saved.get("max_frames")) == (400, 30, None)

@@ -150,7 +150,7 @@ def test_what_does_not_go_with_segments_is_refused(
 ) -> None:
     with pytest.raises(UsageError, match=told):
         vidstyle.stylize(desk / "long.mp4", desk / "stripes.png", desk / "o.mp4", **options)
-    assert not (desk / "o.mp4").exists() and not (desk / ".o.vidstyle").exists()
+    assert not (desk / "o.mp4").exists() and not (desk / ".o.mp4.vidstyle").exists()
 
 
 def test_the_plan_says_who_paints(desk: Path) -> None:
@@ -219,7 +219,7 @@ def test_a_cluster_paints_the_same_though_it_is_stopped_and_workers_die(
 ) -> None:
     finished(start(desk, "alone.mp4"))
     whole = (desk / "alone.mp4").read_bytes()
-    journal = desk / ".cluster.vidstyle"
+    journal = desk / ".cluster.mp4.vidstyle"
     for _ in range(runs):
         process = start(desk, "cluster.mp4", "--cluster", "local", "--overwrite")
         wait_for(2, journal, process)
@@ -247,7 +247,7 @@ def test_a_cluster_that_is_not_there_is_told_in_one_line(desk: Path) -> None:
             cluster="ray://127.0.0.1:9",
             **QUICK,
         )
-    assert not (desk / "o.mp4").exists() and not (desk / ".o.vidstyle").exists()
+    assert not (desk / "o.mp4").exists() and not (desk / ".o.mp4.vidstyle").exists()
 
 
 def test_without_ray_it_is_said_how_to_have_it(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from vidstyle.media import Frame
+from vidstyle.settings import seconds
 from vidstyle.shots import Cuts, follows, shots
 
 from .conftest import scene
@@ -85,3 +86,12 @@ def test_it_streams() -> None:
 
     for given, _ in enumerate(shots(source()), 1):
         assert taken - given <= 2
+
+
+@pytest.mark.parametrize("number", range(1, 120, 7))
+def test_a_cut_at_a_time_as_people_write_it_is_at_that_frame(number: int) -> None:
+    """3.2 as a float is a little more than 16/5, and a frame begins at 16/5."""
+    frames = (Frame(scene(0), Fraction(i, 25), Fraction(1, 25)) for i in range(130))
+    written = float(f"{number / 25:.2f}")
+    found = [i for i, (_, first) in enumerate(shots(frames, (seconds(written),))) if first]
+    assert found == [0, number]

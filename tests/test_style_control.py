@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import torchvision
+from PIL import Image
 
 from vidstyle import UsageError, media, recipes, stylize
+from vidstyle.looks import style_picture
+from vidstyle.masks import masked
+from vidstyle.media import Frame
+from vidstyle.pictures import resized_apart
 
 from .conftest import HEIGHT, WIDTH, scene, write_video
 
@@ -228,3 +234,43 @@ def test_nothing_of_a_failed_run_stays(video: Path, style: Path, tmp_path: Path)
     with pytest.raises(UsageError, match="no style"):
         stylize(video, (), tmp_path / "out.mp4")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_mask_is_taken_by_its_shape_in_all_its_frames_or_in_none(tmp_path: Path) -> None:
+    """Its second frame is opaque all over: all of it is inside, not what is white in it."""
+    clear = np.zeros((48, 64, 4), np.uint8)
+    opaque = clear.copy()
+    opaque[..., 3] = 255
+    (tmp_path / "masks").mkdir()
+    for number, picture in enumerate((clear, opaque, clear)):
+        Image.fromarray(picture).save(tmp_path / "masks" / f"{number}.png")
+    Image.fromarray(opaque).save(
+        tmp_path / "mask.webp",
+        save_all=True,
+        append_images=[Image.fromarray(clear), Image.fromarray(opaque)],
+        duration=50,
+        lossless=True,
+    )
+    frames = [Frame(scene(i), Fraction(i, 25), Fraction(1, 25)) for i in range(3)]
+    for name, wanted in (("masks", [0, 255, 0]), ("mask.webp", [255, 0, 255])):
+        covered = [*masked(frames, [media.open_clip(tmp_path / name)])]
+        assert [int(frame.masks[0].mean()) for frame in covered] == wanted
+
+
+def test_colours_behind_what_is_clear_do_not_count(tmp_path: Path) -> None:
+    """A red disc whose clear surroundings are green, as no one sees: halved, its edge stays red."""
+    rows, columns = np.mgrid[:96, :96] - 48
+    inside = rows**2 + columns**2 < 40**2
+    picture = np.where(inside[..., None], (200, 0, 0), (0, 250, 0)).astype(np.uint8)
+    alpha = np.where(inside, 255, 0).astype(np.uint8)
+    for size in ((41, 41), (150, 150)):
+        small, clear = resized_apart(picture, alpha, size)
+        seen = small[clear > 8]
+        assert seen[:, 1].max() <= 1 and seen[:, 0].min() >= 198
+    path = tmp_path / "disc.png"
+    media.save_image(path, picture, alpha)
+    style = style_picture(path)
+    assert style.shape == (79, 79, 3) and style[..., 1].max() == 0
+    media.save_image(path, picture, np.zeros_like(alpha))
+    with pytest.raises(UsageError, match="wholly transparent"):
+        style_picture(path)

@@ -10,13 +10,18 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn, TextIO, get_type_hints
+from typing import TYPE_CHECKING, Any, NoReturn, TextIO, get_type_hints
 
-from . import __version__, media, recipes
+from . import __version__, files, media, recipes
 from .errors import UsageError, VidstyleError, out_of_memory
+from .events import Noted
+from .media.formats import named_format
 from .media.pipes import STANDARD, spooled_input, spooled_output
 from .progress import Reporter
 from .settings import Settings, choices, items, kinds
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 PREVIEW_FRAMES = 3
 GROUPS = {
@@ -119,7 +124,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="CLIP",
         nargs="+",
         help="a video, GIF, APNG, WebP, AVIF, still, folder of stills or quoted glob; - for stdin; "
-        "several are painted one after the other, into a folder if --output names one",
+        "several are painted one after the other, into a folder if --output names one; a clip "
+        "called like a command (train, info …) is ./train",
     )
     _add_style(parser)
     parser.add_argument(
@@ -142,7 +148,8 @@ def build_parser() -> argparse.ArgumentParser:
         "--output",
         metavar="PATH",
         help="where to; the suffix is the format (mp4, mov, mkv, webm, gif, apng, webp, png, jpg; "
-        "none: a folder of frames), an existing folder takes the painting, - is stdout; "
+        "none: a folder of frames), an existing folder takes the painting, and so does a new one "
+        "where PATH ends in /; - is stdout; "
         "default: beside the clip, as clip.picasso.mp4",
     )
     _add_overwrite(parser)
@@ -154,7 +161,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--keep-frames",
         action="store_true",
-        help="keep the folder with every painted frame (.clip.picasso.vidstyle, beside the output)",
+        help="keep the folder with every frame as it was painted, before --keep-colors, "
+        "--strength and masks (.clip.picasso.mp4.vidstyle, beside the output)",
     )
     parser.add_argument(
         "--keep-partial",
@@ -201,7 +209,11 @@ def _add_style(parser: argparse.ArgumentParser) -> None:
 
 def _add_overwrite(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "-y", "--overwrite", action="store_true", help="replace an output that exists"
+        "-y",
+        "--overwrite",
+        action="store_true",
+        help="replace an output that exists: a file, or a folder of nothing but frames that "
+        "vidstyle wrote; never what the run itself reads",
     )
 
 
@@ -268,7 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _terminated)
     try:
         verb = COMMANDS.get(arguments[0] if arguments else "")
-        if verb is not None and not Path(arguments[0]).exists():
+        if verb is not None:  # a file of this name is ./train
             verb(arguments[1:])
             return 0
         return _run(build_parser().parse_args(arguments))
@@ -317,8 +329,7 @@ def _terminated(number: int, frame: object) -> NoReturn:
 
 def _run(options: argparse.Namespace) -> int:
     """Paint what is asked for; returns the exit code."""
-    names = {spec.name for spec in dataclasses.fields(Settings)}
-    given = {name: value for name, value in vars(options).items() if name in names}
+    given = _given(options)
     chosen = recipes.load(options.recipe, given).options if options.recipe else {}
     settings = Settings(**chosen | given)
     if options.preview is not None and options.preview < 1:
@@ -335,6 +346,12 @@ def _run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """The fields of ``Settings`` that were given."""
+    names = {spec.name for spec in dataclasses.fields(Settings)}
+    return {name: value for name, value in vars(options).items() if name in names}
+
+
 def _run_many(options: argparse.Namespace, settings: Settings) -> int:
     """Paint several clips, into a folder or each beside itself; one that fails is told, and the
     others are painted."""
@@ -344,7 +361,11 @@ def _run_many(options: argparse.Namespace, settings: Settings) -> int:
     if folder is not None:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{folder}: is no folder, which several clips need for --output")
-        folder.mkdir(parents=True, exist_ok=True)
+        if not folder.exists() and named_format(folder) is not None:
+            raise UsageError(f"{folder}: is the name of one file: several clips need a folder")
+        options.output = f"{options.output}/"
+    options.clip = [*dict.fromkeys(options.clip)]
+    _check_names(options, settings)
     reports: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     for clip in options.clip:
@@ -356,8 +377,6 @@ def _run_many(options: argparse.Namespace, settings: Settings) -> int:
             message = _line(error)
             failed.append({"clip": clip, "error": message})
             print(f"vidstyle: {message}", file=sys.stderr)
-    if folder is not None and not any(folder.iterdir()):
-        folder.rmdir()
     if options.json:
         print(json.dumps({"clips": reports, "failed": failed}))
     elif not options.quiet:
@@ -367,14 +386,29 @@ def _run_many(options: argparse.Namespace, settings: Settings) -> int:
     return 1 if failed else 0
 
 
-def _paint(
-    options: argparse.Namespace, settings: Settings, clip: str, output: str | None
-) -> dict[str, Any]:
-    """Paint a clip, or show the plan of it; returns what there is to say for programs."""
-    from .plan import describe, plan  # with torch, whose seconds are not for --help
-    from .render import render
+def _check_names(options: argparse.Namespace, settings: Settings) -> None:
+    """Refuse several clips of which two would be painted into one file.
 
-    work = plan(
+    What else is wrong with one of them is told when its turn comes.
+    """
+    taken: dict[Path, str] = {}
+    for clip in options.clip:
+        try:
+            work = _plan(options, settings, clip, options.output)
+        except VidstyleError:
+            continue
+        for path in (*work.writes, *([_recipe(work)] if options.save_recipe else [])):
+            if (other := taken.setdefault(path.resolve(), clip)) != clip:
+                raise UsageError(
+                    f"{path}: would be made of both {other} and {clip}: "
+                    f"paint them into different folders"
+                )
+
+
+def _plan(options: argparse.Namespace, settings: Settings, clip: str, output: str | None) -> Plan:
+    from .plan import plan  # with torch, whose seconds are not for --help
+
+    return plan(
         clip,
         [_style(text) for text in options.style],
         output,
@@ -386,7 +420,23 @@ def _paint(
         keep_partial=options.keep_partial,
         settings=settings,
         preview=options.preview,
+        reads=[Path(other) for other in (*options.clip, options.recipe) if other is not None],
     )
+
+
+def _recipe(work: Plan) -> Path:
+    """Where the recipe of a run is saved."""
+    return work.target.beside(".toml")
+
+
+def _paint(
+    options: argparse.Namespace, settings: Settings, clip: str, output: str | None
+) -> dict[str, Any]:
+    """Paint a clip, or show the plan of it; returns what there is to say for programs."""
+    from .plan import describe
+    from .render import render
+
+    work = _plan(options, settings, clip, output)
     if options.output == STANDARD:  # nothing lasts beside it
         work = dataclasses.replace(work, journal=None)
     if options.dry_run:
@@ -401,15 +451,20 @@ def _paint(
             raise UsageError(
                 f"--{name.replace('_', '-')} has no place beside stdout: name a file with --output"
             )
-    recipe = work.output.with_name(f"{work.output.stem}.toml")
-    if options.save_recipe:
-        media.refuse(recipe, options.overwrite)
+    if options.save_recipe and work.target.folder is None:
+        files.check_writable(_recipe(work), options.overwrite, work.reads)
     with Reporter(clip, quiet=options.quiet) as reporter:
         result = render(work, reporter)
-    if options.save_recipe:
-        recipes.save(result.settings, recipe)
+        if options.save_recipe:  # as asked for: of a preview, what it is a preview of
+            for note in recipes.save(settings, _recipe(work)):
+                reporter(Noted(note))
     if not (options.json or options.quiet or options.output == STANDARD):
-        beside = (result.sheet, result.plot, result.snapshots, options.save_recipe and recipe)
+        beside = (
+            result.sheet,
+            result.plot,
+            result.snapshots,
+            options.save_recipe and _recipe(work),
+        )
         for path in filter(None, (result.output, *beside)):
             print(f"wrote {path}", file=sys.stderr)
         if result.measures is not None:
@@ -429,9 +484,11 @@ def _info(arguments: Sequence[str]) -> None:
     parser.add_argument("clip", metavar="CLIP")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    _add_settings(parser, {"machine": ("max_pixels",)})
     options = parser.parse_args(arguments)
+    settings = Settings(**_given(options))
     with spooled_input(options.clip, STANDARD) as path:
-        facts = media.describe(media.open_clip(path))
+        facts = media.describe(media.open_clip(path, settings.max_pixels))
     if options.json:
         print(json.dumps(facts))
         return
@@ -445,13 +502,30 @@ def _measure(arguments: Sequence[str]) -> None:
     parser.add_argument("source", metavar="SOURCE")
     parser.add_argument("painted", metavar="PAINTED")
     parser.add_argument("--style", metavar="IMAGE", required=True)
+    parser.add_argument(
+        "--start",
+        type=_seconds,
+        metavar="T",
+        default=0.0,
+        help="the second of SOURCE that PAINTED begins at (default: 0)",
+    )
     parser.add_argument("--max-frames", type=int, metavar="N", help="look at the first N frames")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    _add_settings(parser, {"machine": ("max_pixels",)})
     options = parser.parse_args(arguments)
     from .measure import measure
 
-    found = measure(options.source, options.painted, options.style, max_frames=options.max_frames)
+    with Reporter(options.painted, quiet=options.json) as reporter:
+        found = measure(
+            options.source,
+            options.painted,
+            options.style,
+            start=options.start,
+            max_frames=options.max_frames,
+            max_pixels=Settings(**_given(options)).max_pixels,
+            listener=reporter,
+        )
     if options.json:
         print(json.dumps(dataclasses.asdict(found)))
     else:
@@ -546,11 +620,10 @@ def _export(arguments: Sequence[str]) -> None:
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
     options = parser.parse_args(arguments)
     from . import export, model
-    from .journal import write_whole
 
     target = options.output or options.model.with_suffix(".onnx")
-    media.refuse(target, options.overwrite)
-    write_whole(target, export.onnx(model.load(options.model)))
+    files.check_writable(target, options.overwrite, [options.model])
+    files.write_whole(target, export.onnx(model.load(options.model)))
     print(f"wrote {target}", file=sys.stderr)
 
 

@@ -85,6 +85,11 @@ def free_memory(device: torch.device) -> int | None:
     """Bytes that can be had on ``device``; None where it does not say."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
+    known = [free for free in (_system_memory(), container_memory()) if free is not None]
+    return min(known, default=None)
+
+
+def _system_memory() -> int | None:
     try:
         # What Linux says is available counts files that it keeps in memory while nobody needs it.
         facts = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
@@ -95,6 +100,43 @@ def free_memory(device: torch.device) -> int | None:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES")
     except (AttributeError, ValueError, OSError):
         return None
+
+
+def container_memory(root: Path = Path("/")) -> int | None:
+    """Bytes that this process may still take within the limits of its cgroups (Linux, v1 and v2),
+    of the file system at ``root``; None where there is no limit."""
+    found = []
+    for line in _lines(root / "proc/self/cgroup"):
+        number, kinds, name = line.split(":", 2)
+        if number == "0":
+            top, limit, used = root / "sys/fs/cgroup", "memory.max", "memory.current"
+        elif "memory" in kinds.split(","):
+            top = root / "sys/fs/cgroup/memory"
+            limit, used = "memory.limit_in_bytes", "memory.usage_in_bytes"
+        else:
+            continue
+        group = top / name.lstrip("/")
+        for folder in (group, *group.parents):  # each may be limited
+            if folder.is_relative_to(top):
+                found.append(_left(folder, limit, used))
+    return min((left for left in found if left is not None), default=None)
+
+
+def _left(group: Path, limit: str, used: str) -> int | None:
+    most, now = (_lines(group / name) for name in (limit, used))
+    if not (most and now and most[0].isdigit() and now[0].isdigit()):  # "max" is none
+        return None
+    # Files that are kept in memory while nobody needs it count as used, and give way.
+    stat = dict(line.split() for line in _lines(group / "memory.stat"))
+    files = int(stat.get("inactive_file", stat.get("total_inactive_file", 0)))
+    return max(0, int(most[0]) - int(now[0]) + files)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except OSError:
+        return []
 
 
 def forget(device: torch.device) -> None:

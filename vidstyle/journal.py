@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
+import re
 import time
 import zipfile
 import zlib
@@ -20,6 +20,7 @@ from PIL import Image as Pillow
 
 from .errors import UsageError
 from .events import Step
+from .files import FRAME, RANDOM, frame_name, write_whole
 from .media import Frame
 from .pictures import Image
 from .reel import Loss, Painter
@@ -28,6 +29,10 @@ State = Mapping[str, NDArray[Any]]
 """What a painter needs for the next frame."""
 
 FACTS, STATE, MODEL = "journal.json", "state.npz", "model.safetensors"
+PARTIAL = "partial.json"
+"""Notes which file was left as a partial clip."""
+PART = re.compile(rf"\..+\.{RANDOM}\.part")
+"""A file of the journal that was not whole yet."""
 SOME, NEEDED = ".paintings.npz", ".state.npz"
 """How the files on a shelf end."""
 LOSSES = "losses"
@@ -101,10 +106,11 @@ class Journal:
 
     def clear(self) -> None:
         """Throw away what a run before has left, and nothing else."""
-        for name in (FACTS, STATE, MODEL, TRAINING):  # first: without them the rest is nothing
+        for name in (FACTS, STATE, MODEL, TRAINING, PARTIAL):  # without them the rest is nothing
             (self.folder / name).unlink(missing_ok=True)
-        for path in (*self.folder.glob("[0-9]*.png"), *self.folder.glob("*.new")):
-            path.unlink()
+        for path in self.folder.glob("*"):
+            if FRAME.fullmatch(path.name) or PART.fullmatch(path.name):
+                path.unlink()
         self.shelf.clear()
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
@@ -165,7 +171,29 @@ class Journal:
             return np.array(picture), self.paintings[number - 1][1]
 
     def _path(self, number: int) -> Path:
-        return self.folder / f"{number:06}.png"
+        return self.folder / frame_name(number)
+
+    def left(self, partial: Path) -> None:
+        """Note that the clip ``partial`` is this run's: the next one may replace it."""
+        write_whole(self.folder / PARTIAL, json.dumps(_identity(partial)).encode())
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether a run before has left something in the ``folder`` of a journal."""
+    return (folder / FACTS).exists()
+
+
+def wrote(folder: Path, partial: Path) -> bool:
+    """Whether ``partial`` is as the run before has left it."""
+    try:
+        return bool(json.loads((folder / PARTIAL).read_text()) == _identity(partial))
+    except (OSError, ValueError):
+        return False
+
+
+def _identity(path: Path) -> list[Any]:
+    facts = path.stat()
+    return [path.name, facts.st_ino, facts.st_size, facts.st_mtime_ns]
 
 
 class Shelf:
@@ -225,7 +253,8 @@ class Shelf:
     def clear(self) -> None:
         """Throw everything away."""
         for path in self.folder.glob("*.npz"):
-            path.unlink()
+            if path.name.endswith((SOME, NEEDED)):
+                path.unlink()
         self.names.clear()
         self.count = 0
 
@@ -325,13 +354,3 @@ def _write(path: Path, arrays: State) -> None:
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     with np.load(path) as found:
         return {name: found[name] for name in found.files}
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, also where the power fails."""
-    new = path.with_name(f"{path.name}.new")
-    with new.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)

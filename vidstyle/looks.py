@@ -7,8 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+
+from . import media
 from .errors import UsageError
-from .pictures import Image
+from .pictures import Image, filled
 
 Weights = tuple[float, ...]
 """How much of each picture is in a style; they add up to 1."""
@@ -48,6 +51,22 @@ class Looks:
     def steady(self) -> bool:
         """Whether the style never changes."""
         return len(set(self.keys.values())) < 2
+
+
+def style_picture(path: Path, max_pixels: int | None = None) -> Image:
+    """A style (H, W, 3): of a picture with transparent parts, what is seen.
+
+    Raises:
+        UsageError: it cannot be read, or shows nothing.
+    """
+    picture, alpha = media.read_image(path, max_pixels)
+    if alpha is None:
+        return picture
+    rows, columns = (np.flatnonzero(alpha.any(axis)) for axis in (1, 0))
+    if not len(rows):
+        raise UsageError(f"{path}: is wholly transparent: there is nothing to paint like")
+    shown = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return filled(picture[shown], alpha[shown])
 
 
 def arranged(

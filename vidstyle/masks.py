@@ -79,9 +79,17 @@ def softened(mask: Layer, size: tuple[int, int], feather: float) -> Layer:
 
 
 def _layers(mask: Clip) -> Iterator[Layer]:
-    """White or opaque is inside; a picture with a transparent part is taken by its shape."""
+    """White is inside; in a mask of which some frame is transparent somewhere, opaque is."""
+    by_shape = mask.info.alpha
+    if mask.info.kind == "stills" and not by_shape:  # only the first one has been looked at
+        by_shape = any(frame.alpha is not None for frame in mask)
     for frame in mask:
-        yield cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY) if frame.alpha is None else frame.alpha
+        if not by_shape:
+            yield cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)
+        elif frame.alpha is None:
+            yield np.full(frame.rgb.shape[:2], 255, np.uint8)
+        else:
+            yield frame.alpha
 
 
 def _one(mask: Clip) -> bool:

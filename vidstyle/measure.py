@@ -8,8 +8,9 @@ own values there.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from statistics import fmean, median
@@ -22,9 +23,11 @@ from torch import Tensor
 
 from . import flow, losses, media, networks
 from .errors import UsageError
-from .media import Clip
+from .events import Listener, Noted
+from .looks import style_picture
+from .media import Clip, Frame
 from .pictures import Field, Image, at_area, difference, resized
-from .settings import Settings
+from .settings import Settings, seconds
 
 GAP = 5
 """Frames between the two of the long warping error."""
@@ -34,6 +37,8 @@ STILL = 0.25
 """Pixels a frame below which it is not."""
 CHANGED = 8.0
 """Levels that a still pixel's source may change by: video is noisy."""
+SHORTER = 0.9
+"""A painting that lasts less than this share of its source is of a part of it."""
 FINE = 1.5
 """Standard deviation, in pixels, of the blur that takes high frequencies away."""
 
@@ -80,30 +85,66 @@ class Measures:
 
 
 def measure(
-    source: str | Path, painted: str | Path, style: str | Path, *, max_frames: int | None = None
+    source: str | Path,
+    painted: str | Path,
+    style: str | Path,
+    *,
+    start: float = 0.0,
+    max_frames: int | None = None,
+    max_pixels: int | None = None,
+    listener: Listener = lambda event: None,
 ) -> Measures:
-    """Compare a ``painted`` clip with its ``source`` and the ``style`` image.
+    """Compare a ``painted`` clip with its ``source``, from second ``start`` of that on, and the
+    ``style`` image.
 
     Raises:
         UsageError: an input that cannot be read, or fewer than two frames in common.
     """
-    look, _ = media.read_image(Path(style))
+    look = style_picture(Path(style), max_pixels)
+    before, after = (media.open_clip(clip, max_pixels) for clip in (source, painted))
     judge: Judge | None = None
-    for before, after in islice(
-        _pairs(media.open_clip(source), media.open_clip(painted)), max_frames
-    ):
-        judge = judge or Judge(look, after.shape)
-        judge.add(before, after)
+    for pair in islice(pairs(before, after, seconds(start)), max_frames):
+        judge = judge or Judge(look, pair[1].shape)
+        judge.add(*pair)
     if judge is None or not judge.steps:
         raise UsageError(f"{painted}: fewer than two frames: nothing to measure in time")
+    lengths = [clip.info.duration for clip in (before, after)]
+    if not start and None not in lengths and lengths[1] < lengths[0] * SHORTER:  # type: ignore[operator]
+        listener(
+            Noted(
+                f"{painted} is shorter than {source}: taken for its beginning "
+                f"(--start says what else it is of)"
+            )
+        )
     return judge.measures()
 
 
-def _pairs(source: Clip, painted: Clip) -> Iterator[tuple[Image, Image]]:
-    """Frames of both clips that belong together, at the painting's size."""
-    for before, after in zip(source, painted, strict=False):
+def pairs(source: Clip, painted: Clip, start: Fraction) -> Iterator[tuple[Image, Image]]:
+    """Frames of both clips that belong together, at the painting's size.
+
+    ``painted`` begins at second ``start`` of ``source``. Each of its frames is compared with what
+    the source shows in the middle of its time; stills have no times, and go one by one.
+    """
+    shown = media.trim(source, start)
+    frames = painted if painted.info.kind == "stills" else None
+    both = zip(shown, frames, strict=False) if frames else _at_same_times(shown, painted)
+    for before, after in both:
         fits = before.rgb.shape == after.rgb.shape
         yield before.rgb if fits else resized(before.rgb, after.rgb.shape[1::-1]), after.rgb
+
+
+def _at_same_times(
+    source: Iterable[Frame], painted: Iterable[Frame]
+) -> Iterator[tuple[Frame, Frame]]:
+    following = iter(source)
+    before = next(following, None)
+    for after in painted:
+        middle = after.time + after.duration / 2
+        while before is not None and before.time + before.duration <= middle:
+            before = next(following, None)
+        if before is None:
+            return
+        yield before, after
 
 
 class Judge:

@@ -21,6 +21,37 @@ def resized(picture: Image, size: tuple[int, int]) -> Image:
     return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
 
 
+def resized_apart(picture: Image, alpha: Image, size: tuple[int, int]) -> tuple[Image, Image]:
+    """``picture`` (H, W, 3) and its ``alpha`` (H, W) at ``size`` (width, height).
+
+    Each pixel counts as much as it is seen: the colours behind what is clear stay there.
+    """
+    small = resized(alpha, size)
+    weight = alpha.astype(np.float32)
+    method = cv2.INTER_AREA if size[0] < picture.shape[1] else cv2.INTER_LINEAR
+    weighted = cv2.resize(picture * weight[..., None], size, interpolation=method)
+    weights = cv2.resize(weight, size, interpolation=method)[..., None]
+    colors = np.where(weights > 0, weighted / np.maximum(weights, 1e-6), resized(picture, size))
+    return np.rint(np.clip(colors, 0, 255)).astype(np.uint8), small
+
+
+def laid_over(picture: Image, alpha: Image | None, ground: Any) -> Image:
+    """``picture`` (H, W, 3) with its ``alpha`` (H, W) laid over the colour ``ground``."""
+    if alpha is None:
+        return picture
+    weight = alpha[..., None].astype(np.float32) / 255
+    return np.rint(picture * weight + ground * (1 - weight)).astype(np.uint8)
+
+
+def filled(picture: Image, alpha: Image | None) -> Image:
+    """``picture`` (H, W, 3), its transparent part in the mean colour of the rest."""
+    if alpha is None:
+        return picture
+    weight = alpha[..., None].astype(np.float32)
+    mean = (picture * weight).sum((0, 1)) / max(float(weight.sum()), 1e-6)
+    return laid_over(picture, alpha, mean)
+
+
 def at_area(picture: Image, area: int) -> Image:
     """``picture`` scaled to so many pixels, its aspect kept."""
     scale = (area / (picture.shape[0] * picture.shape[1])) ** 0.5

@@ -6,23 +6,29 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import islice
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import media
+from . import files, media
 from . import model as models
 from .cluster import HERE, REMOTE
 from .errors import UsageError, unknown
-from .looks import Looks, arranged
+from .journal import is_begun as journal_is_begun
+from .journal import wrote
+from .looks import Looks, arranged, style_picture
 from .masks import check as check_mask
 from .media import Clip, Format
+from .media.stills import StillsClip
 from .model import Model
+from .outputs import Output, check_encoding, output_of, room
 from .painters import PAINTERS, FeedForward, Gatys
 from .pictures import Image
 from .segments import LENGTH
-from .settings import SMALLEST_SIZE, Settings
+from .settings import SMALLEST_SIZE, Settings, rate_of
 
 STATE_BYTES = 24
 """A pixel, of what a painter needs for the next frame (``Memory``)."""
@@ -37,6 +43,8 @@ CHEAPER = 8.0
 paints better, and often needs a third of what it may."""
 ANOTHER_SIZE = 1.5
 """From so many times the width on that a model has learned at, its strokes look wrong."""
+LATE = 1
+"""Seconds that a clip may go on for after the end that its file claims."""
 PREVIEW_SIZE = 208
 PREVIEW_STEPS = (20, 10)
 """Optimiser steps of a preview's first frame, and of the others."""
@@ -57,16 +65,13 @@ class Plan:
 
     clip: Clip
     looks: Looks
-    output: Path
-    format: Format
+    target: Output
     width: int
     height: int
     settings: Settings
     masks: tuple[Clip, ...] = ()
     overwrite: bool = False
-    sheet: Path | None = None
-    plot: Path | None = None
-    snapshots: Path | None = None
+    preview: bool = False
     engine: str = ""
     """How frames are painted, and why."""
     notes: tuple[str, ...] = ()
@@ -75,23 +80,59 @@ class Plan:
     restart: bool = False
     keep_frames: bool = False
     keep_partial: bool = False
+    reads: tuple[Path, ...] = ()
+    """Files that must stay as they are."""
+
+    @property
+    def output(self) -> Path:
+        return self.target.path
+
+    @property
+    def format(self) -> Format:
+        return self.target.format
+
+    @property
+    def sheet(self) -> Path | None:
+        """The contact sheet, of a preview."""
+        return self.target.sheet if self.preview else None
+
+    @property
+    def plot(self) -> Path | None:
+        return self.target.beside(".plot.png") if self.settings.plot else None
+
+    @property
+    def snapshots(self) -> Path | None:
+        return self.target.beside(".snapshots") if self.settings.snapshots else None
 
     @property
     def partial(self) -> Path:
         """Where what is painted is left, if that is wanted and the work ends early."""
-        return self.output.with_name(f"{self.output.stem}.partial{self.output.suffix}")
+        return self.target.partial
+
+    @property
+    def writes(self) -> tuple[Path, ...]:
+        """All that there is once it is done."""
+        return tuple(p for p in (self.output, self.sheet, self.plot, self.snapshots) if p)
 
     @property
     def frames(self) -> int | None:
         """How many frames will be painted, as far as the file says."""
         info, wish = self.clip.info, self.settings
-        rate = info.rate if wish.fps is None else Fraction(wish.fps)
+        start, end = wish.span
+        rate = info.rate if wish.fps is None else rate_of(wish.fps)
         count = info.frames if wish.fps is None else None
-        if count is None and info.duration and rate:
-            count = round(info.duration * rate)
-        if count is not None and rate:
-            end = count if wish.end is None else min(count, round(wish.end * rate))
-            count = max(0, end - round(wish.start * rate))
+        if info.times and wish.fps is None:
+            ends = (*info.times[1:], info.duration or info.times[-1])
+            shown = [begin for begin, until in zip(info.times, ends, strict=True) if until > start]
+            count = sum(1 for begin in shown if end is None or begin < end)
+        elif info.duration is not None and rate:
+            until = info.duration if end is None else min(end, info.duration)
+            if wish.fps is not None:
+                count = max(0, ceil((until - start) * rate))
+            else:
+                whole = round(info.duration * rate) if count is None else count
+                last = whole if end is None else min(whole, ceil(end * rate))
+                count = max(0, last - floor(start * rate))
         known = [n for n in (count, wish.max_frames) if n is not None]
         return min(known, default=None)
 
@@ -109,8 +150,11 @@ def plan(
     keep_partial: bool = False,
     settings: Settings | None = None,
     preview: int | None = None,
+    reads: Sequence[Path] = (),
 ) -> Plan:
     """Check everything that can be checked before any work.
+
+    ``reads`` are files that nothing may be written over, beside those that are named otherwise.
 
     Raises:
         UsageError: something is missing, unreadable or in the way.
@@ -118,58 +162,90 @@ def plan(
     settings = settings or Settings()
     if preview is not None:
         settings = _quick(settings, preview)
-    opened = media.open_clip(clip)
-    limit(opened, settings)
+    opened = media.open_clip(clip, settings.max_pixels)
     model = None if settings.model is None else models.load(Path(settings.model))
     looks = looks_of(styles, style_at, masks, settings, model)
-    covers = tuple(media.open_clip(_mask(mask)[0]) for mask in masks)
-    for cover in covers:
-        limit(cover, settings)
+    covers = tuple(media.open_clip(_mask(mask)[0], settings.max_pixels) for mask in masks)
     notes = [note for cover in covers for note in check_mask(cover, opened)]
-    target, file_format = _output(opened, looks, output, preview is not None, settings)
-    sheet = target.with_suffix(".png") if preview is not None else None
-    if sheet == target:
-        sheet = target.with_name(f"{target.stem}.sheet.png")
+    target = output_of(opened.info, looks.names, output, preview is not None, settings)
+    size = size_of(opened, settings, target.format)
+    notes += check_encoding(target, size, settings)
+    named = [_style(style)[0] for style in styles] + [_style(style)[0] for _, style in style_at]
+    named += [path for mask in masks for path in _mask(mask) if path is not None]
+    named += [Path(name) for name in (settings.model, settings.weights) if name is not None]
     work = Plan(
         opened,
         looks,
         target,
-        file_format,
-        *size_of(opened, settings, file_format),
+        *size,
         settings,
         covers,
         overwrite,
-        sheet,
-        target.with_name(f"{target.stem}.plot.png") if settings.plot else None,
-        target.with_name(f"{target.stem}.snapshots") if settings.snapshots else None,
+        preview is not None,
         restart=restart,
         keep_frames=keep_frames,
         keep_partial=keep_partial,
+        reads=(*(path for cover in (opened, *covers) for path in files_of(cover)), *named, *reads),
     )
     if model is not None and not 1 / ANOTHER_SIZE < work.width / model.about.size[0] < ANOTHER_SIZE:
         learned = "x".join(map(str, model.about.size))
         notes.append(f"{settings.model} has learned at {learned}, with strokes for that size")
     work = _divided(_engaged(replace(work, notes=tuple(notes))))
     if preview is None and (work.frames != 1 or keep_frames):
-        work = replace(work, journal=target.with_name(f".{target.stem}.vidstyle"))
-    begun = work.journal is not None and work.journal.exists() and not restart
-    fresh = () if begun else (work.snapshots, work.partial if keep_partial else None)
-    for path in (work.output, work.sheet, work.plot, *fresh):
-        if path is not None:
-            refuse(opened, path, overwrite)
-    if file_format.kind == "still" and (work.frames or 1) > 1:
-        raise media.only_one_frame(file_format)
+        work = replace(work, journal=target.journal)
+    _check_frames(work)
+    _check_writes(work)
     return work
 
 
-def limit(clip: Clip, settings: Settings) -> None:
-    """Refuse a clip whose frames are larger than is sane, before any is decoded."""
-    info = clip.info
-    if info.width * info.height > settings.max_pixels:
-        raise UsageError(
-            f"{info.path}: {info.width}x{info.height} pixels are more than --max-pixels "
-            f"{settings.max_pixels}: give more if you trust the file"
-        )
+def files_of(clip: Clip) -> Sequence[Path]:
+    """The files that a clip is read from."""
+    return clip.images if isinstance(clip, StillsClip) else [clip.info.path]
+
+
+def _check_frames(work: Plan) -> None:
+    """Refuse a part of the clip that shows nothing, and more frames than a still holds."""
+    info, settings = work.clip.info, work.settings
+    start, end = settings.span
+    if work.frames == 0 or (info.duration is not None and start >= info.duration + LATE):
+        raise UsageError(f"{info.path}: no frame between these times: check --start and --end")
+    if work.format.kind == "still":
+        frames = media.trim(work.clip, start, end)
+        if settings.fps:
+            frames = media.resample(frames, rate_of(settings.fps))
+        if sum(1 for _ in islice(frames, min(2, settings.max_frames or 2))) > 1:
+            raise media.only_one_frame(work.format)
+
+
+def _check_writes(work: Plan) -> None:
+    """Refuse to write over what is read, or over what exists unless that was asked for."""
+    if work.target.folder is not None:
+        return  # nothing is there yet
+    begun = work.journal is not None and journal_is_begun(work.journal) and not work.restart
+    own = begun and work.journal is not None and wrote(work.journal, work.partial)
+    for path in work.writes:
+        if path != work.snapshots:
+            files.check_writable(path, work.overwrite, work.reads)
+        elif path.exists() and not begun and not work.overwrite:
+            raise UsageError(f"{path}: exists already: use --overwrite or another --output")
+    if work.keep_partial and not own:
+        files.check_writable(work.partial, work.overwrite, work.reads)
+
+
+def check_room(work: Plan) -> list[str]:
+    """What there is to say of the room on the disk for the paintings that are kept.
+
+    Raises:
+        UsageError: not even the first one can be kept.
+    """
+    if work.journal is None:
+        return []
+    least, most = journal_bytes(work)
+    free = room(work.journal)
+    told = f"{work.journal.parent}: {free / 1e6:.0f} MB are free, and the journal needs"
+    if free < least:
+        raise UsageError(f"{told} {least / 1e6:.0f}: make room, or name another --output")
+    return [f"{told} up to {most / 1e6:.0f}"] if most is not None and free < most else []
 
 
 def looks_of(
@@ -190,7 +266,7 @@ def looks_of(
         raise UsageError("a report needs a style to compare with: name one with --style")
     paths = [path for path, _ in first] + [path for _, path, _ in later]
     paths += [path for _, path in covers if path is not None]
-    pictures = {path: media.read_image(path)[0] for path in dict.fromkeys(paths)}
+    pictures = {path: style_picture(path, settings.max_pixels) for path in dict.fromkeys(paths)}
     return arranged(first, later, covers, pictures)
 
 
@@ -203,6 +279,8 @@ def _of_model(
 ) -> Looks:
     """Looks of the styles of a model, each called by its name or by a picture of that name."""
     about = model.about
+    if len(set(about.styles)) < len(about.styles):
+        raise UsageError(f"{settings.model}: holds two styles of one name, which nobody can tell")
     pictures = {Path(name): NO_PICTURE for name in about.styles}
 
     def named(path: Path) -> Path:
@@ -210,7 +288,7 @@ def _of_model(
         if name not in pictures:
             raise unknown(f"style of {settings.model}", str(path), about.styles)
         if path.is_file():
-            pictures[name] = media.read_image(path)[0]
+            pictures[name] = style_picture(path, settings.max_pixels)
         return name
 
     wanted = [(named(path), weight) for path, weight in first]
@@ -234,7 +312,7 @@ def _engaged(work: Plan) -> Plan:
     size, frames = (work.width, work.height), work.frames
     if settings.model is not None:
         wanted, why = "hybrid" if wanted == "hybrid" else "network", f"by {settings.model}"
-    elif work.sheet is not None and wanted != "gatys":
+    elif work.preview and wanted != "gatys":
         wanted, why = "gatys", "a preview is too short to learn from"
     elif wanted == "auto" and frames is None:
         wanted, why = "gatys", "nobody knows how long the clip is"
@@ -249,7 +327,7 @@ def _engaged(work: Plan) -> Plan:
     notes = work.notes
     plain = Settings()
     told = [name for name in OF_OPTIMISERS if getattr(settings, name) != getattr(plain, name)]
-    if wanted == "network" and told and work.sheet is None:
+    if wanted == "network" and told and not work.preview:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in told)
         notes = (*notes, f"a network paints at once: {options} changes nothing")
     return replace(
@@ -272,9 +350,9 @@ def _divided(work: Plan) -> Plan:
         raise UsageError("--passes go over whole shots: leave out --segment and --cluster")
     if settings.cluster and (settings.plot or settings.snapshots):
         raise UsageError("--plot and --snapshots show steps, which a cluster does not send")
-    if settings.engine == "network" or work.sheet is not None:
+    if settings.engine == "network" or work.preview:
         note = "a network paints faster than frames travel: this machine paints, without segments"
-        if work.sheet is not None:
+        if work.preview:
             note = "a preview is painted on this machine, without segments"
         settings = replace(settings, segment=None, cluster=None)
         return replace(work, settings=settings, notes=(*work.notes, note))
@@ -304,62 +382,6 @@ def _style(style: StyleLike) -> tuple[Path, float]:
 def _mask(mask: MaskLike) -> tuple[Path, Path | None]:
     path, style = mask if isinstance(mask, tuple) else (mask, None)
     return Path(path), None if style is None else Path(style)
-
-
-def _output(
-    clip: Clip,
-    looks: Looks,
-    output: str | Path | None,
-    preview: bool,
-    settings: Settings,
-) -> tuple[Path, Format]:
-    """Where to write, and in which format: as named, or beside the clip and of its kind."""
-    asked = settings.format
-    if asked is not None and asked not in media.FORMATS:
-        raise unknown("format", asked, media.FORMATS)
-    name = _name(clip, looks, preview)
-    if asked is not None and output is None:
-        name = name.removesuffix(Path(name).suffix) + media.FORMATS[asked].suffix
-    if output is None:
-        path = clip.info.path.absolute().with_name(name)
-    elif Path(output).is_dir() and clip.info.container != "folder":
-        path = Path(output) / name
-    else:
-        path = Path(output)
-    if asked is not None:
-        return path, media.FORMATS[asked]
-    if output is None and clip.info.container == "folder":
-        return path, media.FORMATS["folder"]
-    file_format = media.format_of(path)
-    if file_format.name == "png" and clip.info.kind == "animation":
-        file_format = media.FORMATS["apng"]
-    return path, file_format
-
-
-def _name(clip: Clip, looks: Looks, preview: bool) -> str:
-    """``clip.picasso.mp4``, with the clip's own suffix where that can be written."""
-    info = clip.info
-    suffix = info.path.suffix.lower()
-    if info.container == "folder":
-        suffix = ""
-    elif info.kind == "video":
-        suffix = suffix if suffix in (".mp4", ".m4v", ".mov", ".mkv", ".webm") else ".mp4"
-    elif info.kind == "animation":
-        suffix = {"gif": ".gif", "apng": ".png"}.get(info.container, ".webp")
-    else:
-        suffix = suffix if suffix in (".png", ".jpg", ".jpeg") else ".png"
-    stem = info.path.stem if info.path.suffix else info.path.name
-    if info.container == "folder" and not info.path.is_dir():
-        stem = info.path.absolute().parent.name  # a glob
-    style = "+".join(looks.names) or "painted"
-    return f"{stem}.{style}{'.preview' * preview}{suffix}"
-
-
-def refuse(clip: Clip, output: Path, overwrite: bool) -> None:
-    source = clip.info.path
-    if output.exists() and source.exists() and output.samefile(source):
-        raise UsageError(f"{output}: is the clip itself: choose another --output")
-    media.refuse(output, overwrite)
 
 
 def size_of(clip: Clip, settings: Settings, file_format: Format) -> tuple[int, int]:
@@ -392,6 +414,7 @@ def several(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:
 def describe(work: Plan) -> dict[str, Any]:
     """What a plan will do, by name, with an estimate of its time from one measured step."""
     painter = make_painter(work)
+    check_room(work)
     info = work.clip.info
     sound = ", ".join(info.sound) if work.format.kind == "video" else ""
     return {
@@ -424,16 +447,26 @@ def _crew(work: Plan) -> str:
     return f"{'this process' if cluster is None else cluster}, in segments of {segment} frames"
 
 
+def journal_bytes(work: Plan) -> tuple[int, int | None]:
+    """What the journal takes on the disk: to begin with, and at most as far as that is known."""
+    pixels = work.width * work.height
+    state = pixels * (STATE_BYTES + 6 * max(work.settings.long_term))
+    if work.settings.segment is not None:  # after its key frame, and after two stretches
+        state *= 3
+    painting = pixels * 3
+    return state + painting, None if work.frames is None else state + painting * work.frames
+
+
 def _journal_size(work: Plan) -> str:
     if work.journal is None:
         return "none"
-    pixels = work.width * work.height
-    state = pixels * STATE_BYTES + pixels * 6 * max(work.settings.long_term)
-    paintings = "" if work.frames is None else f", {pixels * 3 * work.frames / 1e6:.0f} MB"
-    needed = f"{state / 1e6:.0f} MB"
-    if work.settings.segment is not None:  # after its key frame, and after two stretches
-        needed = f"{3 * state / 1e6:.0f} MB for each segment at work"
-    return f"{work.journal}: {needed}{paintings} of paintings at most"
+    least, most = journal_bytes(work)
+    needed = f"from {least / 1e6:.0f} MB"
+    if work.settings.segment is not None:
+        needed += " for each segment at work"
+    if most is not None:
+        needed += f", up to {most / 1e6:.0f} MB of paintings at most"
+    return f"{work.journal}: {needed}"
 
 
 def precision(painter: Painter) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import time
 from pathlib import Path
 
 from . import media
 from .events import Event, Learned, Painted, Planned, Step, Stepped
+from .files import is_own_frame, write_whole
 
 SNAPSHOTS = "[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9].png"
 """What pictures on the way are called: frame and step."""
@@ -47,14 +49,15 @@ class Record:
                 self.snapshots.mkdir(parents=True, exist_ok=True)
                 if not self.goes_on:
                     for path in self.snapshots.glob(SNAPSHOTS):  # of another painting
-                        path.unlink()
+                        if is_own_frame(path):
+                            path.unlink()
             case Learned():
                 if self.plot is not None:
                     self.steps.append({**event.terms, "total": event.loss})
                     self.learned = len(self.steps)
                 now = time.monotonic()
                 if self.training is not None and now - self.shown > EVERY:
-                    media.save_image(self.training, event.picture())
+                    write_whole(self.training, media.encoded_image(event.picture(), suffix=".jpg"))
                     self.shown = now
             case Stepped(step=Step(terms=terms)) if not terms:
                 pass  # a run before has painted this one
@@ -63,7 +66,7 @@ class Record:
                 number = len(self.steps) - (self.ends[-1] if self.ends else self.learned)
                 if self.snapshots is not None and self.every and number % self.every == 0:
                     name = f"{event.frame:04}-{number:05}.png"
-                    media.save_image(self.snapshots / name, event.step.picture())
+                    write_whole(self.snapshots / name, media.encoded_image(event.step.picture()))
             case Painted() if self.plot is not None or self.every is not None:
                 self.ends.append(len(self.steps))
             case _:
@@ -98,4 +101,6 @@ class Record:
             axes.set_ylabel("loss")
             axes.grid(alpha=0.3)
             axes.legend()
-        figure.savefig(self.plot, format="png", dpi=110)
+        drawn = io.BytesIO()
+        figure.savefig(drawn, format="png", dpi=110)
+        write_whole(self.plot, drawn.getvalue())

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from functools import partial
+from math import lcm
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +16,28 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from . import __version__, media, reel, segments
+from . import __version__, files, media, reel, segments
 from . import model as models
 from .cluster import connected
 from .colors import mixed, with_chroma
 from .errors import UsageError
 from .events import Event, Listener, Noted, Planned
-from .frames import frames_of, laid_over, span
-from .journal import Journal, Journalled, fingerprint
+from .frames import frames_of
+from .journal import Journal, Journalled, fingerprint, wrote
 from .masks import shares
 from .measure import Judge, Measures
-from .media import Clip, Frame
+from .media import Frame
 from .media.sound import Sound
-from .media.stills import StillsClip
 from .painters import FeedForward, Gatys, Hybrid
-from .pictures import Image
+from .pictures import Image, laid_over
 from .plan import (
     Later,
     MaskLike,
     Painter,
     Plan,
     StyleLike,
+    check_room,
+    files_of,
     make_painter,
     plan,
     precision,
@@ -45,7 +47,7 @@ from .record import Record
 from .reel import Done, Reel
 from .rescue import Rescued
 from .segments import Alone, Crew, Workshop
-from .settings import Settings
+from .settings import Settings, rate_of
 from .sheet import contact_sheet
 
 PATIENCE = 3.0
@@ -170,16 +172,22 @@ def preview(
 
 
 def render(work: Plan, listener: Listener = lambda event: None) -> Result:
-    """Carry out a plan."""
+    """Carry out a plan.
+
+    Raises:
+        UsageError: another run is at work on the same output, or it cannot be written.
+    """
+    with files.made(work.target.folder), files.locked(work.target.journal, work.output):
+        files.remove_stale(work.output)
+        return _rendered(work, listener)
+
+
+def _rendered(work: Plan, listener: Listener) -> Result:
     began = time.monotonic()
     settings = work.settings
-    start, end = span(settings)
-    info = work.clip.info
-    if start or end is not None or settings.max_frames is not None:
-        info = replace(info, chapters=())  # they are the whole clip's
     notes: list[str] = []
-
     painter = make_painter(work)
+    cramped = check_room(work)
     journal = _journal(work, painter)
     kept = journal.count if journal else 0
     training = journal.training if journal else None
@@ -191,51 +199,29 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         record(event)
         listener(event)
 
-    sound = None
-    if work.format.kind == "video" and info.sound:
-        sound = Sound(info.path, work.format.name, settings.audio, start, end)
-    if settings.fps:
-        rate = Fraction(settings.fps).limit_denominator(1001)
-        info = replace(info, time_base=1 / rate / 1000, rate=rate)
-    closes = settings.seamless
-    if closes is None:
-        animated = work.format.kind in ("gif", "animation")
-        closes = animated and media.plays(info, settings.loop) == 0
+    closes = _closes(work)
+    sound = _sound(work)
     losses: list[float] = []
     shown: list[tuple[Image, Image]] = []
     judge = Judge(work.looks.pictures[0], (work.height, work.width)) if settings.report else None
-    with (
-        _kept(journal),
-        media.open_writer(
-            work.output,
-            info,
-            work.format,
-            (work.width, work.height),
-            loop=settings.loop,
-            overwrite=work.overwrite,
-            sound=sound,
-            crf=settings.crf,
-            codec=settings.codec,
-        ) as writer,
-    ):
-        device, computed = str(painter.device), precision(painter)
-        if info.alpha and not writer.encoder.keeps_alpha:
-            tell(
-                Noted(f"{work.format.name} cannot hold transparency: what is clear is painted over")
+    with ExitStack() as stack:
+        writer = _writer(work, sound)
+        if journal is not None and not kept:
+            journal.clear()  # not before it is known that all can be written
+        stack.enter_context(_kept(journal))
+        stack.enter_context(writer)
+        _tell_beginning(work, painter, journal, writer.encoder.keeps_alpha, tell)
+        for note in cramped:
+            tell(Noted(note))
+        tell(
+            Planned(
+                _paintings(work, closes),
+                work.width,
+                work.height,
+                str(painter.device),
+                precision(painter),
             )
-        if kept:
-            tell(Noted(f"{kept} paintings of a run before are there: going on from them"))
-        if journal is not None and journal.damaged:
-            tell(Noted(f"{journal.folder}: what a run before has left is damaged: beginning anew"))
-        count = _paintings(work, closes)
-        tell(Planned(count, work.width, work.height, device, computed))
-        if painter.tiles > 1:
-            tell(
-                Noted(
-                    f"{work.width}x{work.height} does not fit into memory at once: "
-                    f"painted in {painter.tiles} tiles, which takes longer"
-                )
-            )
+        )
         _learn(work, painter, journal, tell)
         try:
             for done in _painted(work, painter, journal, tell, closes):
@@ -246,7 +232,7 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
                     writer.cut()
                 writer.write(replace(frame, rgb=painted))
                 if sound is not None and len(losses) == settings.max_frames:
-                    sound.end = start + frame.time + frame.duration
+                    sound.end = sound.start + frame.time + frame.duration
                 if work.sheet is not None and len(shown) < SHEET_COLUMNS:
                     white = partial(laid_over, alpha=frame.alpha, ground=np.float32(255))
                     shown.append((white(frame.rgb), white(painted)))
@@ -255,20 +241,28 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         except BaseException as error:
             if work.keep_partial and losses:
                 if sound is not None:
-                    sound.end = start + frame.time + frame.duration
-                with suppress(Exception):  # the disk may be full; the journal is whole anyway
-                    writer.keep(work.partial)
-                    error.add_note(f"what is painted plays: {work.partial}")
+                    sound.end = sound.start + frame.time + frame.duration
+                _leave_partial(work, writer, journal, error)
             raise
         if not losses and work.clip.info.frames != 0:
-            raise UsageError(f"{info.path}: no frame between these times: check --start and --end")
+            raise UsageError(
+                f"{work.clip.info.path}: no frame between these times: check --start and --end"
+            )
     for note in [*work.notes, *work.clip.notes, *(sound.notes if sound else ())]:
         tell(Noted(note))
     record.finish()
     if work.sheet is not None:
-        media.save_image(work.sheet, contact_sheet(list(zip(*shown, strict=True))))
+        sheet = contact_sheet(list(zip(*shown, strict=True)))
+        files.write_whole(work.sheet, media.encoded_image(sheet))
     if journal is not None and work.keep_frames:
         journal.flush()
+        if settings.keep_colors == "luma" or settings.strength < 1 or None in work.looks.regions:
+            tell(
+                Noted(
+                    f"{journal.folder}: its frames are as they were painted, before --keep-colors, "
+                    f"--strength and masks; a folder as --output has them as they are shown"
+                )
+            )
     elif journal is not None:
         journal.clear()
     return Result(
@@ -285,6 +279,78 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
         snapshots=work.snapshots,
         measures=judge.measures() if judge is not None and len(losses) > 1 else None,
     )
+
+
+def _closes(work: Plan) -> bool:
+    """Whether the last frame leads into the first."""
+    if work.settings.seamless is not None:
+        return work.settings.seamless
+    animated = work.format.kind in ("gif", "animation")
+    return animated and media.plays(work.clip.info, work.settings.loop) == 0
+
+
+def _sound(work: Plan) -> Sound | None:
+    """What is to be heard and read beside the pictures."""
+    info, mode = work.clip.info, work.settings.audio
+    heard = bool(info.sound) and mode != "none"
+    if work.format.kind != "video" or not (heard or info.subtitles):
+        return None
+    return Sound(info.path, work.format.name, mode, *work.settings.span)
+
+
+def _writer(work: Plan, sound: Sound | None) -> media.Writer:
+    info, settings = work.clip.info, work.settings
+    start, end = settings.span
+    if start or end is not None or settings.max_frames is not None:
+        info = replace(info, chapters=())  # they are the whole clip's
+    if settings.fps:
+        rate = rate_of(settings.fps)
+        info = replace(info, time_base=1 / rate / 1000, rate=rate)
+    elif start:  # it may lie between two ticks
+        ticks = lcm(info.time_base.denominator, start.denominator)
+        info = replace(info, time_base=Fraction(1, ticks))
+    return media.open_writer(
+        work.output,
+        info,
+        work.format,
+        (work.width, work.height),
+        loop=settings.loop,
+        overwrite=work.overwrite,
+        sound=sound,
+        crf=settings.crf,
+        codec=settings.codec,
+    )
+
+
+def _tell_beginning(
+    work: Plan, painter: Painter, journal: Journal | None, keeps_alpha: bool, tell: Listener
+) -> None:
+    """Tell what is worth knowing before the first frame is painted."""
+    if work.clip.info.alpha and not keeps_alpha:
+        tell(Noted(f"{work.format.name} cannot hold transparency: what is clear is painted over"))
+    if journal is not None and journal.count:
+        tell(Noted(f"{journal.count} paintings of a run before are there: going on from them"))
+    if journal is not None and journal.damaged:
+        tell(Noted(f"{journal.folder}: what a run before has left is damaged: beginning anew"))
+    if painter.tiles > 1:
+        tell(
+            Noted(
+                f"{work.width}x{work.height} does not fit into memory at once: "
+                f"painted in {painter.tiles} tiles, which takes longer"
+            )
+        )
+
+
+def _leave_partial(
+    work: Plan, writer: media.Writer, journal: Journal | None, error: BaseException
+) -> None:
+    """Leave what is painted as a clip that plays, and say so with the ``error``."""
+    own = journal is not None and wrote(journal.folder, work.partial)
+    with suppress(Exception):  # the disk may be full; the journal is whole anyway
+        writer.keep(work.partial, work.overwrite or own)
+        error.add_note(f"what is painted plays: {work.partial}")
+        if journal is not None:
+            journal.left(work.partial)
 
 
 def _painted(
@@ -356,9 +422,9 @@ def _journal(work: Plan, painter: Painter) -> Journal | None:
     clip, looks = work.clip, work.looks
     times = repr((sorted(looks.keys.items()), looks.regions)).encode()
     facts = {
-        "clip": fingerprint(_files(clip)),
+        "clip": fingerprint(files_of(clip)),
         "style": fingerprint((*looks.pictures, times)),
-        "mask": fingerprint(path for mask in work.masks for path in _files(mask)),
+        "mask": fingerprint(path for mask in work.masks for path in files_of(mask)),
         "picture size": [work.width, work.height],
         "kind of output": work.format.kind,
         "version": [__version__, torch.__version__],
@@ -372,10 +438,8 @@ def _journal(work: Plan, painter: Painter) -> Journal | None:
         "precision": precision(painter),
     }
     journal = Journal(work.journal, facts, PATIENCE if isinstance(painter, FeedForward) else 0.0)
-    if work.restart or not journal.load():
-        journal.clear()
-    else:
-        media.sweep(work.output)
+    if not work.restart:
+        journal.load()
     return journal
 
 
@@ -387,10 +451,6 @@ def _weights(work: Plan, painter: Painter) -> Iterable[NDArray[Any]]:
     if not isinstance(painter, FeedForward) or work.settings.model is None:
         known = (*known, *painter.network.parameters())
     return (weight.detach().float().cpu().numpy() for weight in known)
-
-
-def _files(clip: Clip) -> Iterable[Path]:
-    return clip.images if isinstance(clip, StillsClip) else [clip.info.path]
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import math
 import types
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .errors import UsageError, unknown
@@ -14,9 +15,26 @@ from .errors import UsageError, unknown
 SMALLEST_SIZE = 32
 
 
-def option(default: Any, text: str, metavar: str | None = None, least: float | None = None) -> Any:
-    """A field of ``Settings`` with its help and, for numbers, its least value."""
-    return field(default=default, metadata={"help": text, "metavar": metavar, "least": least})
+def option(
+    default: Any,
+    text: str,
+    metavar: str | None = None,
+    least: float | None = None,
+    most: float | None = None,
+) -> Any:
+    """A field of ``Settings`` with its help and, for numbers, its least and largest value."""
+    about = {"help": text, "metavar": metavar, "least": least, "most": most}
+    return field(default=default, metadata=about)
+
+
+def seconds(time: float) -> Fraction:
+    """A time as it was written: of a frame at 16/5 s, 3.2 is no later than that, as a float is."""
+    return Fraction(time).limit_denominator(1_000_000)
+
+
+def rate_of(fps: float) -> Fraction:
+    """Frames a second as a fraction: 23.976024 is 24000/1001."""
+    return Fraction(fps).limit_denominator(1001)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,10 +65,10 @@ class Settings:
         None, "quality of the video, where its codec knows one: lower is better and larger", "N", 0
     )
     fps: float | None = option(
-        None, "constant frames a second; by default each frame keeps its own time", "N", 0.01
+        None, "constant frames a second; by default each frame keeps its own time", "N", 0.01, 1000
     )
     loop: int | None = option(
-        None, "how often an animation plays, 0 for ever; by default as its source", "N", 0
+        None, "how often an animation plays, 0 for ever; by default as its source", "N", 0, 65535
     )
     audio: Literal["copy", "encode", "none"] = option(
         "copy", "the sound: copied where the format can hold it, encoded anew, or left out"
@@ -70,7 +88,9 @@ class Settings:
     style_scale: float = option(
         1.0, "how large the style's strokes are, as a factor of its size", "X", 0.1
     )
-    strength: float = option(1.0, "how much of the painting is seen over its source, 0..1", "X", 0)
+    strength: float = option(
+        1.0, "how much of the painting is seen over its source, 0..1", "X", 0, 1
+    )
     keep_colors: Literal["none", "luma", "histogram", "covariance"] = option(
         "none",
         "colours from the clip: luma gives each frame its own source's, histogram and covariance "
@@ -223,14 +243,12 @@ class Settings:
     def __post_init__(self) -> None:
         hints = get_type_hints(type(self))
         for spec in dataclasses.fields(self):
-            least = spec.metadata["least"]
-            _check(spec.name, hints[spec.name], least, getattr(self, spec.name))
+            limits = spec.metadata["least"], spec.metadata["most"]
+            _check(spec.name, hints[spec.name], limits, getattr(self, spec.name))
         if self.end is not None and self.end <= self.start:
             raise UsageError(f"end ({self.end:g} s) must come after start ({self.start:g} s)")
         if self.content_weight == self.style_weight == 0:
             raise UsageError("content_weight and style_weight are both 0: nothing would be painted")
-        if self.strength > 1:
-            raise UsageError(f"strength is {self.strength:g}: it must be at most 1")
         if self.average >= 1:
             raise UsageError(f"average is {self.average:g}: it must be below 1")
         if len(self.betas) != 2 or max(self.betas) >= 1:
@@ -245,6 +263,11 @@ class Settings:
         for name in ("content_layers", "style_layers"):
             if not sum(weighted(getattr(self, name)).values()):
                 raise UsageError(f"{name}: the weights add up to 0: give one a weight above 0")
+
+    @property
+    def span(self) -> tuple[Fraction, Fraction | None]:
+        """Where the wanted part of the clip begins and ends, in seconds."""
+        return seconds(self.start), None if self.end is None else seconds(self.end)
 
 
 def weighted(layers: Iterable[str]) -> dict[str, float]:
@@ -281,7 +304,11 @@ def items(hint: Any) -> Any:
     return held[0] if held else None
 
 
-def _check(name: str, hint: Any, least: float | None, value: Any) -> None:
+Limits = tuple[float | None, float | None]
+"""The least and the largest value."""
+
+
+def _check(name: str, hint: Any, limits: Limits, value: Any) -> None:
     wanted = kinds(hint)
     known = [choice for kind in wanted for choice in choices(kind)]
     if (value is None and types.NoneType in wanted) or (isinstance(value, str) and value in known):
@@ -291,7 +318,7 @@ def _check(name: str, hint: Any, least: float | None, value: Any) -> None:
             also = f", nor one of {', '.join(known)}" if known else ""
             raise UsageError(f"{name}: {value!r} is not a list{also}")
         for part in value:
-            _check(name, items(hint), least, part)
+            _check(name, items(hint), limits, part)
     elif isinstance(value, str) and str in wanted:
         return
     elif known and not {int, float} & set(wanted):
@@ -302,16 +329,19 @@ def _check(name: str, hint: Any, least: float | None, value: Any) -> None:
     elif not {int, float} & set(wanted):
         raise UsageError(f"{name}: {value!r} is not a text")
     else:
-        _check_number(name, wanted, known, least, value)
+        _check_number(name, wanted, known, limits, value)
 
 
 def _check_number(
-    name: str, wanted: tuple[Any, ...], known: list[str], least: float | None, value: Any
+    name: str, wanted: tuple[Any, ...], known: list[str], limits: Limits, value: Any
 ) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         also = f", nor one of {', '.join(known)}" if known else ""
         raise UsageError(f"{name}: {value!r} is not a number{also}")
     if int in wanted and not isinstance(value, int):
         raise UsageError(f"{name}: {value!r} is not a whole number")
+    least, most = limits
     if least is not None and value < least:
         raise UsageError(f"{name} is {value:g}: it must be at least {least:g}")
+    if most is not None and value > most:
+        raise UsageError(f"{name} is {value:g}: it must be at most {most:g}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any, Literal
 
 import cv2
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from .media import Frame
 
-Cuts = Literal["auto", "none"] | Sequence[float]
+Cuts = Literal["auto", "none"] | Sequence[Fraction]
 Thumb = NDArray[Any]
 
 THUMB = (64, 36)
@@ -56,8 +57,8 @@ def shots(frames: Iterable[Frame], cuts: Cuts = "auto") -> Iterator[tuple[Frame,
     return _found(frames) if cuts == "auto" else _told(frames, () if cuts == "none" else cuts)
 
 
-def _told(frames: Iterable[Frame], cuts: Sequence[float | str]) -> Iterator[tuple[Frame, bool]]:
-    left = deque(sorted(float(cut) for cut in cuts))
+def _told(frames: Iterable[Frame], cuts: Sequence[Fraction | str]) -> Iterator[tuple[Frame, bool]]:
+    left = deque(sorted(Fraction(cut) for cut in cuts))
     begins = True
     for frame in frames:
         while left and frame.time >= left[0]:

@@ -10,15 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from . import media
+from . import files, media
 from . import model as models
+from .errors import UsageError
 from .events import Event, Learned, Listener, Planned
+from .files import write_whole
 from .frames import frames_of
-from .journal import write_whole
 from .looks import Looks
 from .media.stills import StillsClip
+from .outputs import Output
 from .painters import FeedForward
-from .plan import Plan, StyleLike, limit, looks_of, precision, refuse, several, size_of
+from .plan import Plan, StyleLike, files_of, looks_of, precision, several, size_of
 from .record import Record
 from .settings import Settings
 
@@ -67,17 +69,23 @@ def train(
     """
     began = time.monotonic()
     settings = Settings(**options | {"engine": "network", "model": None})
-    opened = media.open_clip(clip)
+    opened = media.open_clip(clip, settings.max_pixels)
     if isinstance(opened, StillsClip):
         opened.fit = True
-    limit(opened, settings)
     looks = looks_of(several(style), (), (), settings, None)
+    styles = [Path(one[0] if isinstance(one, tuple) else one) for one in several(style)]
     target = Path(output or opened.info.path.absolute().with_name(_model_name(looks)))
     sheet = target.with_name(f"{target.stem}.training.jpg")
+    twice = {name for name in looks.names if looks.names.count(name) > 1}
+    if twice:
+        raise UsageError(
+            f"two styles are called {' and '.join(sorted(twice))}, and a model knows them by their "
+            f"names: rename one"
+        )
     for path in (target, sheet):
-        refuse(opened, path, overwrite)
+        files.check_writable(path, overwrite, (*files_of(opened), *styles))
     size = size_of(opened, settings, media.FORMATS["mp4"])
-    work = Plan(opened, looks, target, media.FORMATS["mp4"], *size, settings)
+    work = Plan(opened, looks, Output(target, media.FORMATS["mp4"]), *size, settings)
     painter = FeedForward(settings, looks, size)
     record = Record(None, None, None, sheet)
     losses: list[float] = []
@@ -95,7 +103,7 @@ def train(
     replaced = sheet.read_bytes() if sheet.exists() else None
     try:
         model = painter.apprentice.learn(frames_of(work), tell, blends)
-        media.save_image(sheet, painter.apprentice.sheet())
+        write_whole(sheet, media.encoded_image(painter.apprentice.sheet(), suffix=".jpg"))
         write_whole(target, models.dump(model))
     except BaseException:
         sheet.unlink(missing_ok=True)

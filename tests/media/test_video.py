@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from vidstyle import UsageError, VidstyleError, media
+from vidstyle.media import ClipInfo, Frame
+from vidstyle.media.encoders import HOLDS
 from vidstyle.media.sound import Sound
 
 from ..conftest import scene, write_video
@@ -328,3 +330,70 @@ def test_pixels_that_are_not_square_stay_so(tmp_path: Path) -> None:
         out.mux(stream.encode(None))
     copy(path, tmp_path / "copy.mkv")
     assert media.open_clip(tmp_path / "copy.mkv").info.sample_aspect == Fraction(4, 3)
+
+
+def test_interlaced_video_is_deinterlaced_and_says_so(tmp_path: Path) -> None:
+    """A block that moves between the two fields of each frame has a comb at its edges."""
+    path = tmp_path / "fields.mp4"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.options = {"crf": "8", "x264-params": "tff=1"}
+        for number in range(8):
+            picture = np.full((48, 64, 3), 90, np.uint8)
+            for field in (0, 1):
+                left = 4 + 5 * number + 2 * field
+                picture[10 + field : 40 : 2, left : left + 10] = 230
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    with av.open(str(path)) as container:
+        assert next(container.decode(video=0)).interlaced_frame
+        raw = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    clip = media.open_clip(path)
+    frames = list(clip)
+    assert [frame.time for frame in frames] == [Fraction(i, 25) for i in range(8)]
+    assert clip.notes == ["the video is interlaced: deinterlaced by FFmpeg's bwdif"]
+
+    def comb(picture: np.ndarray) -> float:
+        rows = picture[12:38].astype(int)
+        return float(np.abs(rows[1:-1:2] - (rows[:-2:2] + rows[2::2]) / 2).mean())
+
+    assert max(comb(frame.rgb) for frame in frames) < 0.2 * min(comb(picture) for picture in raw)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm"])
+@pytest.mark.parametrize("codec", ["h264", "h265", "vp9", "av1"])
+@pytest.mark.parametrize(
+    "delays", [[4, 9, 3, 50], [10, 10, 10, 10, 10, 200], [10] * 9, [300], [20, 30]]
+)
+def test_the_last_frame_lasts_as_long_as_it_is_to(
+    delays: list[int], codec: str, suffix: str, tmp_path: Path
+) -> None:
+    """The frame that is shown last may have been coded before the others."""
+    if codec not in HOLDS[suffix]:
+        pytest.skip(f"{suffix} holds no {codec}")
+    times = [Fraction(sum(delays[:i]), 100) for i in range(len(delays))]
+    info = ClipInfo(Path("x"), "animation", "gif", "gif", 64, 48, None, None)
+    path = tmp_path / f"x.{suffix}"
+    with media.open_writer(path, info, media.FORMATS[suffix], (64, 48), codec=codec) as out:
+        for number, (time, delay) in enumerate(zip(times, delays, strict=True)):
+            out.write(Frame(scene(number), time, Fraction(delay, 100)))
+    frames = [*media.open_clip(path)]
+    assert [frame.time for frame in frames] == times
+    assert frames[-1].duration == Fraction(delays[-1], 100)
+    with av.open(str(path)) as container:
+        assert container.duration == pytest.approx(sum(delays) * 10_000, abs=1000)
+
+
+def test_an_avi_with_b_frames_begins_at_its_beginning(tmp_path: Path) -> None:
+    path = write_video(
+        tmp_path / "x.avi", [scene(i) for i in range(9)], [*range(9)], base=Fraction(1, 10)
+    )
+    clip = media.open_clip(path)
+    assert [(f.time, f.duration) for f in clip] == [
+        (Fraction(i, 10), Fraction(1, 10)) for i in range(9)
+    ]
+    squares = [int((frame.rgb[16:28, :, 0] > 150).sum(0).argmax()) for frame in clip]
+    assert squares == sorted(squares)

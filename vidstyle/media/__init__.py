@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from .clip import Clip, ClipInfo, Frame, resample, trim
+from .encoders import CODECS, check_codec
 from .formats import FORMATS, Format, format_of, only_one_frame
 from .reader import describe, open_clip
-from .stills import read_image, save_image
-from .writer import Writer, open_writer, plays, refuse, sweep
+from .stills import encoded_image, read_image, save_image
+from .writer import Writer, open_writer, plays
 
 __all__ = [
+    "CODECS",
     "FORMATS",
     "Clip",
     "ClipInfo",
     "Format",
     "Frame",
     "Writer",
+    "check_codec",
     "describe",
+    "encoded_image",
     "format_of",
     "only_one_frame",
     "open_clip",
     "open_writer",
     "plays",
     "read_image",
-    "refuse",
     "resample",
     "save_image",
-    "sweep",
     "trim",
 ]

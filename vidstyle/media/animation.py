@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,15 +12,15 @@ import numpy as np
 from PIL import Image
 
 from ..errors import UsageError
-from .clip import DEFAULT_DELAY, SHORTEST_DELAY, ClipInfo, Frame
+from .clip import DEFAULT_DELAY, SHORTEST_DELAY, ClipInfo, Frame, check_pixels
 from .stills import split_alpha
 
 
 class AnimationClip:
     """An animation; its frames are composed, in its first frame's size."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, max_pixels: int | None = None) -> None:
+        self.path, self.max_pixels = path, max_pixels
         self.notes: list[str] = []
         with self._open() as image:
             count = getattr(image, "n_frames", 1)
@@ -35,16 +36,33 @@ class AnimationClip:
                 duration=None,
                 time_base=Fraction(1, 100 if image.format == "GIF" else 1000),
                 loop=_plays(image),
-                alpha="transparency" in image.info or "A" in image.mode,
             )
+        self.info = self._read_through()
+
+    def _read_through(self) -> ClipInfo:
+        """What only the frames say: when each begins, and whether one of them is transparent."""
+        times: list[Fraction] = []
+        end = Fraction(0)
+        alpha = False
+        for frame in self:
+            times.append(frame.time)
+            end = frame.time + frame.duration
+            alpha = alpha or frame.alpha is not None
+        notes, self.notes = self.notes, []
+        if notes:  # a damaged file has fewer frames than it claims, which is told when it is read
+            return replace(self.info, alpha=alpha)
+        return replace(self.info, alpha=alpha, duration=end, times=tuple(times))
 
     def _open(self) -> Image.Image:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 image: Image.Image = Image.open(self.path)
+                check_pixels(self.path, *image.size, self.max_pixels)
                 getattr(image, "n_frames", 1)  # reads the whole file: damage shows here
                 return image
+        except UsageError:
+            raise
         except Image.DecompressionBombError as error:
             raise UsageError(
                 f"{self.path}: the animation is too large to be opened safely"

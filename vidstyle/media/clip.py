@@ -11,6 +11,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import UsageError
+
 Kind = Literal["video", "animation", "stills"]
 
 SHORTEST_DELAY = Fraction(1, 100)
@@ -46,6 +48,8 @@ class ClipInfo:
     """The number of frames, as the file claims; None where it does not say."""
     duration: Fraction | None
     """Seconds, as the file claims."""
+    times: tuple[Fraction, ...] = ()
+    """When each frame begins, in seconds, where that is known beforehand."""
     time_base: Fraction = Fraction(1, 1000)
     rate: Fraction | None = None
     """Average frames a second."""
@@ -54,6 +58,8 @@ class ClipInfo:
     alpha: bool = False
     sound: tuple[str, ...] = ()
     """The codecs of the sound streams."""
+    subtitles: tuple[str, ...] = ()
+    """The codecs of the subtitle streams."""
     sample_aspect: Fraction = Fraction(1)
     rotation: int = 0
     """Degrees, counter-clockwise, that the frames were turned by to stand upright."""
@@ -72,6 +78,19 @@ class Clip(Protocol):
     """What was wrong with the file but could be read over; complete once all frames are read."""
 
     def __iter__(self) -> Iterator[Frame]: ...
+
+
+def check_pixels(path: Path, width: int, height: int, max_pixels: int | None) -> None:
+    """Refuse frames that are larger than is sane, before one is decoded.
+
+    Raises:
+        UsageError: there are more than ``max_pixels``.
+    """
+    if max_pixels is not None and width * height > max_pixels:
+        raise UsageError(
+            f"{path}: {width}x{height} pixels are more than --max-pixels {max_pixels}: "
+            f"give more if you trust the file"
+        )
 
 
 def resample(frames: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:

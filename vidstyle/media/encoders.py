@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -14,11 +17,16 @@ from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTr
 from PIL import Image
 
 from ..errors import UsageError, VidstyleError, unknown
+from ..files import frame_name
 from .clip import ClipInfo, Frame
 from .formats import Format, only_one_frame
 from .sound import MUXER, Sound
 from .stills import save_image
 
+SHORTEST = 11
+"""Milliseconds: what is shorter, browsers show for 100."""
+DISK = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
+"""What the disk is to blame for."""
 MOV_CLOCKS = 1_000_000
 """The finest clock that is kept as it is; players stumble over finer ones."""
 
@@ -31,6 +39,8 @@ class Codec:
     pixels: str
     crf: int | None = None
     """The quality that is used unless another is asked for; None for codecs without one."""
+    worst: int = 0
+    """The largest ``crf`` that it knows."""
     alpha: str = ""
     """The pixel format that holds transparency, if one does."""
     options: Mapping[str, str] = field(default_factory=dict)
@@ -38,19 +48,24 @@ class Codec:
 
 
 CODECS = {
-    "h264": Codec("libx264", "yuv420p", 17, options={"preset": "medium"}),
+    "h264": Codec("libx264", "yuv420p", 17, 51, options={"preset": "medium"}),
     "h265": Codec(
-        "libx265", "yuv420p", 19, options={"preset": "medium", "x265-params": "log-level=none"}
+        "libx265",
+        "yuv420p",
+        19,
+        51,
+        options={"preset": "medium", "x265-params": "log-level=none"},
     ),
     "vp9": Codec(
         "libvpx-vp9",
         "yuv420p",
         24,
+        63,
         alpha="yuva420p",
         options={"b": "0", "row-mt": "1", "cpu-used": "4"},
         alpha_options={"auto-alt-ref": "0"},
     ),
-    "av1": Codec("libsvtav1", "yuv420p", 24, options={"preset": "7"}),
+    "av1": Codec("libsvtav1", "yuv420p", 24, 63, options={"preset": "7"}),
     "prores": Codec(
         "prores_ks",
         "yuv422p10le",
@@ -68,6 +83,31 @@ HOLDS = {
 }
 
 
+def check_codec(file_format: Format, name: str | None, crf: int | None) -> Codec:
+    """The codec called ``name`` for a format, or its own.
+
+    Raises:
+        UsageError: there is none of this name, the format cannot hold it, or it does not know this
+            ``crf``.
+    """
+    name = name or file_format.codec
+    if name not in CODECS:
+        raise unknown("codec", name, CODECS)
+    if name not in HOLDS[file_format.name]:
+        raise UsageError(
+            f"{file_format.name} cannot hold {name}: "
+            f"use {' or '.join(HOLDS[file_format.name])}, or another format"
+        )
+    codec = CODECS[name]
+    if crf is not None and codec.crf is not None and crf > codec.worst:
+        raise UsageError(f"--crf {crf}: for {name} it is at most {codec.worst}")
+    return codec
+
+
+os.environ.setdefault("SVT_LOG", "1")
+"""Errors only: the encoder of AV1 would print over the progress bar."""
+
+
 class VideoEncoder:
     """mp4, mov, mkv and webm, frame times kept to the tick of the source's clock."""
 
@@ -81,22 +121,14 @@ class VideoEncoder:
         crf: int | None = None,
         codec: str | None = None,
     ) -> None:
-        self.sound = sound
+        self.path, self.sound = path, sound
         self.width, self.height = size
-        name = codec or file_format.codec
-        if name not in CODECS:
-            raise unknown("codec", name, CODECS)
-        if name not in HOLDS[file_format.name]:
-            raise UsageError(
-                f"{file_format.name} cannot hold {name}: "
-                f"use {' or '.join(HOLDS[file_format.name])}, or another format"
-            )
-        self.codec = CODECS[name]
+        self.codec = check_codec(file_format, codec, crf)
         self.keeps_alpha = bool(self.codec.alpha)
         self.with_alpha = source.alpha and self.keeps_alpha
         base = source.time_base
         self.base = base if base.denominator <= MOV_CLOCKS else Fraction(1, 90000)
-        mov = file_format.name in ("mp4", "mov")
+        self.mov = mov = file_format.name in ("mp4", "mov")
         # Sound may begin before the picture, by the samples that its codec needs to warm up:
         # Matroska would move the picture back by as much.
         options = {"movflags": "+faststart"} if mov else {"avoid_negative_ts": "disabled"}
@@ -107,6 +139,27 @@ class VideoEncoder:
             chapters: list[Any] = [dict(chapter) for chapter in source.chapters]
             self.output.set_chapters(chapters)
         self.stream: Any = self.output.add_stream(self.codec.encoder, rate=source.rate or 25)
+        self._set_up(source, crf)
+        self.last = -1
+        """The tick at which the frame before begins."""
+        self.frames = 0
+        self.end = 0
+        """The tick at which it ends."""
+        self.durations: dict[int, int] = {}
+        try:
+            if sound is not None:
+                sound.attach(self.output)
+            self.output.start_encoding()
+        except (av.error.FFmpegError, ValueError) as error:
+            with suppress(av.error.FFmpegError, ValueError):
+                self.abort()
+            raise UsageError(
+                f"{file_format.name} cannot be encoded as asked, {self.width}x{self.height} in "
+                f"{codec or file_format.codec} ({_reason(error)}): choose another --codec, "
+                f"--size or --audio"
+            ) from error
+
+    def _set_up(self, source: ClipInfo, crf: int | None) -> None:
         context: Any = self.stream.codec_context
         # H.264 and H.265 in 4:2:0 have no odd sizes: the edge is repeated by one pixel.
         even = self.codec.encoder in ("libx264", "libx265")
@@ -124,9 +177,6 @@ class VideoEncoder:
             context.options |= self.codec.alpha_options
         if quality is not None and self.codec.crf is not None:
             context.options["crf"] = str(quality)
-        if sound is not None:
-            sound.attach(self.output)
-        self.durations: dict[int, int] = {}
 
     def write(self, frame: Frame) -> None:
         picture = frame.rgb
@@ -146,16 +196,28 @@ class VideoEncoder:
                 dst_colorspace=Colorspace.ITU709,
                 dst_color_range=ColorRange.MPEG,
             )
-        raw.pts, raw.time_base = round(frame.time / self.base), self.base
+        # Two frames may begin within one tick: times must rise.
+        self.last = max(self.last + 1, round(frame.time / self.base))
+        raw.pts, raw.time_base = self.last, self.base
+        self.frames += 1
         until = round((frame.time + frame.duration) / self.base)
-        self.durations[raw.pts] = max(1, until - raw.pts)
+        self.end = max(self.last + 1, until)
+        self.durations[raw.pts] = self.end - self.last
         self._mux(self._encode(raw))
 
     def _encode(self, raw: Any) -> list[Any]:
-        try:
+        with self._told("the video encoder failed"):
             return list(self.stream.encode(raw))
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Tell what FFmpeg raises in one line; what the disk is to blame for stays what it is."""
+        try:
+            yield
         except av.error.FFmpegError as error:
-            raise VidstyleError(f"the video encoder failed: {error.strerror}") from error
+            if isinstance(error, OSError) and error.errno in DISK:
+                raise
+            raise VidstyleError(f"{what}: {_reason(error)}") from error
 
     def cut(self) -> None:
         """A codec finds its own key frames."""
@@ -164,21 +226,41 @@ class VideoEncoder:
         for packet in packets:
             # The encoder does not know how long the last frame lasts; the container must.
             packet.duration = self.durations.pop(packet.pts, packet.duration)
-            time = packet.dts * Fraction(packet.time_base)
-            for sounded in self.sound.until(time) if self.sound else ():
-                self.output.mux(sounded)
-            self.output.mux(packet)
+            self._mux_sound(packet.dts * Fraction(packet.time_base))
+            with self._told("the video could not be written"):
+                self.output.mux(packet)
+
+    def _mux_sound(self, until: Fraction | None) -> None:
+        if self.sound is None:
+            return
+        try:
+            with self._told("it could not be written"):
+                for sounded in self.sound.until(until):
+                    self.output.mux(sounded)
+        except VidstyleError as error:
+            self.sound.give_up(str(error))
 
     def close(self) -> None:
-        self._mux(self._encode(None))
-        for sounded in self.sound.until(None) if self.sound else ():
-            self.output.mux(sounded)
-        self.abort()
+        packets = self._encode(None)
+        if self.frames == 1 and packets:
+            packets[0].dts = packets[0].pts  # x265 leaves that of a single frame unset
+        if packets and self.mov:
+            # mp4 adds up durations in the order of decoding: unless the frame that is decoded last
+            # lasts until the end, the one that is shown last is cut short.
+            self.durations[packets[-1].pts] = self.end - packets[-1].pts
+        self._mux(packets)
+        self._mux_sound(None)
+        with self._told("the end of the file could not be written"):
+            self.abort()
 
     def abort(self) -> None:
         if self.sound:
             self.sound.close()
         self.output.close()
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 class AnimationEncoder:
@@ -189,15 +271,20 @@ class AnimationEncoder:
     def __init__(self, path: Path, file_format: Format, loop: int) -> None:
         self.path, self.format, self.loop = path, file_format, loop
         self.pictures: list[Image.Image] = []
-        self.delays: list[int] = []
+        self.begins: list[int] = []
+        """Milliseconds, rounded on the whole, not frame by frame: 30 a second stays in time."""
+        self.frames = 0
+        self.end = 0
 
     def write(self, frame: Frame) -> None:
+        begin = round(frame.time * 1000)
+        self.end = round((frame.time + frame.duration) * 1000)
+        if self.begins and begin - self.begins[-1] < SHORTEST:
+            return  # too short to be shown, as in a GIF
         rgb = frame.rgb
         picture = rgb if frame.alpha is None else np.dstack([rgb, frame.alpha])
         self.pictures.append(Image.fromarray(picture))
-        # Milliseconds are rounded on the whole, not frame by frame: 30 a second stays in time.
-        until = round((frame.time + frame.duration) * 1000)
-        self.delays.append(until - round(frame.time * 1000))
+        self.begins.append(begin)
 
     def cut(self) -> None:
         """Nothing to do: no palette."""
@@ -208,11 +295,12 @@ class AnimationEncoder:
             options: dict[str, Any] = {"format": "PNG", "default_image": False}
         else:
             options = {"format": "WEBP", "quality": 90, "method": 4, "exact": True}
+        ends = [*self.begins[1:], max(self.end, self.begins[-1] + SHORTEST)]
         first.save(
             self.path,
             save_all=True,
             append_images=rest,
-            duration=self.delays,
+            duration=[end - begin for begin, end in zip(self.begins, ends, strict=True)],
             loop=self.loop,
             **options,
         )
@@ -256,7 +344,7 @@ class FolderEncoder:
 
     def write(self, frame: Frame) -> None:
         self.frames += 1
-        save_image(self.path / f"{self.frames:06}.png", frame.rgb, frame.alpha)
+        save_image(self.path / frame_name(self.frames), frame.rgb, frame.alpha)
 
     def cut(self) -> None:
         """Nothing to do."""

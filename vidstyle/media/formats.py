@@ -19,6 +19,8 @@ class Format:
     kind: FormatKind
     codec: str = ""
     """The video codec that is used unless another is asked for."""
+    largest: int | None = None
+    """Pixels of the longer side at most, where the format itself has a limit."""
 
     @property
     def suffix(self) -> str:
@@ -32,14 +34,15 @@ FORMATS = {
         Format("mov", "video", "h264"),
         Format("mkv", "video", "h264"),
         Format("webm", "video", "vp9"),
-        Format("gif", "gif"),
+        Format("gif", "gif", largest=65535),
         Format("apng", "animation"),
-        Format("webp", "animation"),
+        Format("webp", "animation", largest=16383),
         Format("png", "still"),
-        Format("jpg", "still"),
+        Format("jpg", "still", largest=65535),
         Format("folder", "folder"),
     )
 }
+SAME_SUFFIX = {"png", "apng"}
 ALIASES = {"m4v": "mp4", "jpeg": "jpg"}
 
 
@@ -50,14 +53,21 @@ def only_one_frame(still: Format) -> UsageError:
     )
 
 
+def named_format(path: Path) -> Format | None:
+    """The format that the suffix of ``path`` says; None where it says none."""
+    name = path.suffix.lower().removeprefix(".")
+    return FORMATS.get(ALIASES.get(name, name)) if name != "folder" else None
+
+
 def format_of(path: Path) -> Format:
     """The format that ``path`` names: by its suffix; a name without one is a folder of frames.
 
     Raises:
         UsageError: no format is written under that suffix.
     """
-    name = path.suffix.lower().removeprefix(".") or "folder"
-    name = ALIASES.get(name, name)
-    if name not in FORMATS:
-        raise unknown("output format", name, FORMATS)
-    return FORMATS[name]
+    if not path.suffix:
+        return FORMATS["folder"]
+    named = named_format(path)
+    if named is None:
+        raise unknown("output format", path.suffix.lower().removeprefix("."), FORMATS)
+    return named

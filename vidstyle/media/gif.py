@@ -29,6 +29,8 @@ SAMPLES = 60_000
 """Pixels that a shot's palette is found from."""
 EYE = np.array([0.55, 0.75, 0.40], np.float32)
 """How much an error in red, green and blue is seen."""
+OPAQUE = 128
+"""From this alpha on: a pixel of a GIF is seen, or is not."""
 SHORTEST = 2
 """Centiseconds: browsers slow down anything shorter."""
 
@@ -41,6 +43,8 @@ class _Spooled:
     time: Fraction
     duration: Fraction
     has_alpha: bool
+    clears: bool
+    """Whether something of it is transparent."""
 
 
 class GifEncoder:
@@ -67,13 +71,14 @@ class GifEncoder:
         pixels = frame.rgb.reshape(-1, 3)
         if frame.alpha is not None:
             planes.append(frame.alpha.tobytes())
-            pixels = pixels[frame.alpha.reshape(-1) >= 128]
+            pixels = pixels[frame.alpha.reshape(-1) >= OPAQUE]
         if len(pixels):
             self._sample(pixels)
         packed = zlib.compress(b"".join(planes), 1)
         self.spool.write(packed)
         has_alpha = frame.alpha is not None
-        self.shot.append(_Spooled(len(packed), frame.time, frame.duration, has_alpha))
+        clears = frame.alpha is not None and bool((frame.alpha < OPAQUE).any())
+        self.shot.append(_Spooled(len(packed), frame.time, frame.duration, has_alpha, clears))
 
     def _sample(self, pixels: NDArray[np.uint8]) -> None:
         """Take some pixels of each frame, the fewer the longer the shot: memory is bounded."""
@@ -104,7 +109,8 @@ class GifEncoder:
         context.width, context.height = self.size
         context.pix_fmt = "pal8"
         context.time_base = Fraction(1, 100)
-        context.options = {"gifflags": "offsetting+transdiff"}
+        clears = any(spooled.clears for shot, _ in self.shots for spooled in shot)
+        context.options = {"gifflags": "0" if clears else "offsetting+transdiff"}
         self.spool.seek(0)
         for shot, palette in self.shots:
             for spooled in shot:
@@ -112,9 +118,15 @@ class GifEncoder:
                 if frame.time in begins:
                     raw = self._indexed(frame, palette)
                     raw.pts, raw.time_base = begins[frame.time], Fraction(1, 100)
-                    self.output.mux(stream.encode(raw))
-        self.output.mux(stream.encode(None))
+                    self._mux(stream.encode(raw), clears)
+        self._mux(stream.encode(None), clears)
         self.abort()
+
+    def _mux(self, packets: list[Any], clears: bool) -> None:
+        for packet in packets:
+            if clears:
+                _take_away(memoryview(packet))
+            self.output.mux(packet)
 
     def _read(self, spooled: _Spooled) -> Frame:
         """The next frame on the disk."""
@@ -127,10 +139,11 @@ class GifEncoder:
     def _indexed(self, frame: Frame, palette: NDArray[np.uint8]) -> Any:
         indices = _nearest(frame.rgb, palette)
         if frame.alpha is not None:
-            indices[frame.alpha < 128] = COLORS
-        argb = np.zeros((256, 4), np.uint8)
-        argb[: len(palette), 0] = 255
+            indices[frame.alpha < OPAQUE] = COLORS
+        # Places that no colour takes are opaque: the first clear one is what a GIF calls clear.
+        argb = np.full((256, 4), 255, np.uint8)
         argb[: len(palette), 1:] = palette
+        argb[COLORS] = 0
         pictures: Any = (indices, argb)
         return av.VideoFrame.from_ndarray(pictures, format="pal8")
 
@@ -138,6 +151,28 @@ class GifEncoder:
         self.spool.close()
         if self.output is not None:
             self.output.close()
+
+
+def _take_away(data: memoryview) -> None:
+    """Let a frame, as FFmpeg has encoded it, be taken away before the next one is drawn.
+
+    FFmpeg asks for that only of a frame that is itself transparent somewhere, so what is opaque
+    would stay behind what comes after it. It is the "disposal" of the graphic control extension
+    (GIF89a, section 23). Frames must be drawn whole.
+    """
+    at = 0
+    if bytes(data[:6]) == b"GIF89a":
+        at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
+    while data[at] == 0x21:
+        if data[at + 1] == 0xF9:
+            if not data[at + 3] & 1:  # a frame without a clear colour leaves an opaque ground
+                data[at + 6] = COLORS  # no pixel of an opaque frame has this one
+            data[at + 3] = data[at + 3] & ~0x1C | 2 << 2 | 1
+            return
+        at += 2
+        while data[at]:
+            at += data[at] + 1
+        at += 1
 
 
 def _begins(times: list[Fraction]) -> dict[Fraction, int]:

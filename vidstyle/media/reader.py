@@ -19,31 +19,39 @@ from .video import VideoClip
 ANIMATION_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 
 
-def open_clip(path: str | Path) -> Clip:
+def open_clip(path: str | Path, max_pixels: int | None = None) -> Clip:
     """Open a video, an animation, a still, a folder of stills or a glob of them.
 
     What a file is, is read from its content, never from its name.
 
     Raises:
-        UsageError: nothing there, or nothing that can be shown.
+        UsageError: nothing there, nothing that can be shown, or frames of more than
+            ``max_pixels``, which is told before one is decoded.
     """
     path = Path(path)
     if path.is_dir():
-        return StillsClip(path, folder_images(path))
+        return StillsClip(path, folder_images(path), max_pixels)
     if not path.exists():
         found = natural_order(Path(p) for p in glob.glob(str(path)))  # noqa: PTH207
         if not found:
             raise UsageError(f"{path}: no such file: check the name")
-        return StillsClip(path, found)
+        return StillsClip(path, found, max_pixels)
     if path.stat().st_size == 0:
         raise UsageError(f"{path}: the file is empty")
     if (format_name := _image_format(path)) is None:
-        return VideoClip(path)
-    if format_name in ANIMATION_FORMATS:
-        animation = AnimationClip(path)
-        if animation.info.frames != 1 or format_name == "GIF":
-            return animation
-    return StillsClip(path, [path])
+        return VideoClip(path, max_pixels)
+    if format_name == "GIF" or (format_name in ANIMATION_FORMATS and _frames(path) != 1):
+        return AnimationClip(path, max_pixels)
+    return StillsClip(path, [path], max_pixels)
+
+
+def _frames(path: Path) -> int | None:
+    """How many frames an image file claims to have; None where it is damaged."""
+    try:
+        with Image.open(path) as image:
+            return int(getattr(image, "n_frames", 1))
+    except Exception:  # Pillow raises whatever damage leads it to
+        return None
 
 
 def _image_format(path: Path) -> str | None:
@@ -85,6 +93,7 @@ def describe(clip: Clip) -> dict[str, Any]:
         "loop": info.loop,
         "transparent": transparent,
         "sound": list(info.sound),
+        "subtitles": list(info.subtitles),
         "pixel aspect": str(info.sample_aspect),
         "rotation": info.rotation,
         "mirrored": info.mirrored,

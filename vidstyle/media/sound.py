@@ -1,4 +1,5 @@
-"""The source's sound: copied bit for bit where the container can hold it, else encoded anew."""
+"""The source's sound and subtitles: copied bit for bit where the container can hold them; sound
+that it cannot hold is encoded anew."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import io
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,11 +17,16 @@ from .video import opened, start_time
 
 FALLBACK = {"mp4": "aac", "mov": "aac", "mkv": "aac", "webm": "libopus"}
 MUXER = {"mkv": "matroska"}
+LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
+"""The layouts that all encoders know, by their number of channels, from 1 on."""
+TRIED = 2
+"""Packets of a stream that are tried in a container."""
 SoundMode = Literal["copy", "encode", "none"]
 
 
 class Sound:
-    """The sound of a clip between ``start`` and ``end`` seconds, for a container ``name``.
+    """The sound and subtitles of a clip between ``start`` and ``end`` seconds, for a container
+    ``name``.
 
     ``notes`` says what could not be copied.
     """
@@ -40,36 +47,39 @@ class Sound:
         self.packets: Iterator[tuple[Fraction, Any]] = iter(())
 
     def attach(self, output: Any) -> None:
-        """Add a stream to ``output`` for each sound stream of the source."""
-        if self.mode == "none":
-            return
+        """Add a stream to ``output`` for each of the source that goes along."""
         container = self._container = opened(self.path)
-        for stream in container.streams.audio:
-            copies = self.mode == "copy" and _holds(self.name, stream)
-            if copies:
-                track = _Track(output.add_stream_from_template(stream), None)
-            else:
-                codec = FALLBACK[self.name]
-                if self.mode == "copy":
-                    self.notes.append(
-                        f"{self.name} cannot hold {stream.codec_context.name} sound: "
-                        f"encoded as {codec.removeprefix('lib')}"
-                    )
-                rate = 48000 if codec == "libopus" else stream.codec_context.sample_rate
-                encoder = output.add_stream(codec, rate=rate)
-                encoder.codec_context.layout = stream.codec_context.layout.name or "stereo"
-                track = _Track(
-                    encoder,
-                    av.AudioResampler(
-                        format=encoder.codec_context.format,
-                        layout=encoder.codec_context.layout,
-                        rate=rate,
-                    ),
-                )
-            self.tracks[stream.index] = track
+        for stream in (*container.streams.audio, *container.streams.subtitles):
+            track = self._track(stream, output)
+            if track is not None:
+                self.tracks[stream.index] = track
         if self.tracks:
-            streams = [s for s in container.streams.audio if s.index in self.tracks]
+            streams = [s for s in container.streams if s.index in self.tracks]
             self.packets = self._packets(container, streams)
+
+    def _track(self, stream: Any, output: Any) -> _Track | None:
+        sounds = stream.type == "audio"
+        if sounds and self.mode == "none":
+            return None
+        codec = getattr(stream.codec_context, "name", "unknown")
+        if (not sounds or self.mode == "copy") and _holds(self.name, self.path, stream):
+            return _Track(output.add_stream_from_template(stream), None)
+        if not sounds:
+            self.notes.append(f"{self.name} cannot hold {codec} subtitles: left out")
+            return None
+        encoder = FALLBACK[self.name]
+        named = encoder.removeprefix("lib")
+        if (wanted := _encodable(encoder, stream.codec_context)) is None:
+            self.notes.append(f"{codec} sound cannot be encoded as {named}: left out")
+            return None
+        if self.mode == "copy":
+            self.notes.append(f"{self.name} cannot hold {codec} sound: encoded as {named}")
+        rate, layout = wanted
+        made = output.add_stream(encoder, rate=rate)
+        made.codec_context.layout = layout
+        return _Track(
+            made, av.AudioResampler(format=made.codec_context.format, layout=layout, rate=rate)
+        )
 
     def until(self, time: Fraction | None) -> Iterator[Any]:
         """The packets to be written before ``time`` seconds; all that are left for None."""
@@ -82,6 +92,12 @@ class Sound:
             if time is not None and self.waiting[0][0] > time:
                 return
             yield self.waiting.popleft()[1]
+
+    def give_up(self, why: str) -> None:
+        """Go on without: a painting is not lost for its sound."""
+        self.notes.append(f"the sound ends early: {why}")
+        self.waiting.clear()
+        self.packets = iter(())
 
     def close(self) -> None:
         if self.tracks:
@@ -130,6 +146,9 @@ class _Track:
         base = Fraction(packet.time_base)
         if self.resampler is None:
             ticks = round(shift / base)
+            if self.stream.type == "subtitle" and time < 0:  # on since before the start
+                ticks += round(time / base)
+                packet.duration += round(time / base)
             packet.dts -= ticks
             if packet.pts is not None:
                 packet.pts -= ticks
@@ -155,12 +174,42 @@ class _Track:
                 yield Fraction(packet.dts) * Fraction(packet.time_base), packet
 
 
-def _holds(name: str, stream: Any) -> bool:
-    """Whether a container takes a stream as it is: tried, for some say so only at the header."""
+def _holds(name: str, path: Path, stream: Any) -> bool:
+    """Whether a container takes a stream as it is.
+
+    Tried with its first packets, for some containers say so only at the header, or at the end.
+    """
     try:
-        with av.open(io.BytesIO(), "w", format=MUXER.get(name, name)) as trial:
-            trial.add_stream_from_template(stream)
+        with (
+            opened(path) as source,
+            av.open(io.BytesIO(), "w", format=MUXER.get(name, name)) as trial,
+        ):
+            target = trial.add_stream_from_template(source.streams[stream.index])
             trial.start_encoding()
+            packets = source.demux(source.streams[stream.index])
+            some = TRIED if stream.type == "audio" else 0  # the first words may be far away
+            for packet in islice((p for p in packets if p.size and p.dts is not None), some):
+                packet.stream = target
+                trial.mux(packet)
         return True
     except (av.error.FFmpegError, ValueError):
         return False
+
+
+def _encodable(encoder: str, source: Any) -> tuple[int, str] | None:
+    """The rate and layout nearest to those of ``source`` that an encoder takes: tried."""
+    if source is None or not source.sample_rate:
+        return None
+    known = sorted(av.Codec(encoder, "w").audio_rates or [source.sample_rate])
+    rate = next((rate for rate in known if rate >= source.sample_rate), known[-1])
+    channels = min(source.layout.nb_channels, len(LAYOUTS)) or 1
+    for layout in (source.layout.name, LAYOUTS[channels - 1], "stereo"):
+        trial: Any = av.CodecContext.create(encoder, "w")
+        try:
+            trial.sample_rate, trial.layout = rate, layout
+            trial.format = trial.codec.audio_formats[0]
+            trial.open()
+        except (av.error.FFmpegError, ValueError):
+            continue
+        return rate, layout
+    return None

@@ -11,9 +11,11 @@ import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
+from PIL.PngImagePlugin import PngInfo
 
 from ..errors import UsageError
-from .clip import ClipInfo, Frame
+from ..files import SOFTWARE
+from .clip import ClipInfo, Frame, check_pixels
 
 STILL_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".avif"}
@@ -40,25 +42,47 @@ def folder_images(folder: Path) -> list[Path]:
     return found
 
 
-def read_image(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+def read_image(
+    path: Path, max_pixels: int | None = None
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """RGB (H, W, 3) and alpha (H, W), or None where all is opaque, upright by its EXIF tag.
 
     Raises:
-        UsageError: not there, or not an image.
+        UsageError: not there, not an image, or of more than ``max_pixels``, which is told before
+            anything is decoded.
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such image: check the name")
     try:
         with Image.open(path, formats=STILL_FORMATS) as image:
-            upright = ImageOps.exif_transpose(image)
-            if upright.mode.startswith("I;16"):  # convert() would clip 16 bits, not scale them
-                upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
-            rgba = np.asarray(upright.convert("RGBA"))
+            check_pixels(path, *image.size, max_pixels)
+            rgba = np.asarray(_in_eight_bits(ImageOps.exif_transpose(image)).convert("RGBA"))
+    except UsageError:
+        raise
     except Image.DecompressionBombError as error:
         raise UsageError(f"{path}: the picture is too large to be opened safely") from error
     except Exception as error:  # Pillow raises whatever damage leads it to
         raise UsageError(f"{path}: cannot be read as an image: use a JPEG or PNG") from error
     return split_alpha(rgba)
+
+
+def _in_eight_bits(image: Image.Image) -> Image.Image:
+    """A grey picture of 16 or 32 bits or of floats in 8: ``convert`` would clip it, not scale it.
+
+    What its largest value stands for is guessed from that value: 1, 255, 65,535 or all 32 bits;
+    floats above 255 are scaled to the largest.
+    """
+    if not image.mode.startswith(("I", "F")):
+        return image
+    values = np.nan_to_num(np.asarray(image, np.float64))
+    largest = float(values.max())
+    steps: tuple[float, ...] = (255.0, 65535.0, 2.0**31 - 1)
+    if image.mode == "F":
+        steps = (1.0, 255.0)
+    if image.mode.startswith("I;16"):
+        steps = (65535.0,)
+    white = next((step for step in steps if largest <= step), largest)
+    return Image.fromarray(np.rint(np.clip(values / white, 0, 1) * 255).astype(np.uint8))
 
 
 def split_alpha(rgba: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
@@ -70,12 +94,12 @@ def split_alpha(rgba: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.
 class StillsClip:
     """A clip of still images: one, or a folder of them at 25 frames a second."""
 
-    def __init__(self, path: Path, images: list[Path]) -> None:
-        self.images = images
+    def __init__(self, path: Path, images: list[Path], max_pixels: int | None = None) -> None:
+        self.images, self.max_pixels = images, max_pixels
         self.fit = False
         """Whether images of another size than the first are cut and scaled to it, not refused."""
         self.notes: list[str] = []
-        rgb, alpha = read_image(images[0])
+        rgb, alpha = read_image(images[0], max_pixels)
         self.info = ClipInfo(
             path=path,
             kind="stills",
@@ -94,9 +118,9 @@ class StillsClip:
         shape = (self.info.height, self.info.width)
         self.notes = []
         for index, path in enumerate(self.images):
-            rgb, alpha = read_image(path)
+            rgb, alpha = read_image(path, self.max_pixels)
             if rgb.shape[:2] != shape and self.fit:
-                rgb, alpha = _covering(rgb, shape), None
+                rgb, alpha = _covering(rgb, alpha, shape)
             elif rgb.shape[:2] != shape:
                 raise UsageError(
                     f"{path}: its size {rgb.shape[1]}x{rgb.shape[0]} is not that of the first "
@@ -105,10 +129,13 @@ class StillsClip:
             yield Frame(rgb, index / RATE, 1 / RATE, alpha)
 
 
-def _covering(rgb: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+def _covering(
+    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, shape: tuple[int, int]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """The middle of a picture, scaled to ``shape`` (height, width)."""
-    fitted = ImageOps.fit(Image.fromarray(rgb), shape[::-1], Image.Resampling.BICUBIC)
-    return np.asarray(fitted)
+    picture = Image.fromarray(rgb if alpha is None else np.dstack([rgb, alpha]))
+    fitted = ImageOps.fit(picture, shape[::-1], Image.Resampling.BICUBIC)
+    return split_alpha(np.asarray(fitted.convert("RGBA")))
 
 
 def save_image(
@@ -118,9 +145,16 @@ def save_image(
     suffix: str | None = None,
 ) -> None:
     """Write a picture as PNG or, without its alpha, JPEG; by the path's suffix or another."""
-    suffix = suffix or path.suffix.lower()
+    path.write_bytes(encoded_image(rgb, alpha, suffix or path.suffix.lower()))
+
+
+def encoded_image(
+    rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None, suffix: str = ".png"
+) -> bytes:
+    """A picture as PNG or, without its alpha, JPEG."""
     if suffix in (".jpg", ".jpeg"):
-        iio.imwrite(path, rgb, extension=".jpg", quality=95, subsampling=0)
-    else:
-        picture = rgb if alpha is None else np.dstack([rgb, alpha])
-        iio.imwrite(path, picture, extension=".png")
+        return bytes(iio.imwrite("<bytes>", rgb, extension=".jpg", quality=95, subsampling=0))
+    mark = PngInfo()
+    mark.add_text("Software", SOFTWARE)
+    picture = rgb if alpha is None else np.dstack([rgb, alpha])
+    return bytes(iio.imwrite("<bytes>", picture, extension=".png", pnginfo=mark))

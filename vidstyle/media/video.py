@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import av
+import av.filter
 import numpy as np
 from av.sidedata.sidedata import Type as SideData
 from av.stream import Disposition
@@ -16,7 +18,7 @@ from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
 from ..errors import UsageError
-from .clip import ClipInfo, Frame
+from .clip import ClipInfo, Frame, check_pixels
 from .hdr import to_sdr
 
 av.logging.set_level(None)  # libav would print over the progress bar
@@ -26,6 +28,8 @@ HD = (1280, 720)
 ALPHA_FORMATS = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8")
 GUESSED_RATE = Fraction(25)
 LONGEST_WAIT = Fraction(1)
+MOST_DELAY = 16
+"""Frames that a decoder may hold back: what H.264 allows."""
 
 
 def opened(path: Path) -> Any:
@@ -75,11 +79,13 @@ def read_chapters(container: Any) -> tuple[dict[str, Any], ...]:
 class VideoClip:
     """A video file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, max_pixels: int | None = None) -> None:
         self.path = path
         self.notes: list[str] = []
         with opened(path) as container:
             stream = video_stream(container, path)
+            coded = stream.codec_context
+            check_pixels(path, coded.width, coded.height, max_pixels)
             first = next((f for f, _ in self._decode(container, stream)), None)
             if first is None:
                 raise UsageError(f"{path}: no frame can be decoded: is the file damaged?")
@@ -101,7 +107,8 @@ class VideoClip:
                 time_base=Fraction(stream.time_base),
                 rate=Fraction(stream.average_rate) if stream.average_rate else None,
                 alpha=_has_alpha(first),
-                sound=tuple(s.codec_context.name for s in container.streams.audio),
+                sound=_codecs(container.streams.audio),
+                subtitles=_codecs(container.streams.subtitles),
                 sample_aspect=1 / aspect if turns % 2 else aspect,
                 rotation=turns * 90,
                 mirrored=mirrored,
@@ -121,7 +128,7 @@ class VideoClip:
             stream = video_stream(container, self.path)
             offset = start_time(container)
             step = 1 / (self.info.rate or GUESSED_RATE)
-            for raw, time in self._decode(container, stream):
+            for raw, time in self._progressive(self._decode(container, stream)):
                 time -= offset
                 if held is not None:
                     if time <= held[1]:  # times must rise; a clock that stumbles is carried on
@@ -136,7 +143,7 @@ class VideoClip:
                 held = raw, time
             if held is not None:
                 raw, time = held
-                duration = self._last_duration(raw, stream) or step
+                duration = self._last_duration(raw, time + offset, stream) or step
                 rgb, alpha = _picture(raw)
                 if rgb.shape[:2] == shape:
                     yield Frame(rgb, time, duration, alpha)
@@ -147,10 +154,43 @@ class VideoClip:
         if claimed - count > max(2, claimed // 50) and self.info.container != "avi":
             self.notes.append(f"{self.path.name} is truncated: {count} of {claimed} frames read")
 
-    def _last_duration(self, frame: Any, stream: Any) -> Fraction | None:
-        """How long the last frame lasts, in containers that say; others only guess."""
+    def _last_duration(self, frame: Any, time: Fraction, stream: Any) -> Fraction | None:
+        """How long the last frame lasts, in containers that say; others only guess.
+
+        ``time`` is when it begins, on the file's clock.
+        """
+        base = Fraction(stream.time_base)
+        if self.info.container == "mov" and stream.duration:
+            # Durations are counted in the order of decoding: their sum is right, or too small.
+            end = ((stream.start_time or 0) + stream.duration) * base
+            if end > time:
+                return end - time
         says = self.info.container in ("mov", "matroska")
-        return frame.duration * Fraction(stream.time_base) if says and frame.duration else None
+        return frame.duration * base if says and frame.duration else None
+
+    def _progressive(
+        self, frames: Iterator[tuple[Any, Fraction]]
+    ) -> Iterator[tuple[Any, Fraction]]:
+        """``frames``, deinterlaced where they need it: a comb would be painted as strokes."""
+        graph: Any = None
+        kind: tuple[int, int, str] | None = None
+        times: deque[Fraction] = deque()
+        for frame, time in frames:
+            if graph is not None and kind != _kind(frame):
+                yield from _rest(graph, times)
+                graph = None
+            if graph is None and not frame.interlaced_frame:
+                yield frame, time
+                continue
+            if graph is None:
+                if kind is None:
+                    self.notes.append("the video is interlaced: deinterlaced by FFmpeg's bwdif")
+                graph, kind = _deinterlacer(frame), _kind(frame)
+            times.append(time)
+            graph.vpush(frame)
+            yield from _pulled(graph, times)
+        if graph is not None:
+            yield from _rest(graph, times)
 
     def _decode(self, container: Any, stream: Any) -> Iterator[tuple[Any, Fraction]]:
         """Raw frames with their times in seconds on the file's clock."""
@@ -169,6 +209,7 @@ class VideoClip:
                 break
             if packet.size == 0 and packet.dts is not None:
                 continue  # "repeat the picture before": it simply lasts longer
+            clock.begin(packet)
             try:
                 frames = decoder.decode(packet) if decoder else packet.decode()
             except av.error.FFmpegError:
@@ -178,6 +219,45 @@ class VideoClip:
                 yield frame, clock.time(frame)
         if bad:
             self.notes.append(f"{bad} damaged packet{'s' * (bad > 1)} skipped")
+
+
+def _deinterlacer(frame: Any) -> Any:
+    """A filter graph for frames like this one, that gives as many as it takes."""
+    graph: Any = av.filter.Graph()
+    graph.link_nodes(
+        graph.add_buffer(
+            width=frame.width,
+            height=frame.height,
+            format=frame.format,
+            time_base=frame.time_base,
+        ),
+        graph.add("bwdif", "mode=send_frame:deint=interlaced"),
+        graph.add("buffersink"),
+    ).configure()
+    return graph
+
+
+def _kind(frame: Any) -> tuple[int, int, str]:
+    """What a filter graph cannot have change on the way."""
+    return frame.width, frame.height, frame.format.name
+
+
+def _rest(graph: Any, times: deque[Fraction]) -> Iterator[tuple[Any, Fraction]]:
+    graph.vpush(None)
+    yield from _pulled(graph, times)
+
+
+def _pulled(graph: Any, times: deque[Fraction]) -> Iterator[tuple[Any, Fraction]]:
+    while times:
+        try:
+            frame = graph.vpull()
+        except (av.error.BlockingIOError, av.error.EOFError):
+            return
+        yield frame, times.popleft()
+
+
+def _codecs(streams: Iterable[Any]) -> tuple[str, ...]:
+    return tuple(getattr(stream.codec_context, "name", "unknown") for stream in streams)
 
 
 TECHNICAL = {"major_brand", "minor_version", "compatible_brands", "encoder", "alpha_mode"}
@@ -194,14 +274,26 @@ class _Clock:
         self.base = Fraction(stream.time_base)
         self.step = 1 / Fraction(stream.average_rate or stream.guessed_rate or GUESSED_RATE)
         self.by_dts = "avi" in stream.container.format.name
+        self.stream = stream
+        self.first: int | None = None
+        self.delay: int | None = None if self.by_dts else 0
+        """Ticks that the decoder holds frames back for, to put them in order."""
         self.last: Fraction | None = None
+
+    def begin(self, packet: Any) -> None:
+        """Note when the first packet is decoded."""
+        if self.first is None:
+            self.first = packet.dts
 
     def time(self, frame: Any) -> Fraction:
         ticks = frame.dts if self.by_dts else frame.pts
         if ticks is None and not self.by_dts:
             ticks = frame.dts
         if ticks is not None:
-            time = ticks * self.base
+            if self.delay is None:
+                reorders = self.stream.codec_context.has_b_frames and self.first is not None
+                self.delay = min(ticks - self.first, MOST_DELAY) if reorders else 0
+            time = (ticks - self.delay) * self.base
         else:
             time = Fraction(0) if self.last is None else self.last + self.step
         self.last = time

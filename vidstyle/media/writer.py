@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import glob
-import os
-import shutil
-import tempfile
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from ..errors import UsageError, VidstyleError
+from .. import files
+from ..errors import VidstyleError
 from .clip import ClipInfo, Frame
 from .encoders import AnimationEncoder, FolderEncoder, StillEncoder, VideoEncoder
 from .formats import Format
@@ -54,12 +51,10 @@ class Writer:
     def cut(self) -> None:
         self.encoder.cut()
 
-    def keep(self, path: Path) -> None:
+    def keep(self, path: Path, overwrite: bool) -> None:
         """Close what is there, and leave that at ``path`` instead."""
         self.encoder.close()
-        if self.partial.is_dir():
-            _remove(path)
-        self.partial.replace(path)
+        files.put_in_place(self.partial, path, overwrite)
         self.kept = True
 
     def __enter__(self) -> Self:
@@ -76,29 +71,11 @@ class Writer:
                 if not self.frames:
                     raise VidstyleError(f"{self.output}: no frame was painted, nothing is written")
                 self.encoder.close()
-                self._move()
+                files.put_in_place(self.partial, self.output, self.overwrite)
             elif not self.kept:
                 self.encoder.abort()
         finally:
-            _remove(self.partial)
-
-    def _move(self) -> None:
-        if self.output.exists():
-            if not self.overwrite:
-                raise VidstyleError(
-                    f"{self.output}: appeared while painting; "
-                    f"paint again with --overwrite or another --output"
-                )
-            if self.partial.is_dir():
-                _remove(self.output)
-        self.partial.replace(self.output)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+            files.discard(self.partial)
 
 
 def open_writer(
@@ -115,11 +92,14 @@ def open_writer(
 ) -> Writer:
     """A writer of frames of ``size`` (width, height) with the properties of ``source``.
 
+    Encoders of video and sound are open when it returns: what they cannot do is told here.
+
     Raises:
-        UsageError: the output exists, or its folder cannot be written to.
+        UsageError: the output exists, its folder cannot be written to, or an encoder refuses.
     """
-    refuse(output, overwrite)
-    partial = _temporary(output, file_format)
+    files.check_writable(output, overwrite)
+    folder = file_format.kind == "folder"
+    partial = files.temporary_folder(output) if folder else files.temporary_file(output)
     try:
         encoder: Encoder
         if file_format.kind == "video":
@@ -133,24 +113,9 @@ def open_writer(
         else:
             encoder = FolderEncoder(partial)
     except BaseException:
-        _remove(partial)
+        files.discard(partial)
         raise
     return Writer(output, partial, encoder, overwrite)
-
-
-def refuse(output: Path, overwrite: bool) -> None:
-    """Refuse to write what exists, or where there is no folder.
-
-    Raises:
-        UsageError: one of both.
-    """
-    if output.exists() and not overwrite:
-        raise UsageError(f"{output}: exists already: use --overwrite or another --output")
-    if not output.absolute().parent.is_dir():
-        raise UsageError(
-            f"{output}: cannot be written (there is no such folder): "
-            f"choose another place with --output"
-        )
 
 
 def plays(source: ClipInfo, asked: int | None) -> int:
@@ -158,30 +123,3 @@ def plays(source: ClipInfo, asked: int | None) -> int:
     if asked is not None:
         return asked
     return 0 if source.loop is None else source.loop
-
-
-def sweep(output: Path) -> None:
-    """Remove what writers of ``output`` have left that were killed."""
-    for path in output.parent.glob(f".{glob.escape(output.name)}.*.part"):
-        _remove(path)
-
-
-def _temporary(output: Path, file_format: Format) -> Path:
-    """A new name beside ``output``, so that moving into place is one step."""
-    prefix = f".{output.name}."
-    try:
-        if file_format.kind == "folder":
-            partial = Path(tempfile.mkdtemp(".part", prefix, output.parent))
-            mode = 0o777
-        else:
-            handle, name = tempfile.mkstemp(".part", prefix, output.parent)
-            os.close(handle)
-            partial, mode = Path(name), 0o666
-        umask = os.umask(0)
-        os.umask(umask)
-        partial.chmod(mode & ~umask)
-    except OSError as error:
-        raise UsageError(
-            f"{output}: cannot be written ({error.strerror}): choose another place with --output"
-        ) from error
-    return partial

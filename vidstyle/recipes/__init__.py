@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from ..errors import UsageError, unknown
+from ..files import write_whole
 from ..settings import Settings
 
 ABOUT = ("about", "source", "cost")
@@ -93,12 +95,33 @@ def every() -> list[Recipe]:
     return [load(name) for name in _files()]
 
 
-def save(settings: Settings, path: Path) -> None:
-    """Write ``settings`` (but for those of this machine) whole: later defaults change nothing."""
-    values = [item for item in dataclasses.asdict(settings).items() if item[0] not in OWN]
-    # What JSON makes of these values is TOML, too.
-    lines = [f"{name} = {json.dumps(value)}\n" for name, value in values if value is not None]
-    path.write_text("".join(lines), encoding="utf-8")
+def save(settings: Settings, path: Path) -> list[str]:
+    """Write ``settings`` (but for those of this machine) whole: later defaults change nothing.
+
+    Returns what there is to say: a recipe names no file outside of its own folder, so such a file
+    must be given beside it.
+    """
+    values = dataclasses.asdict(settings)
+    for name in OWN:
+        del values[name]
+    folder = path.absolute().parent.resolve()
+    beside: list[str] = []
+    for name in FILES:
+        value = values[name]
+        if value is None or value in WEIGHTS:
+            continue
+        file = Path(value).absolute().resolve()
+        if file.is_relative_to(folder):
+            values[name] = file.relative_to(folder).as_posix()
+        else:
+            del values[name]
+            beside.append(f"--{name} {value}")
+    about = {"about": f"to be used with {' '.join(beside)}"} if beside else {}
+    table = about | {name: value for name, value in values.items() if value is not None}
+    write_whole(path, tomli_w.dumps(table).encode())
+    return [f"{path} names no file outside of its folder: use it with {' '.join(beside)}"] * bool(
+        beside
+    )
 
 
 def _files() -> dict[str, Path]:

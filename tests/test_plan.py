@@ -1,0 +1,150 @@
+"""What is known, and refused, before any painting."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import vidstyle
+from vidstyle import Settings, UsageError, media
+from vidstyle.cli import main
+from vidstyle.devices import container_memory
+from vidstyle.plan import plan
+
+from .conftest import contents, scene, write_video
+
+pytestmark = pytest.mark.usefixtures("unpainted")
+
+
+def counted(clip: str, output: str = "x.webp", **options: object) -> int | None:
+    return plan(clip, ["stripes.png"], output, settings=Settings(**options)).frames  # type: ignore[arg-type]
+
+
+def test_the_plan_of_an_animation_knows_its_times(workdir: Path) -> None:
+    """Delays of 50, 100, 70 and 200 ms."""
+    assert counted("walk.gif") == 4
+    assert counted("walk.gif", end=0.1) == 2
+    assert counted("walk.gif", start=0.06, end=0.15) == 1
+    assert counted("walk.gif", start=0.1, end=0.16) == 2
+    assert counted("walk.gif", fps=10) == 5
+    assert counted("walk.gif", "one.jpg", end=0.05) == 1
+    with pytest.raises(UsageError, match="holds one frame"):
+        counted("walk.gif", "one.jpg", end=0.06)
+    with pytest.raises(UsageError, match="no frame between"):
+        counted("walk.gif", start=0.5)
+
+
+def test_the_plan_of_a_video_counts_what_is_painted(workdir: Path) -> None:
+    for start, end in ((0.0, None), (0.02, None), (0.04, 0.16), (0.05, 0.13), (0.19, None)):
+        options = {"start": start, "end": end}
+        made = vidstyle.stylize(
+            "walk.mp4", "stripes.png", "x.mp4", size=64, overwrite=True, **options
+        )
+        assert counted("walk.mp4", **options) == made.frames
+    with pytest.raises(UsageError, match="no frame between"):
+        counted("walk.mp4", start=7200)
+
+
+def test_a_start_inside_a_frame_makes_a_short_first_frame(workdir: Path) -> None:
+    """Clocks of one tick a frame: two frames would round to one tick."""
+    write_video(
+        workdir / "ten.avi", [scene(i) for i in range(8)], [*range(8)], base=Fraction(1, 10)
+    )
+    for clip, output in (("ten.avi", "a.mp4"), ("ten.avi", "a.mkv"), ("walk.gif", "b.mp4")):
+        made = vidstyle.stylize(
+            clip, "stripes.png", output, size=64, start=0.35 if "a" in output else 0.055
+        )
+        frames = [*media.open_clip(output)]
+        assert len(frames) == made.frames
+        first = Fraction(1, 20) if clip == "ten.avi" else Fraction(95, 1000)
+        assert frames[1].time == pytest.approx(first, abs=0.001)
+
+
+def test_masks_styles_and_clips_are_refused_by_their_size_before_they_are_decoded(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(np.zeros((400, 500), np.uint8)).save("large.png")
+    Image.fromarray(np.zeros((400, 500), np.uint8)).save("large.gif")
+    write_video(workdir / "large.mp4", [np.zeros((400, 500, 3), np.uint8)])
+    monkeypatch.setattr(Image.Image, "convert", lambda *given: pytest.fail("it was decoded"))
+    monkeypatch.setattr(media.video, "_picture", lambda frame: pytest.fail("it was decoded"))
+    limit = ("--max-pixels", "100000")
+    for clip in ("large.png", "large.gif", "large.mp4"):
+        for command in (
+            (clip, "--style", "stripes.png", *limit),
+            ("info", clip, *limit),
+            ("measure", clip, "walk.mp4", "--style", "large.png", *limit),
+        ):
+            assert main([*command]) == 2
+            assert "more than --max-pixels 100000" in capsys.readouterr().err
+
+
+def test_what_cannot_be_encoded_is_refused_at_once(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = contents(workdir)
+    for more, word in (
+        (("-o", "x.mp4", "--crf", 70), "at most 51"),
+        (("-o", "x.webm", "--crf", 64), "at most 63"),
+        (("-o", "x.gif", "--codec", "nonsense"), "unknown codec"),
+        (("-o", "x.gif", "--loop", 70000), "at most 65535"),
+        (("-o", "x.webp", "--size", 20000), "at most 16383"),
+        (("-o", "x.mp4", "--codec", "vp8"), "vp9"),
+        (("-o", "x.mp4", "--fps", 1e6), "at most 1000"),
+    ):
+        began = time.monotonic()
+        command = ["walk.mp4", "--style", "stripes.png", *map(str, more)]
+        assert main([*command, "--max-pixels", "1000000000"]) == 2
+        shown = capsys.readouterr().err
+        assert word in shown and len(shown.splitlines()) == 1
+        assert time.monotonic() - began < 5
+    assert contents(workdir) == before
+    made = vidstyle.stylize("walk.gif", "stripes.png", "x.gif", size=64, codec="h264", crf=20)
+    assert "gif has no codec: --codec, --crf changes nothing" in made.notes
+
+
+@pytest.mark.parametrize(
+    ("mode", "values", "wanted"),
+    [
+        ("float", np.float32([0.0, 0.5, 1.0]), [0, 128, 255]),
+        ("float of 255", np.float32([0.0, 127.5, 255.0]), [0, 128, 255]),
+        ("bright float", np.float32([0.0, 500.0, 1000.0]), [0, 128, 255]),
+        ("32 bits", np.int32([0, 2**30, 2**31 - 1]), [0, 128, 255]),
+        ("16 bits in 32", np.int32([0, 32768, 65535]), [0, 128, 255]),
+        ("16 bits", np.uint16([0, 32768, 65535]), [0, 128, 255]),
+    ],
+)
+def test_grey_of_every_depth_is_read_as_it_looks(
+    mode: str, values: np.ndarray, wanted: list[int], tmp_path: Path
+) -> None:
+    Image.fromarray(np.tile(values, (4, 1))).save(tmp_path / "grey.tif")
+    picture, alpha = media.read_image(tmp_path / "grey.tif")
+    assert alpha is None and np.abs(picture[0, :, 0].astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_memory_of_a_container_is_its_limit(version: int, tmp_path: Path) -> None:
+    top = tmp_path / "sys/fs/cgroup" / ("memory" if version == 1 else "")
+    names = {
+        1: ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        2: ("memory.max", "memory.current"),
+    }[version]
+    inner = top / "box" / "task"
+    inner.mkdir(parents=True)
+    (tmp_path / "proc/self").mkdir(parents=True)
+    line = "4:memory:/box/task" if version == 1 else "0::/box/task"
+    (tmp_path / "proc/self/cgroup").write_text(f"9:name=systemd:/\n{line}\n")
+    assert container_memory(tmp_path) is None
+    (inner / names[0]).write_text("max\n")
+    (inner / names[1]).write_text("100\n")
+    assert container_memory(tmp_path) is None
+    (top / "box" / names[0]).write_text("5000\n")  # of the group above
+    (top / "box" / names[1]).write_text("2000\n")
+    assert container_memory(tmp_path) == 3000
+    (top / "box" / "memory.stat").write_text("anon 1500\ninactive_file 400\n")
+    assert container_memory(tmp_path) == 3400
