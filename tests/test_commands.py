@@ -152,7 +152,8 @@ commands = st.builds(
         max_size=2,
         unique=True,
     ),
-)
+    # A still that is painted into a folder becomes part of that clip.
+).filter(lambda command: command.output != "stills" or len(command.clips) == 1)
 
 
 def run(command: Command) -> tuple[int, str, str]:

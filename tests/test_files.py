@@ -152,3 +152,17 @@ def test_a_lock_keeps_others_out_and_leaves_nothing(tmp_path: Path) -> None:
     with files.locked(folder, tmp_path / "out"):  # a killed process holds nothing
         pass
     assert [path.name for path in folder.iterdir()] == ["held"]
+
+
+def test_what_was_set_aside_comes_back_after_a_failure(tmp_path: Path) -> None:
+    path = tmp_path / "sheet.jpg"
+    for before in (None, "old"):
+        if before:
+            path.write_text(before)
+        with pytest.raises(ZeroDivisionError), files.set_aside(path):
+            path.write_text("half")
+            raise ZeroDivisionError
+        assert (path.read_text() if path.exists() else None) == before
+    with files.set_aside(path):
+        path.write_text("new")
+    assert path.read_text() == "new" and [*tmp_path.iterdir()] == [path]

@@ -202,6 +202,27 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 @contextmanager
+def set_aside(path: Path) -> Iterator[None]:
+    """Make room for a file that is written over and over. If the work fails, what was at ``path``
+    before is there again.
+    """
+    aside = temporary_file(path)
+    if path.exists():
+        path.replace(aside)
+    else:
+        aside.unlink()
+    try:
+        yield
+    except BaseException:
+        if aside.exists():
+            aside.replace(path)
+        else:
+            path.unlink(missing_ok=True)
+        raise
+    aside.unlink(missing_ok=True)
+
+
+@contextmanager
 def made(folder: Path | None) -> Iterator[None]:
     """Have ``folder`` there; if the work fails and it is empty, it goes away again."""
     new = [] if folder is None else [p for p in (folder, *folder.parents) if not p.exists()]

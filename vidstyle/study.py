@@ -100,16 +100,10 @@ def train(
     alone = tuple(tuple(map(float, row)) for row in np.eye(len(looks.pictures)))
     # Each style alone, and the blend that was asked for.
     blends = sorted({*alone, *looks.keys.values()})
-    replaced = sheet.read_bytes() if sheet.exists() else None
-    try:
+    with files.set_aside(sheet):
         model = painter.apprentice.learn(frames_of(work), tell, blends)
         write_whole(sheet, media.encoded_image(painter.apprentice.sheet(), suffix=".jpg"))
         write_whole(target, models.dump(model))
-    except BaseException:
-        sheet.unlink(missing_ok=True)
-        if replaced is not None:
-            write_whole(sheet, replaced)
-        raise
     return Training(
         output=target,
         styles=model.about.styles,

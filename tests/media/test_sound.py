@@ -80,7 +80,8 @@ def test_sound_of_every_kind_arrives(
     with av.open(str(output)) as container:
         (stream,) = container.streams.audio
         heard = sum(frame.samples for frame in container.decode(stream)) / stream.rate
-    assert heard == pytest.approx(8 / 25, abs=0.1)
+    # A codec works on blocks, of which the first and the last hold silence, too.
+    assert heard == pytest.approx(8 / 25, abs=0.1 + 2 * 1024 / stream.rate)
     assert len([*media.open_clip(output)]) == 8
     assert not any("left out" in note or "ends early" in note for note in sound.notes)
 

@@ -142,7 +142,6 @@ class VideoEncoder:
         self._set_up(source, crf)
         self.last = -1
         """The tick at which the frame before begins."""
-        self.frames = 0
         self.end = 0
         """The tick at which it ends."""
         self.durations: dict[int, int] = {}
@@ -199,7 +198,6 @@ class VideoEncoder:
         # Two frames may begin within one tick: times must rise.
         self.last = max(self.last + 1, round(frame.time / self.base))
         raw.pts, raw.time_base = self.last, self.base
-        self.frames += 1
         until = round((frame.time + frame.duration) / self.base)
         self.end = max(self.last + 1, until)
         self.durations[raw.pts] = self.end - self.last
@@ -224,6 +222,8 @@ class VideoEncoder:
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
+            if packet.pts - packet.dts > self.end:
+                packet.dts = packet.pts  # x265 leaves it unset in a clip of one or two frames
             # The encoder does not know how long the last frame lasts; the container must.
             packet.duration = self.durations.pop(packet.pts, packet.duration)
             self._mux_sound(packet.dts * Fraction(packet.time_base))
@@ -242,12 +242,12 @@ class VideoEncoder:
 
     def close(self) -> None:
         packets = self._encode(None)
-        if self.frames == 1 and packets:
-            packets[0].dts = packets[0].pts  # x265 leaves that of a single frame unset
-        if packets and self.mov:
+        if packets:
             # mp4 adds up durations in the order of decoding: unless the frame that is decoded last
             # lasts until the end, the one that is shown last is cut short.
-            self.durations[packets[-1].pts] = self.end - packets[-1].pts
+            last = packets[-1]
+            last.dts = last.pts
+            self.durations[last.pts] = self.end - last.pts if self.mov else self.durations[last.pts]
         self._mux(packets)
         self._mux_sound(None)
         with self._told("the end of the file could not be written"):
@@ -273,7 +273,6 @@ class AnimationEncoder:
         self.pictures: list[Image.Image] = []
         self.begins: list[int] = []
         """Milliseconds, rounded on the whole, not frame by frame: 30 a second stays in time."""
-        self.frames = 0
         self.end = 0
 
     def write(self, frame: Frame) -> None:
