@@ -222,7 +222,7 @@ class VideoEncoder:
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
-            if packet.pts - packet.dts > self.end:
+            if packet.pts - packet.dts > 2 * self.end:
                 packet.dts = packet.pts  # x265 leaves it unset in a clip of one or two frames
             # The encoder does not know how long the last frame lasts; the container must.
             packet.duration = self.durations.pop(packet.pts, packet.duration)
