@@ -25,11 +25,12 @@ from unittest import mock
 import numpy as np
 import torch
 
-from vidstyle import events, media, stylize
-from vidstyle.journal import Journal, Shelf
-from vidstyle.measure import Judge
-from vidstyle.pictures import resized
-from vidstyle.reel import TAIL
+from vidstyle import media, stylize
+from vidstyle.core import events
+from vidstyle.core.images import resized
+from vidstyle.metrics import Judge
+from vidstyle.render.checkpoint import Journal, Shelf
+from vidstyle.render.reel import TAIL
 
 from .table import Row, parser, show
 

@@ -25,9 +25,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-from vidstyle import events, media, stylize, train
-from vidstyle.measure import measure
-from vidstyle.painters.training import LESSONS
+from vidstyle import media, stylize, train
+from vidstyle.core import events
+from vidstyle.engines.training import LESSONS
+from vidstyle.metrics import measure
 
 from .table import Row, parser, show
 from .temporal import cut_out, frames_of, paint_alone, sheet

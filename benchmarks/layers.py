@@ -22,7 +22,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidstyle import flow, media, stylize
+from vidstyle import media, stylize
+from vidstyle.temporal import flow
 
 from .table import Row, parser, show
 

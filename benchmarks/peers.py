@@ -19,13 +19,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vidstyle import Settings, media
-from vidstyle.events import Step
-from vidstyle.looks import Looks
+from vidstyle.core.events import Step
+from vidstyle.core.images import Image
+from vidstyle.engines import Gatys
 from vidstyle.media import Frame
 from vidstyle.networks import VGG, layers, shapes, weights
 from vidstyle.networks.vgg import NOT_THE_WEIGHTS
-from vidstyle.painters import Gatys
-from vidstyle.pictures import Image
+from vidstyle.objective.styles import Looks
 
 Curve = list[tuple[float, Image]]
 """Seconds of work, and the picture then."""

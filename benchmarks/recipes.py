@@ -13,9 +13,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from vidstyle import media, recipes, stylize
-from vidstyle.pictures import resized
-from vidstyle.sheet import contact_sheet
+from vidstyle import media, stylize
+from vidstyle.core.images import contact_sheet, resized
+from vidstyle.settings import recipes
 
 from .table import Row, parser, show
 

@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 
 from vidstyle import Settings, media, stylize
-from vidstyle.looks import Looks
-from vidstyle.measure import measure
+from vidstyle.core.images import Image, at_area, resized
+from vidstyle.engines import Gatys
 from vidstyle.media import Frame
-from vidstyle.painters import Gatys
-from vidstyle.pictures import Image, at_area, resized
-from vidstyle.reel import Reel
+from vidstyle.metrics import measure
+from vidstyle.objective.styles import Looks
+from vidstyle.render.reel import Reel
 
 from . import step
 from .peers import OURS, Judge, by_pastiche, by_tutorial, by_vidstyle, reached

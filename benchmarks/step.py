@@ -11,10 +11,11 @@ import time
 import numpy as np
 import torch
 
-from vidstyle import Settings, devices, networks
-from vidstyle.looks import Looks
-from vidstyle.optimizers import BoxLBFGS
-from vidstyle.painters import Gatys
+from vidstyle import Settings, networks
+from vidstyle.core import devices
+from vidstyle.engines import Gatys
+from vidstyle.objective.optimizers import BoxLBFGS
+from vidstyle.objective.styles import Looks
 
 from .table import Row, parser, show
 

@@ -19,12 +19,11 @@ import numpy as np
 import torch
 
 from vidstyle import Settings, media, stylize
-from vidstyle.looks import Looks
-from vidstyle.measure import measure
-from vidstyle.optimizers import BoxLBFGS
-from vidstyle.painters import Gatys
-from vidstyle.pictures import resized
-from vidstyle.sheet import contact_sheet
+from vidstyle.core.images import contact_sheet, resized
+from vidstyle.engines import Gatys
+from vidstyle.metrics import measure
+from vidstyle.objective.optimizers import BoxLBFGS
+from vidstyle.objective.styles import Looks
 
 from .table import Row, parser, show
 

@@ -18,8 +18,8 @@ import torch
 from PIL import Image
 
 from vidstyle import networks
+from vidstyle.engines import PAINTERS
 from vidstyle.media import Frame
-from vidstyle.painters import PAINTERS
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a background job the suite inherits that, and so would the processes it interrupts.

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import torch
 
-from vidstyle import flow, losses
-from vidstyle.carry import SETTLED, ColorMap, Memory, Painting, carry, strokes_for
+from vidstyle.objective import losses
+from vidstyle.temporal import flow
+from vidstyle.temporal.warm_start import SETTLED, ColorMap, Memory, Painting, carry, strokes_for
 
 from .conftest import scene
 

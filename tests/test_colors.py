@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vidstyle.colors import matched, mixed, with_chroma
+from vidstyle.objective.colors import matched, mixed, with_chroma
 
 from .conftest import scene
 

@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 
 import vidstyle
-from vidstyle import events, media, model
+from vidstyle import media
+from vidstyle.core import events
+from vidstyle.core.images import Image
+from vidstyle.engines import PAINTERS, FeedForward
 from vidstyle.media import Frame
-from vidstyle.model import About, Model
-from vidstyle.painters import PAINTERS, FeedForward
-from vidstyle.pictures import Image
+from vidstyle.networks import transformer as model
+from vidstyle.networks.transformer import About, Model
 
 from .conftest import scene, write_video
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vidstyle import UsageError, VidstyleError, files, media
+from vidstyle import UsageError, VidstyleError, media
+from vidstyle.core import files
 
 PICTURE = np.full((4, 4, 3), 90, np.uint8)
 

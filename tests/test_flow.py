@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from vidstyle import UsageError, flow
+from vidstyle import UsageError
+from vidstyle.temporal import flow
 
 from .conftest import scene
 

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import torch
 
-from vidstyle.model import TILE, About, Model, noise
-from vidstyle.painters.ground import Ground
+from vidstyle.networks.transformer import TILE, About, Model, noise
+from vidstyle.temporal.noise import Ground
 
 
 def scenery(width: int = 320, height: int = 120) -> np.ndarray:

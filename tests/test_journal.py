@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 
 import vidstyle
-from vidstyle import UsageError, events, media
-from vidstyle.journal import Journal
+from vidstyle import UsageError, media
+from vidstyle.core import events
 from vidstyle.plan import describe, plan
+from vidstyle.render.checkpoint import Journal
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
@@ -262,9 +263,9 @@ def test_the_state_of_a_painter_is_all_that_the_next_frame_depends_on(style: Pat
     from fractions import Fraction
 
     from vidstyle import Settings, media
-    from vidstyle.looks import Looks
+    from vidstyle.engines import Gatys
     from vidstyle.media import Frame
-    from vidstyle.painters import Gatys
+    from vidstyle.objective.styles import Looks
 
     from .conftest import scene
 

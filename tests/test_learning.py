@@ -16,11 +16,13 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 import vidstyle
-from vidstyle import Settings, UsageError, VidstyleError, events, media, model
-from vidstyle.looks import Looks
+from vidstyle import Settings, UsageError, VidstyleError, media
+from vidstyle.core import events
+from vidstyle.engines import FeedForward, training
 from vidstyle.media import Frame
-from vidstyle.model import About, Model
-from vidstyle.painters import FeedForward, training
+from vidstyle.networks import transformer as model
+from vidstyle.networks.transformer import About, Model
+from vidstyle.objective.styles import Looks
 from vidstyle.plan import describe, plan
 
 from .conftest import scene, write_video
@@ -392,7 +394,7 @@ def test_there_is_always_a_picture_or_one_line(kind: str, desk: Path, vidstyle: 
 def test_a_model_as_onnx_paints_the_same_at_any_size(tmp_path: Path) -> None:
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("onnx")
-    from vidstyle import export
+    from vidstyle.networks import export
 
     made = untrained(("one", "two"))
     session = runtime.InferenceSession(export.onnx(made), providers=["CPUExecutionProvider"])

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidstyle import Settings, UsageError, masks, networks
-from vidstyle.looks import Looks, arranged
+from vidstyle import Settings, UsageError, networks
+from vidstyle.engines import Gatys
 from vidstyle.media import Frame
-from vidstyle.objective import Objective, Region
-from vidstyle.painters import Gatys
+from vidstyle.objective import masks
+from vidstyle.objective.objective import Objective, Region
+from vidstyle.objective.styles import Looks, arranged
 
 A, B, C = Path("a.jpg"), Path("b.jpg"), Path("c.jpg")
 PLAIN = np.full((16, 16, 3), 90, np.uint8)
@@ -137,7 +138,7 @@ def test_the_formulas_of_the_recipes(loss: str, formula: object, grown: float) -
 
 
 def test_layers_are_added_up_or_their_mean_taken_as_the_formula_says() -> None:
-    from vidstyle.losses import FORMULAS
+    from vidstyle.objective.losses import FORMULAS
 
     weights = {"a": 1.0, "b": 3.0}
     assert FORMULAS["pytorch"].share("b", weights) == 3

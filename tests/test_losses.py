@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from vidstyle import losses
+from vidstyle.objective import losses
 
 RANDOM = np.random.default_rng(0)
 

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vidstyle import UsageError, events, media
-from vidstyle.measure import Measures, measure, pairs
+from vidstyle import UsageError, media
+from vidstyle.core import events
+from vidstyle.metrics import Measures, measure, pairs
 
 from .conftest import scene
 

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from vidstyle import Settings, losses, networks
+from vidstyle import Settings, networks
 from vidstyle.networks import Network
-from vidstyle.objective import Objective, Region, grams
-from vidstyle.regions import tiles
+from vidstyle.objective import losses
+from vidstyle.objective.objective import Objective, Region, grams
+from vidstyle.objective.tiles import tiles
 
 CPU = torch.device("cpu")
 STYLE = {f"relu{block}_1": 1.0 for block in range(1, 6)}

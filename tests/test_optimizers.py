@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vidstyle.optimizers import BoxAdam, BoxLBFGS
+from vidstyle.objective.optimizers import BoxAdam, BoxLBFGS
 
 
 class Bowl:

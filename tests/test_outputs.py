@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 import vidstyle
-from vidstyle import UsageError, events, media
+from vidstyle import UsageError, media
 from vidstyle.cli import main
+from vidstyle.core import events
 from vidstyle.plan import plan
 
 from .conftest import contents, scene

@@ -13,7 +13,7 @@ from PIL import Image
 import vidstyle
 from vidstyle import Settings, UsageError, media
 from vidstyle.cli import main
-from vidstyle.devices import container_memory
+from vidstyle.core.devices import container_memory
 from vidstyle.plan import plan
 
 from .conftest import contents, scene, write_video

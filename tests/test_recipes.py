@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vidstyle import Settings, UsageError, media, recipes
+from vidstyle import Settings, UsageError, media
+from vidstyle.settings import recipes
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 

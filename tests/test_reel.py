@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from vidstyle.events import Event, Painted, Step
+from vidstyle.core.events import Event, Painted, Step
 from vidstyle.media import Frame
-from vidstyle.reel import TAIL, Done, Reel, paintings
+from vidstyle.render.reel import TAIL, Done, Reel, paintings
 
 from .conftest import scene
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vidstyle.regions import CONTEXT, GRID, Window, windows
+from vidstyle.objective.tiles import CONTEXT, GRID, Window, windows
 
 
 def test_every_change_lies_in_a_window_with_its_surroundings() -> None:

@@ -13,9 +13,10 @@ import torch
 from PIL import Image
 
 import vidstyle
-from vidstyle import UsageError, devices, events, media
+from vidstyle import UsageError, media
+from vidstyle.core import devices, events
+from vidstyle.engines import problem as easel
 from vidstyle.media import Frame
-from vidstyle.painters import easel
 
 from .conftest import scene, write_video
 from .media.test_video import sound_of

@@ -11,8 +11,9 @@ import torch
 
 import vidstyle
 from vidstyle import VidstyleError, media
-from vidstyle.objective import Objective
-from vidstyle.painters import Gatys, gatys
+from vidstyle.engines import Gatys
+from vidstyle.engines import optimize as gatys
+from vidstyle.objective.objective import Objective
 
 QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
 
@@ -98,7 +99,7 @@ def test_lower_precision_comes_after_the_smallest_tiles(
     style: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from vidstyle import Settings
-    from vidstyle.looks import Looks
+    from vidstyle.objective.styles import Looks
 
     picture, _ = media.read_image(style)
     painter = Gatys(Settings(**QUICK), Looks.of(picture), (64, 48))

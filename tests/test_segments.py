@@ -19,12 +19,15 @@ import numpy as np
 import pytest
 
 import vidstyle
-from vidstyle import UsageError, cluster, events, media, model
-from vidstyle.looks import Looks
+from vidstyle import UsageError, media
+from vidstyle.core import events
+from vidstyle.engines import PAINTERS
 from vidstyle.media import Frame
-from vidstyle.painters import PAINTERS
+from vidstyle.networks import transformer as model
+from vidstyle.objective.styles import Looks
 from vidstyle.plan import describe, plan
-from vidstyle.segments import Alone, Workshop, paintings, segments
+from vidstyle.render import ray as cluster
+from vidstyle.render.segments import Alone, Workshop, paintings, segments
 
 from .conftest import scene, write_video
 

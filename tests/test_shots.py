@@ -8,7 +8,7 @@ import pytest
 
 from vidstyle.media import Frame
 from vidstyle.settings import seconds
-from vidstyle.shots import Cuts, follows, shots
+from vidstyle.temporal.shots import Cuts, follows, shots
 
 from .conftest import scene
 

@@ -13,11 +13,12 @@ import torch
 import torchvision
 from PIL import Image
 
-from vidstyle import UsageError, media, recipes, stylize
-from vidstyle.looks import style_picture
-from vidstyle.masks import masked
+from vidstyle import UsageError, media, stylize
+from vidstyle.core.images import resized_apart
 from vidstyle.media import Frame
-from vidstyle.pictures import resized_apart
+from vidstyle.objective.masks import masked
+from vidstyle.objective.styles import style_picture
+from vidstyle.settings import recipes
 
 from .conftest import HEIGHT, WIDTH, scene, write_video
 

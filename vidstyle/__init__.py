@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .errors import UsageError, VidstyleError
+from .core.errors import UsageError, VidstyleError
 from .settings import Settings
 
 if TYPE_CHECKING:
     from .render import Result, preview, stylize
-    from .study import train
+    from .render.learn import train
 
 __version__ = "0.1.0"
 __all__ = ["Result", "Settings", "UsageError", "VidstyleError", "preview", "stylize", "train"]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 from .clip import DEFAULT_DELAY, SHORTEST_DELAY, ClipInfo, Frame, check_pixels
 from .stills import split_alpha
 

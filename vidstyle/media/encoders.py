@@ -16,8 +16,8 @@ import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from PIL import Image
 
-from ..errors import UsageError, VidstyleError, unknown
-from ..files import frame_name
+from ..core.errors import UsageError, VidstyleError, unknown
+from ..core.files import frame_name
 from .clip import ClipInfo, Frame
 from .formats import Format, only_one_frame
 from .sound import MUXER, Sound

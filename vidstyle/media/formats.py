@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..errors import UsageError, unknown
+from ..core.errors import UsageError, unknown
 
 FormatKind = Literal["video", "gif", "animation", "still", "folder"]
 

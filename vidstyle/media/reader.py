@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 from .animation import AnimationClip
 from .clip import Clip
 from .stills import STILL_FORMATS, StillsClip, folder_images, natural_order

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
-from ..errors import UsageError
-from ..files import SOFTWARE
+from ..core.errors import UsageError
+from ..core.files import SOFTWARE
 from .clip import ClipInfo, Frame, check_pixels
 
 STILL_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")

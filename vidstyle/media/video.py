@@ -17,7 +17,7 @@ from av.stream import Disposition
 from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 from .clip import ClipInfo, Frame, check_pixels
 from .hdr import to_sdr
 

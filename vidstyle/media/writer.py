@@ -6,8 +6,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
 
-from .. import files
-from ..errors import VidstyleError
+from ..core import files
+from ..core.errors import VidstyleError
 from .clip import ClipInfo, Frame
 from .encoders import AnimationEncoder, FolderEncoder, StillEncoder, VideoEncoder
 from .formats import Format

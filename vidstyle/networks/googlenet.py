@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import GoogLeNet as TorchvisionGoogLeNet
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 from .network import Network
 from .vgg import Pooling
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import torch
 from torch import Tensor, nn
 
-from ..errors import unknown
+from ..core.errors import unknown
 
 Features = dict[str, Tensor]
 """By layer: (1, C, h, w)."""

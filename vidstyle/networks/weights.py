@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 
 BUNDLED = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 

@@ -1,0 +1,111 @@
+"""Progress on stderr: bars on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from ..core.events import Event, Learned, Noted, Painted, Planned, Stepped
+
+EVERY = 5.0
+"""Seconds between two lines where there is no terminal."""
+
+
+class Reporter:
+    """A listener that tells a person how far the work is."""
+
+    def __init__(self, name: str, *, quiet: bool = False) -> None:
+        self.name, self.quiet = name, quiet
+        console = Console(stderr=True)
+        self.drawn = console.is_terminal and not quiet
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[told]}"),
+            console=console,
+            disable=not self.drawn,
+        )
+        self.clip: TaskID | None = None
+        self.frame: TaskID | None = None
+        self.frames: int | None = None
+        self.pace = Pace()
+        self.said = 0.0
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bars.stop()
+
+    def __call__(self, event: Event) -> None:
+        match event:
+            case Planned():
+                self.frames = event.frames
+                what = f"{event.width}x{event.height} on {event.device} in {event.precision}"
+                self._say(f"{self.name}: {event.frames or '?'} frames, {what}")
+                self.clip = self.bars.add_task("clip", total=event.frames, told="")
+                self.frame = self.bars.add_task("frame", total=1.0, told="")
+            case Learned():
+                told = f"learning, step {event.number}, loss {event.loss:.3f}"
+                if self.frame is not None:
+                    self.bars.update(self.frame, completed=event.done, told=told)
+                now = time.monotonic()
+                if now - self.said > EVERY:
+                    self._say(f"{told}, {event.done:.0%}")
+                    self.said = now
+            case Stepped():
+                if self.frame is not None:
+                    self.bars.update(
+                        self.frame,
+                        completed=event.step.done,
+                        told=f"frame {event.frame}, loss {event.step.loss:.3f}",
+                    )
+            case Painted():
+                self.pace.add(event.seconds, event.first)
+                told = self._told(event.frame)
+                if self.clip is not None:
+                    self.bars.update(self.clip, completed=event.frame, told=told)
+                now = time.monotonic()
+                if now - self.said > EVERY or event.frame == self.frames:
+                    self._say(told)
+                    self.said = now
+            case Noted():
+                if not self.quiet:
+                    print(f"vidstyle: {event.message}", file=sys.stderr)
+
+    def _told(self, frame: int) -> str:
+        told = f"{frame} of {self.frames or '?'} frames, {self.pace.seconds:.1f} s a frame"
+        if self.frames:
+            left = round(self.pace.seconds * max(0, self.frames - frame))
+            told += f", {left // 60}:{left % 60:02} left"
+        return told
+
+    def _say(self, line: str) -> None:
+        if not self.drawn and not self.quiet:
+            print(line, file=sys.stderr, flush=True)
+
+
+class Pace:
+    """Seconds a frame, as they will be: a shot's first frame takes longer and does not count."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.counted = False
+
+    def add(self, seconds: float, first: bool) -> None:
+        if not self.counted:
+            self.seconds = seconds
+        elif not first:
+            self.seconds += 0.2 * (seconds - self.seconds)
+        self.counted = self.counted or not first

@@ -1,0 +1,78 @@
+"""What the engine tells while it works, for a callback. Only the command line draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from .images import Image
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The work is understood and begins."""
+
+    frames: int | None
+    """How many pictures will be painted: a frame that is painted again counts again."""
+    width: int
+    height: int
+    device: str
+    precision: str
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """The optimiser took a step."""
+
+    done: float
+    """The share of the frame's steps that is done, 0..1; it may end before 1."""
+    loss: float
+    terms: Mapping[str, float]
+    """What the loss is the sum of: content, style, smoothness, temporal."""
+    picture: Callable[[], Image]
+    """Gives the frame as it is now (H, W, 3)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stepped:
+    """The optimiser took a step on a frame."""
+
+    frame: int
+    step: Step
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """A model took a step in its training."""
+
+    number: int
+    """Counted from 1."""
+    done: float
+    """The share of the training that is done, 0..1, as far as is known."""
+    loss: float
+    terms: Mapping[str, float]
+    """What the loss is the sum of."""
+    picture: Callable[[], Image]
+    """Gives what the model makes of some frames, below their sources."""
+
+
+@dataclass(frozen=True)
+class Painted:
+    """A frame is done."""
+
+    frame: int
+    """Counted from 1."""
+    seconds: float
+    first: bool
+    """Whether it began a shot, which takes longer."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Something the user should know."""
+
+    message: str
+
+
+Event = Planned | Stepped | Learned | Painted | Noted
+Listener = Callable[[Event], None]

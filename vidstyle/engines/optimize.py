@@ -1,0 +1,411 @@
+"""The painter of Gatys et al. (2016): each frame is optimised until it looks like the style.
+
+The first frame of a shot is painted from coarse to fine. Every later one begins from what
+carries over of the one before (``carry``), and only what changed is painted: each region by
+itself, in a window with its surroundings, with its own content and style terms. A term over
+the whole frame would not see it: its Gram matrix is already satisfied by the still part, which
+leaves whatever moves unpainted (the reason for most artefacts of painted video).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..core import devices
+from ..core.errors import NotFiniteError
+from ..core.events import Step
+from ..core.images import Image, difference, resized
+from ..media import Frame
+from ..objective import losses
+from ..objective.objective import Objective, Region
+from ..objective.optimizers import Average, BoxAdam, BoxLBFGS, Optimizer
+from ..objective.styles import Looks
+from ..objective.tiles import Window, windows
+from ..settings import Settings
+from ..temporal.warm_start import NOISE, Carried, Memory, carry
+from .problem import SMALLEST_TILE, Easel, Progress
+
+COARSEST = 160
+"""Longer side, in pixels, below which the first frame is not made coarser."""
+KEPT_LOOK = 0.8
+"""How far a window's style is what it was before, not the style image's: none may stick out."""
+FOCUS = 8.0
+"""How much more the content counts in a small window than in a whole frame: a figure of a few
+strokes is lost among them."""
+CAREFUL = 0.01
+"""Adam's rate where L-BFGS has failed."""
+PATIENCE = 5
+"""Steps over which a frame must still get better."""
+RISE, EVERYWHERE = 1.3, 0.6
+"""A shot whose contrast grows so many times, by a change of so much of the frame, fades in."""
+ANOTHER = 0.5
+"""A style that changes by more than this share at once begins a new shot."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How good the first frame of a shot was when it was done, for the ones after it to reach."""
+
+    loss: float
+    gain: float
+    """The share of the loss that the last ``PATIENCE`` steps took away."""
+
+
+class Gatys(Easel):
+    """Paints the frames of a clip, in their order.
+
+    ``looks`` says in which styles; ``size`` is the frames' (width, height).
+    """
+
+    def __init__(self, settings: Settings, looks: Looks, size: tuple[int, int]) -> None:
+        super().__init__(settings, looks, size)
+        self.fit()
+        self.memory: Memory | None = None
+        self.guide: Frame | None = None
+        """The frame whose painting the others of its shot go by."""
+        self.ending = Ending(0.0, 0.0)
+
+    @staticmethod
+    def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
+        """What so many ``frames`` cost at most, in steps of a whole frame."""
+        # The coarser pictures of a first frame cost a third of it. How much changes from frame to
+        # frame is not known yet: all of it, at worst.
+        first = settings.first_iterations * 4 / 3
+        return first + settings.iterations * settings.passes * max(0, frames - 1)
+
+    def lighten(self) -> str | None:
+        """Need less memory from now on; says how, or None where there is no less."""
+        devices.forget(self.device)
+        width, height = self.size
+        pixels = self.most or width * height
+        if pixels > SMALLEST_TILE and self.network.reach is not None:
+            self.most = max(SMALLEST_TILE, pixels // 2)
+            return f"in {self.tiles} tiles"
+        if self.dtype is torch.float32 and self.device.type == "cuda":
+            self.compute_in(torch.bfloat16)
+            return "in bf16"
+        return None
+
+    @contextmanager
+    def safer(self) -> Iterator[None]:
+        """Paint in smaller steps, in fp32, for once."""
+        settings, dtype = self.settings, self.dtype
+        self.settings = replace(settings, optimizer="adam", learning_rate=CAREFUL)
+        self.compute_in(torch.float32)
+        try:
+            yield
+        finally:
+            self.settings = settings
+            self.compute_in(dtype)
+
+    def cut(self) -> None:
+        """The next frame begins a new shot: nothing carries over."""
+        self.memory = None
+
+    def turn(self, frame: Frame, painted: Image) -> None:
+        """The next frames, to be painted ``again``, lie beside this one, in whatever direction."""
+        if self.memory is None or self.guide is None:
+            self.guide = frame
+        first = self.memory.first if self.memory else None
+        self.memory = Memory.begin(frame.rgb, painted, first)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What the next frame depends on, by name, for ``restore``."""
+        assert self.memory is not None and self.guide is not None
+        found = self.memory.arrays()
+        time = self.guide.time
+        found |= {"guide": self.guide.rgb, "time": np.array([time.numerator, time.denominator])}
+        found |= {f"mask{i}": mask for i, mask in enumerate(self.guide.masks)}
+        found |= {"ending": np.array([self.ending.loss, self.ending.gain])}
+        if self.pictures is not self.looks.pictures:
+            found |= {f"style{i}": picture for i, picture in enumerate(self.pictures)}
+        return found
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Go on as after the frame that ``state`` was taken at."""
+        self.memory = Memory.of(state)
+        numerator, denominator = state["time"].tolist()
+        time = Fraction(numerator, denominator)
+        masks = tuple(state[f"mask{i}"] for i in range(len(self.looks.regions)))
+        self.guide = Frame(state["guide"], time, Fraction(0), masks=masks)
+        self.ending = Ending(*state["ending"].tolist())
+        if "style0" in state:
+            self.pictures = tuple(state[f"style{i}"] for i in range(len(self.pictures)))
+            self._style_grams.clear()
+
+    def paint(self, frame: Frame, progress: Progress = lambda step: None) -> Image:
+        """Paint a frame (H, W, 3)."""
+        init, source = self.settings.init, frame.rgb
+        turned = self._turned(frame)
+        if self.memory is not None and (
+            turned > ANOTHER or _fades_in(self.memory.first.source, source)
+        ):
+            self.cut()
+        if self.memory is None:
+            # Those of each frame would flicker.
+            self.take_colors(source)
+        if self.memory is None or init in ("content", "noise"):
+            painted = self._first(frame, progress)
+            self._begin(frame, painted)
+        elif init == "previous" or self.flows is None:
+            painted = self._over(frame, self.tensor(self.memory.last.painted), progress)
+            self._begin(frame, painted)
+        else:
+            carried = self._carried(frame)
+            if turned:
+                kept = self.tensor(carried.warped), self.tensor(carried.trust)
+                painted = self._over(frame, self.tensor(carried.start), progress, kept, turned)
+                self._begin(frame, painted)
+            else:
+                painted = self._follow(frame, carried, progress)
+                self._remember(carried, source, painted)
+        return painted
+
+    def again(
+        self,
+        frame: Frame,
+        painted: Image,
+        share: float,
+        progress: Progress = lambda step: None,
+    ) -> Image:
+        """Paint a frame once more, over ``painted`` and a ``share`` (0..1) of the frame that was
+        painted before it, carried over.
+        """
+        if self.memory is None or self.flows is None:
+            return painted
+        carried = self._carried(frame).over(painted, share)
+        painted = self._follow(frame, carried, progress)
+        self._remember(carried, frame.rgb, painted)
+        return painted
+
+    def _carried(self, frame: Frame) -> Carried:
+        """Where the painting of a frame begins."""
+        assert self.memory is not None and self.flows is not None
+        return carry(self.memory, frame.rgb, self.flows, self.settings.long_term)
+
+    def _turned(self, frame: Frame) -> float:
+        """How much of the style is another one than that of the shot's model: 0..1."""
+        if self.looks.steady or self.guide is None:
+            return 0.0
+        pairs = zip(self.weights(frame), self.weights(self.guide), strict=True)
+        return sum(abs(one - other) for one, other in pairs) / 2
+
+    def _begin(self, frame: Frame, painted: Image) -> None:
+        self.memory, self.guide = Memory.begin(frame.rgb, painted), frame
+
+    def _remember(self, carried: Carried, source: Image, painted: Image) -> None:
+        assert self.memory is not None
+        frames = max(self.settings.long_term)
+        self.memory = carried.remember(self.memory, source, painted, frames)
+
+    def _first(self, frame: Frame, progress: Progress) -> Image:
+        """Paint a frame from nothing, coarse to fine: big strokes are cheap on small pictures."""
+        factor = self.settings.coarse_to_fine
+        sizes = [self.size]
+        while factor > 1 and max(sizes[-1]) > COARSEST * (1 + factor) / 2:
+            width, height = sizes[-1]
+            sizes.append((max(1, round(width / factor)), max(1, round(height / factor))))
+        steps = self.settings.first_iterations
+        work = [w * h * steps for w, h in sizes]
+        total, behind = sum(work), 0
+        picture: Tensor | None = None
+        for (w, h), cost in zip(reversed(sizes), reversed(work), strict=True):
+            scaled = self.tensor(resized(frame.rgb, (w, h)))
+            if picture is not None:
+                picture = F.interpolate(picture, (h, w), mode="bicubic", align_corners=False)
+            elif "noise" in (self.settings.init, self.settings.first_init):
+                picture = self._noise(w, h)
+            else:
+                picture = scaled
+            objective = self.objective(scaled, self.regions(frame, (w, h)))
+
+            def told(step: Step, behind: int = behind, cost: int = cost) -> None:
+                progress(replace(step, done=(behind + step.done * cost) / total))
+
+            picture, self.ending = self._optimise(objective, picture, steps, told)
+            behind += cost
+        assert picture is not None
+        return self.image(picture)
+
+    def _over(
+        self,
+        frame: Frame,
+        start: Tensor,
+        progress: Progress,
+        kept: tuple[Tensor, Tensor] | None = None,
+        turned: float = 0.0,
+    ) -> Image:
+        """Paint a whole frame over ``start``, staying with what is ``kept``; the more steps the
+        more the style has ``turned`` into another."""
+        regions = self.regions(frame, self.size)
+        objective = self.objective(self.tensor(frame.rgb), regions, kept)
+        # How good the first frame became says nothing of another style.
+        reach = replace(self.ending, loss=0.0) if turned else self.ending
+        least, most = self.settings.iterations, self.settings.first_iterations
+        steps = least + round(max(0, most - least) * min(1.0, turned / ANOTHER))
+        picture, _ = self._optimise(objective, start, steps, progress, reach)
+        return self.image(picture)
+
+    def _follow(self, frame: Frame, carried: Carried, progress: Progress) -> Image:
+        """Paint what is not still, window by window, over what carried over."""
+        canvas = self.tensor(carried.start)
+        content, warped = self.tensor(frame.rgb), self.tensor(carried.warped)
+        still = self.tensor(carried.still)
+        trust = self.tensor(carried.trust) * (1 - still)
+        todo = windows(~carried.still)
+        total, behind = sum(w.area for w in todo), 0
+        ends: list[tuple[Step, float]] = []
+        for window in todo:
+            here = (..., *window.place)
+            regions = self._window_regions(frame, window)
+            kept = warped[here], trust[here]
+            focus = self._focus(window)
+            objective = self.objective(content[here], regions, kept, focus)
+            last: Step | None = None
+
+            def told(step: Step, behind: int = behind, at: Window = window) -> None:
+                nonlocal last
+                done = (behind + step.done * at.area) / total
+                last = replace(step, done=done, picture=lambda: self._pasted(canvas, at, step))
+                progress(last)
+
+            reach = Ending(self._mark(window, frame, regions), self.ending.gain)
+            canvas[here], _ = self._optimise(
+                objective, canvas[here], self.settings.iterations, told, reach, still[here]
+            )
+            behind += window.area
+            if last is not None:
+                ends.append((last, window.area / total))
+        if len(ends) > 1:
+            progress(_together(ends, lambda: self.image(canvas)))
+        return self.image(canvas)
+
+    def _pasted(self, canvas: Tensor, window: Window, step: Step) -> Image:
+        picture = self.image(canvas)
+        picture[window.place] = step.picture()
+        return picture
+
+    def _optimise(
+        self,
+        objective: Objective,
+        start: Tensor,
+        steps: int,
+        progress: Progress,
+        reach: Ending | None = None,
+        still: Tensor | None = None,
+    ) -> tuple[Tensor, Ending]:
+        """Lower the objective, for all ``steps`` or until it is as good as ``reach``."""
+        start = start.contiguous().clamp(0, 1)
+        lower, upper = torch.zeros_like(start), torch.ones_like(start)
+        if still is not None:
+            lower, upper = (
+                torch.where(still > 0, start, lower),
+                torch.where(still > 0, start, upper),
+            )
+        optimizer = self._optimizer(start, lower, upper)
+        average = Average(self.settings.average)
+        seen: list[float] = []
+        for step in range(steps):
+            loss = optimizer.step(objective)
+            if not np.isfinite(loss):
+                raise NotFiniteError
+            average.add(optimizer.picture)
+            seen.append(loss)
+            progress(
+                Step((step + 1) / steps, loss, objective.terms, lambda: self.image(average.picture))
+            )
+            if reach is not None and _settled(seen, reach, self.settings.tolerance):
+                break
+        return average.picture, Ending(seen[-1], _gain(seen))
+
+    def _optimizer(self, start: Tensor, lower: Tensor, upper: Tensor) -> Optimizer:
+        wanted = self.settings
+        if wanted.optimizer == "lbfgs":
+            return BoxLBFGS(start, lower, upper)
+        return BoxAdam(
+            start,
+            lower,
+            upper,
+            rate=wanted.learning_rate,
+            betas=wanted.betas,
+            epsilon=wanted.epsilon,
+        )
+
+    def _window_regions(self, frame: Frame, window: Window) -> list[Region]:
+        """The styles of a window, each mixed with what the shot's first frame was like there."""
+        assert self.memory is not None and self.guide is not None
+        wanted = self.regions(frame, self.size, window.place)
+        if self.weights(frame) != self.weights(self.guide):
+            return wanted
+        before = self.regions(self.guide, self.size, window.place)
+        first = self.memory.first.painted[window.place]
+        return [
+            replace(
+                region,
+                style=losses.blend(
+                    [self.grams(first, model.share), region.style], [KEPT_LOOK, 1 - KEPT_LOOK]
+                ),
+            )
+            if model.there
+            else region
+            for region, model in zip(wanted, before, strict=True)
+        ]
+
+    def _focus(self, window: Window) -> float:
+        """The factor of the content's weight: ``FOCUS`` in the smallest window, 1 in the whole."""
+        return FOCUS ** (1 - window.area / (self.size[0] * self.size[1]))
+
+    def _mark(self, window: Window, frame: Frame, regions: Sequence[Region]) -> float:
+        """How good the shot's first frame is in this place, by the same objective."""
+        assert self.memory is not None and self.guide is not None
+        first = self.memory.first
+        source = self.tensor(first.source[window.place])
+        if frame.masks:
+            before = self.regions(self.guide, self.size, window.place)
+            regions = [
+                replace(region, share=model.share)
+                for region, model in zip(regions, before, strict=True)
+            ]
+        objective = self.objective(source, regions, focus=self._focus(window))
+        return objective.value(self.tensor(first.painted[window.place]))
+
+    def _noise(self, width: int, height: int) -> Tensor:
+        """The same noise for every frame: another one would be another painting."""
+        generator = torch.Generator().manual_seed(self.settings.seed)
+        noise = torch.randn(1, 3, height, width, generator=generator)
+        return (0.5 + 0.1 * noise).clamp(0, 1).to(self.device)
+
+
+def _together(ends: Sequence[tuple[Step, float]], picture: Callable[[], Image]) -> Step:
+    """The end of a frame of several windows, each with its share of what was painted."""
+    names = dict.fromkeys(name for step, _ in ends for name in step.terms)
+    terms = {name: sum(s.terms.get(name, 0.0) * part for s, part in ends) for name in names}
+    return Step(1.0, sum(step.loss * part for step, part in ends), terms, picture)
+
+
+def _fades_in(first: Image, now: Image) -> bool:
+    """Whether much more is seen ``now`` than in the shot's first frame, which is no model then."""
+    changed = (difference(first, now) > NOISE).mean()
+    return bool(now.std() > RISE * first.std() and changed > EVERYWHERE)
+
+
+def _gain(seen: Sequence[float]) -> float:
+    """The share of the loss that the last steps took away."""
+    before = seen[max(0, len(seen) - 1 - PATIENCE)]
+    return (before - seen[-1]) / max(abs(seen[-1]), 1e-12)
+
+
+def _settled(seen: Sequence[float], reach: Ending, tolerance: float) -> bool:
+    """Whether a frame is as good as its shot's first one, or gets no better than slowly."""
+    good = seen[-1] <= reach.loss * (1 + tolerance)
+    return len(seen) > PATIENCE and (good or _gain(seen) <= reach.gain)

@@ -1,0 +1,234 @@
+"""What every painter stands at: where to compute, the styles of a frame, what makes it good."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .. import networks
+from ..core import devices
+from ..core.errors import UsageError
+from ..core.events import Step
+from ..core.images import Field, Image, at_area, resized
+from ..media import Frame
+from ..networks import Network
+from ..objective import losses
+from ..objective.colors import matched
+from ..objective.masks import shares
+from ..objective.objective import Grams, Objective, Region, grams
+from ..objective.styles import Looks, Weights
+from ..objective.tiles import tiles
+from ..settings import Settings, weighted
+from ..temporal import flow
+
+Progress = Callable[[Step], None]
+"""Told after each step."""
+
+BYTES_A_PIXEL = {torch.float32: 2400, torch.bfloat16: 1400}
+"""Peak memory of a step to relu5_1, of what goes through the network at once."""
+BYTES_KEPT = 800
+"""The same of the rest of a frame: what the optimiser remembers, what carries over."""
+SMALLEST_TILE = 288 * 288
+"""Smaller tiles would be little but their surroundings."""
+
+
+class Easel:
+    """The objective of frames of a ``size`` (width, height), in the styles of ``looks``."""
+
+    def __init__(self, settings: Settings, looks: Looks, size: tuple[int, int]) -> None:
+        self.settings = settings
+        self.looks = looks
+        self.size = size
+        devices.keep_memory()
+        self.device = devices.pick_device(settings.device)
+        self.dtype = devices.pick_precision(settings.precision, self.device)
+        self.content_layers = weighted(settings.content_layers) if settings.content_weight else {}
+        self.style_layers = weighted(settings.style_layers) if settings.style_weight else {}
+        self.flows = None if settings.flow == "none" else flow.Flows(flow.estimator(settings.flow))
+        self.most: int | None = None
+        """How many pixels fit into memory at once; None: all."""
+        self.pictures = looks.pictures
+        """The style images, in the colours that are wanted of them."""
+        self._style_grams: dict[tuple[int, int], list[Grams]] = {}
+
+    @cached_property
+    def network(self) -> Network:
+        """The perceptual network."""
+        settings = self.settings
+        return networks.load(
+            settings.network,
+            settings.weights,
+            (*self.content_layers, *self.style_layers),
+            device=self.device,
+            dtype=self.dtype,
+            seed=settings.seed,
+            pooling=settings.pooling,
+        )
+
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Let the perceptual network compute in another type."""
+        if dtype is not self.dtype:
+            self.dtype = dtype
+            self.__dict__.pop("network", None)
+            self._style_grams.clear()
+
+    @property
+    def tiles(self) -> int:
+        """How many tiles a whole frame is painted in."""
+        if self.most is None:
+            return 1
+        width, height = self.size
+        return len(tiles((height, width), self.most, self.network.reach))
+
+    def fit(self) -> None:
+        """Look how many pixels may go through the perceptual network at once.
+
+        Raises:
+            UsageError: too few, with the largest size that would do.
+        """
+        width, height = self.size
+        free = devices.free_memory(self.device)
+        each = BYTES_A_PIXEL[self.dtype]
+        need = width * height * (BYTES_KEPT + each)
+        if free is None or need <= free:
+            self.most = None
+            return
+        area = free / (BYTES_KEPT + each)
+        if self.network.reach is not None:
+            self.most = (free - width * height * BYTES_KEPT) // each
+            if self.most >= SMALLEST_TILE:
+                return
+            area = max(area, (free - SMALLEST_TILE * each) / BYTES_KEPT)
+        fits = int(max(width, height) * (0.9 * area / (width * height)) ** 0.5)
+        raise UsageError(
+            f"{width}x{height} needs about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB "
+            f"are free: use --size {fits} or less"
+        )
+
+    def expect(self, source: Image, before: Image) -> None:
+        """The frame ``source`` will come after ``before``: time to look how it moves."""
+        if self.flows is not None:
+            self.flows.expect(source, before)
+
+    def repeats(self, frame: Frame, before: Frame) -> bool:
+        """Whether a frame would be painted as the one before."""
+        return self.weights(frame) == self.weights(before) and all(
+            np.array_equal(one, other)
+            for one, other in zip(
+                (frame.rgb, *frame.masks), (before.rgb, *before.masks), strict=True
+            )
+        )
+
+    def weights(self, frame: Frame) -> Weights:
+        """How much of each style is in a frame, outside all masks."""
+        return self.looks.at(float(frame.time) + self.settings.start)
+
+    def take_colors(self, source: Image) -> None:
+        """Give the styles the colours of ``source``, if they are to have the clip's."""
+        by = self.settings.keep_colors
+        if by == "histogram" or by == "covariance":
+            self.pictures = tuple(matched(image, source, by) for image in self.looks.pictures)
+            self._style_grams.clear()
+
+    def parts(
+        self,
+        frame: Frame,
+        size: tuple[int, int],
+        place: tuple[slice, slice] | None = None,
+        base: Weights | None = None,
+    ) -> list[tuple[Weights, Field | None]]:
+        """The blends of styles in a frame at this size, or in a ``place`` of it, and how much of
+        each pixel (H, W) belongs to each; None: all. ``base`` is the blend outside all masks, if
+        not the one of that time.
+
+        All of them in any place, in the same order; what is not to be painted is painted as what
+        lies around it, so that soft edges join.
+        """
+        base = base or self.weights(frame)
+        if all(region is None for region in self.looks.regions):
+            return [(base, None)]
+        layers = [mask[place] if place else resized(mask, size) for mask in frame.masks]
+        around, *inside = shares(layers)
+        found: list[tuple[Weights, Field | None]] = []
+        for region, share in zip(self.looks.regions, inside, strict=True):
+            if region is None:
+                around = around + share
+            else:
+                only = tuple(float(number == region) for number in range(len(self.pictures)))
+                found.append((only, share))
+        return [(base, around), *found]
+
+    def regions(
+        self,
+        frame: Frame,
+        size: tuple[int, int],
+        place: tuple[slice, slice] | None = None,
+        base: Weights | None = None,
+    ) -> list[Region]:
+        """The same with what the styles look like."""
+        if not self.style_layers or not self.pictures:
+            return []
+        styles = self.styles(self.size if place else size)
+        return [
+            Region(losses.blend(styles, weights), share)
+            for weights, share in self.parts(frame, size, place, base)
+        ]
+
+    def styles(self, size: tuple[int, int]) -> list[Grams]:
+        """Each style's Gram matrices, its image at the area of a frame of this size."""
+        if size not in self._style_grams:
+            area = round(size[0] * size[1] * self.settings.style_scale**2)
+            self._style_grams[size] = [self.grams(at_area(image, area)) for image in self.pictures]
+        return self._style_grams[size]
+
+    def grams(self, picture: Image, share: Field | None = None) -> Grams:
+        """The Gram matrices of a picture, or of its ``share`` (H, W)."""
+        mask = None if share is None else self.tensor(share)
+        return grams(self.network, self.style_layers, self.tensor(picture), mask, self.most)
+
+    def objective(
+        self,
+        content: Tensor,
+        regions: Sequence[Region],
+        kept: tuple[Tensor, Tensor] | None = None,
+        focus: float = 1.0,
+    ) -> Objective:
+        """What is lowered for a frame ``content`` (1, 3, H, W)."""
+        return Objective(
+            self.network,
+            self.settings,
+            content,
+            self.content_layers,
+            self.style_layers,
+            regions,
+            kept,
+            focus,
+            self.most,
+        )
+
+    def task(self, source: Image) -> tuple[Objective, Tensor]:
+        """The objective of a frame ``source`` (H, W, 3) by itself, and where that begins."""
+        content = self.tensor(source)
+        nothing = np.zeros(source.shape[:2], np.uint8)
+        masks = (nothing,) * len(self.looks.regions)
+        frame = Frame(source, Fraction(0), Fraction(0), masks=masks)
+        size = source.shape[1], source.shape[0]
+        return self.objective(content, self.regions(frame, size)), content
+
+    def tensor(self, picture: Image | Field) -> Tensor:
+        """A picture (H, W, 3) as (1, 3, H, W), or a mask (H, W) as (1, 1, H, W), in 0..1."""
+        values = np.ascontiguousarray(picture, np.float32)
+        if picture.dtype == np.uint8:
+            values /= 255
+        tensor = torch.from_numpy(np.atleast_3d(values)).permute(2, 0, 1)[None]
+        return tensor.contiguous().to(self.device)
+
+    def image(self, picture: Tensor) -> Image:
+        """Rounded as it will be written: what the next frame goes on from is what is seen."""
+        values = (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8)
+        return np.ascontiguousarray(values.cpu().numpy())

@@ -1,0 +1,307 @@
+"""What a painted clip is worth, in numbers that holes, smears and frozen figures show in.
+
+The loss and the warping error of a whole frame look excellent where whatever moves is frozen or
+left unpainted. So everything is measured again inside the part that moves, against the source's
+own values there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from statistics import fmean, median
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from . import media, networks
+from .core.errors import UsageError
+from .core.events import Listener, Noted
+from .core.images import Field, Image, at_area, difference, resized
+from .media import Clip, Frame
+from .objective import losses
+from .objective.styles import style_picture
+from .settings import Settings, seconds
+from .temporal import flow
+
+GAP = 5
+"""Frames between the two of the long warping error."""
+MOVES = 1.0
+"""Pixels a frame from which on something is moving."""
+STILL = 0.25
+"""Pixels a frame below which it is not."""
+CHANGED = 8.0
+"""Levels that a still pixel's source may change by: video is noisy."""
+SHORTER = 0.9
+"""A painting that lasts less than this share of its source is of a part of it."""
+FINE = 1.5
+"""Standard deviation, in pixels, of the blur that takes high frequencies away."""
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Means over the frames of a painted clip; lower is better unless said."""
+
+    frames: int
+    style: float
+    """Relative error of the Gram matrices (``losses.style_loss``), mean over the layers."""
+    content: float
+    """Relative error of the content (``losses.content_loss``)."""
+    moving: float
+    """The share of pixels that move or were just uncovered; the next three are of these alone."""
+    hole: float
+    """Style distance there over the unpainted source's own: near 1 where it is left unpainted."""
+    smear: float
+    """Content distance there over that elsewhere: above 1 where shapes are lost."""
+    content_moving: float
+    """Content distance there."""
+    warping: float
+    """Lai et al. (2018): mean squared change along the source's flow, of values in 0..1."""
+    warping_source: float
+    """The source's own."""
+    warping_long: float
+    """The same for frames five apart."""
+    motion: float
+    """Error of the painted clip's flow where the source moves, over the source's: 1 if frozen."""
+    flicker: float
+    """Mean change, in levels of 255, of pixels that are still in the source."""
+    flicker_source: float
+    """The source's own."""
+    drift: float
+    """Change of the mean colour from the first frame to the last, in levels of 255."""
+    drift_source: float
+    """The source's own: a clip may grow darker by itself."""
+    contrast: float
+    """High-frequency contrast of the last frame over the first's, less the source's trend: 1."""
+    seam: float
+    """The step from the last frame to the first over the median step: 1 where a loop closes."""
+    seam_source: float
+    """The source's own."""
+
+
+def measure(
+    source: str | Path,
+    painted: str | Path,
+    style: str | Path,
+    *,
+    start: float = 0.0,
+    max_frames: int | None = None,
+    max_pixels: int | None = None,
+    listener: Listener = lambda event: None,
+) -> Measures:
+    """Compare a ``painted`` clip with its ``source``, from second ``start`` of that on, and the
+    ``style`` image.
+
+    Raises:
+        UsageError: an input that cannot be read, or fewer than two frames in common.
+    """
+    look = style_picture(Path(style), max_pixels)
+    before, after = (media.open_clip(clip, max_pixels) for clip in (source, painted))
+    judge: Judge | None = None
+    for pair in islice(pairs(before, after, seconds(start)), max_frames):
+        judge = judge or Judge(look, pair[1].shape)
+        judge.add(*pair)
+    if judge is None or not judge.steps:
+        raise UsageError(f"{painted}: fewer than two frames: nothing to measure in time")
+    lengths = [clip.info.duration for clip in (before, after)]
+    if not start and None not in lengths and lengths[1] < lengths[0] * SHORTER:  # type: ignore[operator]
+        listener(
+            Noted(
+                f"{painted} is shorter than {source}: taken for its beginning "
+                f"(--start says what else it is of)"
+            )
+        )
+    return judge.measures()
+
+
+def pairs(source: Clip, painted: Clip, start: Fraction) -> Iterator[tuple[Image, Image]]:
+    """Frames of both clips that belong together, at the painting's size.
+
+    ``painted`` begins at second ``start`` of ``source``. Each of its frames is compared with what
+    the source shows in the middle of its time; stills have no times, and go one by one.
+    """
+    shown = media.trim(source, start)
+    frames = painted if painted.info.kind == "stills" else None
+    both = zip(shown, frames, strict=False) if frames else _at_same_times(shown, painted)
+    for before, after in both:
+        fits = before.rgb.shape == after.rgb.shape
+        yield before.rgb if fits else resized(before.rgb, after.rgb.shape[1::-1]), after.rgb
+
+
+def _at_same_times(
+    source: Iterable[Frame], painted: Iterable[Frame]
+) -> Iterator[tuple[Frame, Frame]]:
+    following = iter(source)
+    before = next(following, None)
+    for after in painted:
+        middle = after.time + after.duration / 2
+        while before is not None and before.time + before.duration <= middle:
+            before = next(following, None)
+        if before is None:
+            return
+        yield before, after
+
+
+class Judge:
+    """Measures frames, as they come, with the network and the flow that painting uses by default.
+
+    ``style`` is the picture (H, W, 3) to look like, ``shape`` that of the frames.
+    """
+
+    def __init__(self, style: Image, shape: tuple[int, ...]) -> None:
+        defaults = Settings()
+        self.style_layers, self.content_layers = defaults.style_layers, defaults.content_layers
+        self.network = networks.load(
+            defaults.network,
+            defaults.weights,
+            (*self.style_layers, *self.content_layers),
+            device=torch.device("cpu"),
+        )
+        self.estimate = flow.estimator(defaults.flow)
+        target = self._features(at_area(style, shape[0] * shape[1]))
+        self.target = {name: losses.gram(target[name]) for name in self.style_layers}
+        self.rows: dict[str, list[float]] = {name: [] for name in Measures.__dataclass_fields__}
+        self.steps: list[tuple[float, float]] = []
+        self.past: deque[tuple[Image, Image]] = deque(maxlen=GAP)
+        self.first: tuple[Image, Image] | None = None
+
+    def add(self, source: Image, painted: Image) -> None:
+        """The next frame: its source and its painting, both (H, W, 3)."""
+        moving = np.zeros(source.shape[:2], bool)
+        if self.past:
+            before = self.past[-1]
+            there, back = self._flows(source, before[0])
+            moving = self._along(self.rows, before, (source, painted), there, back)
+            self.steps.append((_change(source, before[0]), _change(painted, before[1])))
+        if len(self.past) == GAP:
+            there, back = self._flows(source, self.past[0][0])
+            self.rows["warping_long"].append(_warping(painted, self.past[0][1], there, back))
+        self._within(self.rows, source, painted, moving)
+        self.past.append((source, painted))
+        self.first = self.first or (source, painted)
+
+    def measures(self) -> Measures:
+        """What was found of all frames until now.
+
+        Raises:
+            UsageError: there are fewer than two.
+        """
+        if self.first is None or not self.steps:
+            raise UsageError("fewer than two frames: nothing to measure in time")
+        rows = {name: values for name, values in self.rows.items() if name != "frames"}
+        first, last = self.first, self.past[-1]
+        fine = []
+        for i, suffix in enumerate(("_source", "")):
+            drift = np.abs(last[i].mean((0, 1)) - first[i].mean((0, 1))).max()
+            rows["drift" + suffix] = [float(drift)]
+            seam = _change(last[i], first[i]) / max(median(step[i] for step in self.steps), 1e-6)
+            rows["seam" + suffix] = [seam]
+            fine.append(_fine(last[i]) / max(_fine(first[i]), 1e-6))
+        rows["contrast"] = [fine[1] / max(fine[0], 1e-6)]
+        means = {name: fmean(values) if values else 0.0 for name, values in rows.items()}
+        return Measures(frames=len(self.steps) + 1, **means)
+
+    def _flows(self, source: Image, before: Image) -> tuple[Field, Field]:
+        return self.estimate(source, before), self.estimate(before, source)
+
+    def _along(
+        self,
+        rows: Mapping[str, list[float]],
+        before: tuple[Image, Image],
+        now: tuple[Image, Image],
+        there: Field,
+        back: Field,
+    ) -> NDArray[np.bool_]:
+        """What is seen from one frame to the next; returns where something moves."""
+        change = difference(now[0], before[0])
+        same = cv2.dilate((change > CHANGED).astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
+        speed = np.hypot(there[..., 0], there[..., 1])
+        still = same & (speed < STILL)  # what is blurred may move and hardly change
+        moving = ~same & ((speed > MOVES) | (flow.trust(there, back) < 0.5))
+        moving = cv2.dilate(moving.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+        for suffix, index in (("", 1), ("_source", 0)):
+            rows["warping" + suffix].append(_warping(now[index], before[index], there, back))
+            if still.any():
+                step = np.abs(now[index].astype(np.float32) - before[index]).mean(-1)
+                rows["flicker" + suffix].append(float(step[still].mean()))
+        fast = moving & (speed > MOVES)
+        if fast.any():
+            seen = self.estimate(now[1], before[1])
+            error = np.hypot(*np.moveaxis(seen - there, -1, 0))
+            rows["motion"].append(float(error[fast].mean() / speed[fast].mean()))
+        rows["moving"].append(float(moving.mean()))
+        return moving
+
+    def _within(
+        self,
+        rows: Mapping[str, list[float]],
+        source: Image,
+        painted: Image,
+        moving: NDArray[np.bool_],
+    ) -> None:
+        """What is seen in one frame, whole and where it moves."""
+        was, now = self._features(source), self._features(painted)
+        rows["style"].append(self._style(now))
+        rows["content"].append(self._content(now, was))
+        if not moving.any() or moving.all():
+            return
+        mask = torch.from_numpy(moving.astype(np.float32))[None, None]
+        here, rest = (
+            {name: losses.pooled(part, values.shape[2:]) for name, values in now.items()}
+            for part in (mask, 1 - mask)
+        )
+        rows["hole"].append(self._style(now, here) / max(self._style(was, here), 1e-9))
+        elsewhere = self._content(now, was, rest)
+        rows["content_moving"].append(self._content(now, was, here))
+        rows["smear"].append(rows["content_moving"][-1] / max(elsewhere, 1e-9))
+
+    def _features(self, picture: Image) -> Mapping[str, Tensor]:
+        tensor = torch.from_numpy(np.ascontiguousarray(picture)).float().div(255)
+        with torch.no_grad():
+            return self.network(tensor.permute(2, 0, 1)[None])
+
+    def _style(
+        self, features: Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None
+    ) -> float:
+        return fmean(
+            losses.style_loss(
+                losses.gram(features[name], masks[name] if masks else None), self.target[name]
+            ).item()
+            for name in self.style_layers
+        )
+
+    def _content(
+        self,
+        features: Mapping[str, Tensor],
+        targets: Mapping[str, Tensor],
+        masks: Mapping[str, Tensor] | None = None,
+    ) -> float:
+        return fmean(
+            losses.content_loss(features[n], targets[n], masks[n] if masks else None).item()
+            for n in self.content_layers
+        )
+
+
+def _warping(now: Image, before: Image, there: Field, back: Field) -> float:
+    """Σ c·(x − W(before))² / Σ c of values in 0..1, c where the flow may be believed."""
+    trust = (flow.trust(there, back) > 0.5).astype(np.float32)
+    warped = flow.warp(before.astype(np.float32), there)
+    error = np.square((now - warped) / 255).mean(-1)
+    return float((trust * error).sum() / max(float(trust.sum()), 1.0))
+
+
+def _change(one: Image, other: Image) -> float:
+    return float(np.abs(one.astype(np.float32) - other).mean())
+
+
+def _fine(picture: Image) -> float:
+    """The standard deviation of what a blur takes away."""
+    values = picture.astype(np.float32)
+    return float((values - cv2.GaussianBlur(values, (0, 0), FINE)).std())

@@ -1,0 +1,59 @@
+"""Models for use elsewhere: as ONNX."""
+
+from __future__ import annotations
+
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor, nn
+
+from ..core.errors import UsageError
+from .transformer import Model
+
+OPSET = 18
+"""Of ONNX: the first whose resizing is the one that models do."""
+
+
+class Clamped(nn.Module):
+    """A model whose paintings stay in 0..1."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, picture: Tensor, weights: Tensor) -> Tensor:
+        painting: Tensor = self.model(picture, weights)
+        return painting.clamp(0, 1)
+
+
+def onnx(model: Model) -> bytes:
+    """A ``model`` as an ONNX file, for pictures of any size.
+
+    Its inputs are a ``picture`` (1, 3, H, W), RGB in 0..1, and the ``weights`` (S,) of the styles,
+    which add up to 1; its output is the ``painting`` (1, 3, H, W), in 0..1.
+
+    Raises:
+        UsageError: the packages that write it are missing.
+    """
+    if find_spec("onnx") is None:
+        raise UsageError('the package onnx is missing: pip install "vidstyle[export]"')
+    wide, high = model.about.size
+    example = torch.rand(1, 3, high, wide), torch.tensor(model.about.weights)
+    sides = {2: "height", 3: "width"}
+    with warnings.catch_warnings(), TemporaryDirectory(prefix="vidstyle") as folder:
+        path = Path(folder) / "model.onnx"
+        warnings.simplefilter("ignore")  # of what the exporter does not fold, and of its age
+        torch.onnx.export(
+            Clamped(model).eval(),
+            example,
+            path,
+            input_names=["picture", "weights"],
+            output_names=["painting"],
+            dynamic_axes={"picture": sides, "painting": sides},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        return path.read_bytes()

@@ -1,0 +1,60 @@
+"""The colours of a painting, where they are to be those of the clip."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import cv2
+import numpy as np
+
+from ..core.images import Field, Image
+
+
+def with_chroma(painted: Image, source: Image) -> Image:
+    """The lightness of ``painted`` with the colours of ``source``, both (H, W, 3).
+
+    Each frame takes the colours of its own source, so they move and rest as those do.
+    """
+    light = cv2.cvtColor(painted, cv2.COLOR_RGB2YCrCb)
+    light[..., 1:] = cv2.cvtColor(source, cv2.COLOR_RGB2YCrCb)[..., 1:]
+    return np.asarray(cv2.cvtColor(light, cv2.COLOR_YCrCb2RGB), np.uint8)
+
+
+def mixed(painted: Image, source: Image, strength: float | Field) -> Image:
+    """``painted`` laid over ``source``, both (H, W, 3), so strongly: 0..1, or that (H, W)."""
+    if isinstance(strength, np.ndarray):
+        strength = strength[..., None]
+    return np.rint(painted * strength + source * (1 - strength)).astype(np.uint8)
+
+
+def matched(style: Image, source: Image, by: Literal["histogram", "covariance"]) -> Image:
+    """``style`` (H, W, 3) in the colours of ``source`` (Gatys et al. 2016, Preserving Color in
+    Neural Artistic Style Transfer): ``histogram`` matches each channel's, ``covariance`` the mean
+    and covariance of all three.
+    """
+    if by == "histogram":
+        channels = zip(cv2.split(style), cv2.split(source), strict=True)
+        return np.dstack([_histogram(*pair) for pair in channels])
+    return _covariance(style, source)
+
+
+def _histogram(channel: Image, model: Image) -> Image:
+    """``channel`` (H, W) with the distribution of values of ``model``."""
+    share, wanted = (
+        np.bincount(values.ravel(), minlength=256).cumsum() / values.size
+        for values in (channel, model)
+    )
+    return np.searchsorted(wanted, share - 1e-9).clip(0, 255).astype(np.uint8)[channel]
+
+
+def _covariance(style: Image, source: Image) -> Image:
+    pixels, model = (p.reshape(-1, 3).astype(np.float64) for p in (style, source))
+    turn = _root(model, 0.5) @ _root(pixels, -0.5)
+    turned = (pixels - pixels.mean(0)) @ turn.T + model.mean(0)
+    return np.rint(turned.clip(0, 255)).astype(np.uint8).reshape(style.shape)
+
+
+def _root(pixels: Field, power: float) -> Field:
+    """The covariance (3, 3) of ``pixels`` (N, 3) to this power; a level's noise keeps it finite."""
+    values, vectors = np.linalg.eigh(np.cov(pixels.T) + np.eye(3))
+    return np.asarray((vectors * values**power) @ vectors.T)

@@ -1,0 +1,253 @@
+"""What a painter lowers: content, style, smoothness and staying with the frame before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..core.images import Field
+from ..networks import Back, Features, Network
+from ..settings import Settings
+from . import losses
+from .tiles import Tile, tiles
+
+Grams = Mapping[str, Tensor]
+"""The Gram matrix (C, C) of each layer."""
+
+PRESENT = 0.005
+"""The share of a picture that a region covers at least to have a style of its own there."""
+EMPTY = 9.0
+"""The loss of a picture without any features, by the relative formula and the default weights."""
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """A part of a picture and its style."""
+
+    style: Grams
+    share: Field | None = None
+    """How much of each pixel (H, W) belongs to it; None: all."""
+
+    @property
+    def there(self) -> bool:
+        """Whether there is enough of it to have a style."""
+        return self.share is None or bool(self.share.mean() > PRESENT)
+
+
+@dataclass(frozen=True, eq=False)
+class StyleTerm:
+    """``factor`` · Σ(G − ``target``)² of one layer of one region."""
+
+    layer: str
+    target: Tensor
+    factor: float
+    count: float
+    """Of the positions."""
+    mask: Tensor | None = None
+    """The region at the layer's size (1, 1, h, w); None: all of it."""
+
+
+class Objective:
+    """The loss of a picture that is to keep its ``content`` (1, 3, H, W), and its gradient.
+
+    A picture of more than ``most`` pixels goes through the network in tiles, each with as much
+    around it as its features depend on. A Gram matrix is a sum over positions: it is added up
+    over all tiles before any of them is led back. So the loss is that of the whole picture, at
+    the price of going through the network once more.
+
+    Args:
+        network: whose features are compared.
+        settings: the weights of the terms and their formula.
+        content: the source.
+        content_layers, style_layers: each with its weight.
+        regions: what styles are wanted, and where.
+        kept: what was carried over, and how far to stay with it (1, 1, H, W).
+        focus: how many times the content counts.
+        most: pixels to work on at once; None: all.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        settings: Settings,
+        content: Tensor,
+        content_layers: Mapping[str, float],
+        style_layers: Mapping[str, float],
+        regions: Sequence[Region],
+        kept: tuple[Tensor, Tensor] | None = None,
+        focus: float = 1.0,
+        most: int | None = None,
+    ) -> None:
+        self.network, self.settings, self.kept = network, settings, kept
+        self.terms: dict[str, float] = {}
+        """What the last loss was the sum of."""
+        self.tiles = tiles(content.shape[2:], most, network.reach)
+        formula = losses.FORMULAS[settings.loss]
+        # Features grow with the range of the input that their weights were trained on.
+        grown = 1.0 if formula.range is None else formula.range / float(network.scale.mean())
+        self.targets: list[Features] = []
+        """The content's features, by tile."""
+        sizes: dict[str, tuple[int, int]] = {}
+        for tile, features in zip(self.tiles, self._features(content), strict=True):
+            cores = {name: self._core(features, tile, name) for name in features}
+            self.targets.append({name: cores[name].float() for name in content_layers})
+            for name, core in cores.items():
+                rows, columns = tile.at(network.strides[name])[2:]
+                sizes[name] = rows.start + core.shape[2], columns.start + core.shape[3]
+        self.content: dict[str, float] = {}
+        """The factor of each layer's Σ(F − P)²."""
+        self.empty = 0.0
+        """The loss of a picture without features."""
+        for name in content_layers:
+            targets = [target[name] for target in self.targets]
+            energy = sum(float(target.square().sum()) for target in targets)
+            share = formula.share(name, content_layers) * focus * settings.content_weight
+            factor = formula.content(energy, sum(target.numel() for target in targets))
+            self.content[name] = share * factor * grown**2
+            self.empty += self.content[name] * energy
+        self.style: list[StyleTerm] = []
+        for region in regions:
+            if not region.there:
+                continue
+            part = 1.0 if region.share is None else float(region.share.mean())
+            for name in style_layers:
+                high, wide = sizes[name]
+                mask, count = None, float(high * wide)
+                if region.share is not None:
+                    whole = torch.from_numpy(region.share)[None, None].to(content)
+                    mask = losses.pooled(whole, sizes[name])
+                    count = max(float(mask.sum()), 1e-6)
+                share = formula.share(name, style_layers) * part * settings.style_weight
+                target = region.style[name]
+                factor = share * formula.style(target, part * high * wide) * grown**4
+                self.style.append(StyleTerm(name, target, factor, count, mask))
+                self.empty += factor * float(target.square().sum())
+        # The measure of the terms that have none of their own.
+        self.unit = 1.0 if formula.range is None else self.empty / EMPTY
+
+    def value(self, picture: Tensor) -> float:
+        """The loss of ``picture`` (1, 3, H, W)."""
+        with torch.no_grad():
+            terms, _ = self._on_features(self._features(picture))
+            terms |= self._on_pixels(picture)
+        return torch.stack([*terms.values()]).sum().item()
+
+    def __call__(self, picture: Tensor) -> tuple[float, Tensor]:
+        """The loss of ``picture`` (1, 3, H, W), and its gradient."""
+        picture = picture.detach().requires_grad_()
+        gradient = torch.zeros_like(picture)
+        pixels = self._on_pixels(picture)
+        if pixels:
+            (gradient,) = torch.autograd.grad(torch.stack([*pixels.values()]).sum(), picture)
+        picture = picture.detach()
+        traces: Iterable[tuple[Features, Back]] = (
+            self.network.trace(picture[tile.shown]) for tile in self.tiles
+        )
+        if len(self.tiles) == 1:
+            traces = [*traces]
+            seen, grams = self._on_features(features for features, _ in traces)
+        else:
+            seen, grams = self._on_features(self._features(picture))
+        for tile, targets, (features, back) in zip(self.tiles, self.targets, traces, strict=True):
+            gradient[tile.shown] += back(self._slopes(tile, targets, features, grams))
+        terms = seen | pixels
+        values = torch.stack([*terms.values()]).tolist()
+        self.terms = dict(zip(terms, values, strict=True))
+        return sum(values), gradient
+
+    @torch.no_grad()
+    def _features(self, picture: Tensor) -> Iterator[Features]:
+        for tile in self.tiles:
+            yield self.network(picture[tile.shown])
+
+    def _core(self, features: Features, tile: Tile, layer: str) -> Tensor:
+        """What of a tile's features counts."""
+        return features[layer][tile.core(self.network.strides[layer])]
+
+    def _mask(self, term: StyleTerm, tile: Tile) -> Tensor | None:
+        return None if term.mask is None else term.mask[tile.at(self.network.strides[term.layer])]
+
+    @torch.no_grad()
+    def _on_features(self, seen: Iterable[Features]) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """The terms of features, tile by tile, and the Gram matrix of each style term."""
+        content = torch.zeros(())
+        grams = [torch.zeros_like(term.target) for term in self.style]
+        for tile, targets, features in zip(self.tiles, self.targets, seen, strict=True):
+            for name, factor in self.content.items():
+                error = self._core(features, tile, name).float() - targets[name]
+                content = content + factor * error.square().sum()
+            for gram, term in zip(grams, self.style, strict=True):
+                core, mask = self._core(features, tile, term.layer), self._mask(term, tile)
+                gram += losses.outer(core, mask) / term.count
+        terms = {}
+        if self.content:
+            terms["content"] = content
+        if self.style:
+            terms["style"] = torch.stack(
+                [
+                    term.factor * (gram - term.target).square().sum()
+                    for gram, term in zip(grams, self.style, strict=True)
+                ]
+            ).sum()
+        return terms, grams
+
+    @torch.no_grad()
+    def _slopes(
+        self, tile: Tile, targets: Features, features: Features, grams: Sequence[Tensor]
+    ) -> Features:
+        """The gradient of a tile's features."""
+        slopes: Features = {}
+
+        def add(layer: str, slope: Tensor) -> None:
+            if slope.shape != features[layer].shape:
+                core, slope = slope, torch.zeros_like(features[layer])
+                slope[tile.core(self.network.strides[layer])] = core
+            slopes[layer] = slopes[layer] + slope if layer in slopes else slope
+
+        for name, factor in self.content.items():
+            error = self._core(features, tile, name).float() - targets[name]
+            add(name, (2 * factor * error).to(features[name].dtype))
+        for gram, term in zip(grams, self.style, strict=True):
+            core, mask = self._core(features, tile, term.layer), self._mask(term, tile)
+            slope = 2 * term.factor / term.count * (gram - term.target)
+            add(term.layer, losses.outer_slope(core, slope, mask))
+        return slopes
+
+    def _on_pixels(self, picture: Tensor) -> dict[str, Tensor]:
+        """The terms that need no features."""
+        terms = {}
+        smooth, temporal = self.settings.tv_weight, self.settings.temporal_weight
+        if smooth:
+            terms["smoothness"] = self.unit * smooth * losses.total_variation(picture)
+        if temporal and self.kept is not None:
+            terms["temporal"] = self.unit * temporal * losses.temporal_loss(picture, *self.kept)
+        return terms
+
+
+@torch.no_grad()
+def grams(
+    network: Network,
+    layers: Iterable[str],
+    picture: Tensor,
+    share: Tensor | None = None,
+    most: int | None = None,
+) -> dict[str, Tensor]:
+    """The Gram matrices of a ``picture`` (1, 3, H, W), or of its ``share`` (1, 1, H, W)."""
+    sums: dict[str, Tensor] = {}
+    counts = dict.fromkeys(layers, 0.0)
+    parts = tiles(picture.shape[2:], most, network.reach)
+    for tile in parts:
+        features = network(picture[tile.shown])
+        for name in counts:
+            stride = network.strides[name]
+            core = features[name][tile.core(stride)]
+            mask = None
+            if share is not None:
+                size = core.shape[2:] if len(parts) == 1 else [n // stride for n in share.shape[2:]]
+                mask = losses.pooled(share, size)[tile.at(stride)]
+            sums[name] = sums.get(name, 0) + losses.outer(core, mask)
+            counts[name] += core[0, 0].numel() if mask is None else float(mask.sum())
+    return {name: total / max(counts[name], 1e-6) for name, total in sums.items()}

@@ -1,0 +1,191 @@
+"""Where a painting goes: its name, its format, and what is written beside it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import media
+from ..core import files
+from ..core.errors import UsageError, unknown
+from ..media import ClipInfo, Format
+from ..media.formats import SAME_SUFFIX, named_format
+from ..settings import Settings
+
+FACTS = "journal.json"
+"""In a journal's folder: what it was made from."""
+PARTIAL = "partial.json"
+"""There, too: which file was left as a partial clip."""
+VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
+STILL_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a painting goes."""
+
+    path: Path
+    format: Format
+    folder: Path | None = None
+    """A folder to be made for it."""
+
+    @property
+    def stem(self) -> str:
+        """Its name without what only says the format."""
+        return self.path.name if self.format.kind == "folder" else self.path.stem
+
+    def beside(self, ending: str) -> Path:
+        """A path beside it, called like it."""
+        return self.path.with_name(f"{self.stem}{ending}")
+
+    @property
+    def journal(self) -> Path:
+        """The folder of its journal, and of its lock: by its whole name, for an mp4 and a GIF of
+        one clip are two paintings."""
+        return self.path.with_name(f".{self.path.name}.vidstyle")
+
+    @property
+    def sheet(self) -> Path:
+        """The contact sheet of a preview."""
+        plain = self.beside(".png")
+        return self.beside(".sheet.png") if plain == self.path else plain
+
+    @property
+    def partial(self) -> Path:
+        """Where what is painted is left, if that is wanted and the work ends early."""
+        return self.beside(f".partial{'' if self.format.kind == 'folder' else self.path.suffix}")
+
+
+def is_folder(output: str | Path) -> bool:
+    """Whether a name is that of a folder to put paintings into: it is one, or ends like one."""
+    return os.fspath(output).endswith(("/", os.sep)) or Path(output).is_dir()
+
+
+def output_of(
+    info: ClipInfo,
+    styles: tuple[str, ...],
+    output: str | Path | None,
+    preview: bool,
+    settings: Settings,
+) -> Output:
+    """Where to write, and in which format: as named, or beside the clip and of its kind.
+
+    A folder takes the painting, but for one that vidstyle has written: that is itself a painting.
+
+    Raises:
+        UsageError: an unknown format, or a name that says another one than ``settings``.
+    """
+    asked = settings.format
+    if asked is not None and asked not in media.FORMATS:
+        raise unknown("format", asked, media.FORMATS)
+    name = _name(info, styles, preview, asked)
+    if output is None:
+        return _with_format(_absolute(info.path).with_name(name), info, asked)
+    path = Path(output)
+    if is_folder(output) and not _is_painting(output, asked):
+        made = None if path.is_dir() else path
+        inside = _with_format(path / name, info, asked)
+        return Output(inside.path, inside.format, made)
+    named = named_format(path)
+    if asked and named and asked != named.name and {asked, named.name} != SAME_SUFFIX:
+        raise UsageError(f"{path}: its name says {named.name}, and --format {asked}: leave out one")
+    if asked is None and named is None and path.suffix:
+        raise unknown("output format", path.suffix.lower().removeprefix("."), media.FORMATS)
+    return _with_format(path, info, asked or (None if named else "folder"))
+
+
+def _is_painting(output: str | Path, asked: str | None) -> bool:
+    """Whether an existing folder is what a run before has written under this very name."""
+    if os.fspath(output).endswith(("/", os.sep)) or asked not in (None, "folder"):
+        return False
+    return bool(asked or not Path(output).suffix) and files.is_own_folder(Path(output))
+
+
+def _with_format(path: Path, info: ClipInfo, asked: str | None) -> Output:
+    if asked is not None:
+        return Output(path, media.FORMATS[asked])
+    if info.container == "folder" and named_format(path) is None:
+        return Output(path, media.FORMATS["folder"])
+    file_format = media.format_of(path)
+    if file_format.name == "png" and info.kind == "animation":
+        file_format = media.FORMATS["apng"]
+    return Output(path, file_format)
+
+
+def _absolute(path: Path) -> Path:
+    """``path`` from the root, without the ``..`` in it, which is no name."""
+    return Path(os.path.abspath(path))  # noqa: PTH100  resolve() would follow links, too
+
+
+def _name(info: ClipInfo, styles: tuple[str, ...], preview: bool, asked: str | None) -> str:
+    """``clip.picasso.mp4``, with the clip's own suffix where that can be written."""
+    path = _absolute(info.path)
+    if info.container != "folder":
+        stem = path.stem
+    elif info.path.is_dir():
+        stem = path.name
+    else:  # a glob
+        stem = path.parent.name
+    suffix = _suffix(info) if asked is None else media.FORMATS[asked].suffix
+    style = "+".join(styles).replace("/", "_").replace("\\", "_") or "painted"
+    return f"{stem}.{style}{'.preview' * preview}{suffix}"
+
+
+def _suffix(info: ClipInfo) -> str:
+    suffix = info.path.suffix.lower()
+    if info.container == "folder":
+        return ""
+    if info.kind == "video":
+        return suffix if suffix in VIDEO_SUFFIXES else ".mp4"
+    if info.kind == "animation":
+        return {"gif": ".gif", "apng": ".png"}.get(info.container, ".webp")
+    return suffix if suffix in STILL_SUFFIXES else ".png"
+
+
+def check_encoding(output: Output, size: tuple[int, int], settings: Settings) -> list[str]:
+    """What there is to say about writing pictures of ``size`` (width, height) as is wanted.
+
+    Raises:
+        UsageError: the format cannot hold them, or an unknown codec.
+    """
+    file_format = output.format
+    if file_format.largest is not None and max(size) > file_format.largest:
+        raise UsageError(
+            f"a {file_format.name} is at most {file_format.largest} pixels wide and high, not "
+            f"{size[0]}x{size[1]}: use a smaller --size, or another format"
+        )
+    if file_format.kind == "video":
+        media.check_codec(file_format, settings.codec, settings.crf)
+        return []
+    if settings.codec is not None and settings.codec not in media.CODECS:
+        raise unknown("codec", settings.codec, media.CODECS)
+    given = [f"--{name}" for name in ("codec", "crf") if getattr(settings, name) is not None]
+    return [f"{file_format.name} has no codec: {', '.join(given)} changes nothing"] if given else []
+
+
+def room(path: Path) -> int:
+    """Bytes that are free on the disk of ``path``, which need not be there yet."""
+    return shutil.disk_usage(next(p for p in (path, *path.absolute().parents) if p.exists())).free
+
+
+def is_begun(folder: Path) -> bool:
+    """Whether a run before has left something in the ``folder`` of a journal."""
+    return (folder / FACTS).exists()
+
+
+def wrote(folder: Path, partial: Path) -> bool:
+    """Whether ``partial`` is as the run before has left it."""
+    try:
+        return bool(json.loads((folder / PARTIAL).read_text()) == identity(partial))
+    except (OSError, ValueError):
+        return False
+
+
+def identity(path: Path) -> list[Any]:
+    """What tells a file from another one, and from itself after a change."""
+    facts = path.stat()
+    return [path.name, facts.st_ino, facts.st_size, facts.st_mtime_ns]

@@ -1,0 +1,184 @@
+"""A crew on more than one machine, or on all processors of one: Ray brings the work to them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import threading
+import uuid
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..core.errors import UsageError, VidstyleError
+from ..core.events import Event, Noted
+from ..engines import PAINTERS, Gatys, Hybrid
+from ..engines.recovery import Rescued
+from ..networks import transformer as models
+from ..objective.styles import Looks
+from ..plan import HERE, REMOTE
+from ..settings import Settings
+from .segments import Promise, Stretch
+
+TOKEN = Path("~/.ray/auth_token")
+"""Where Ray keeps the secret that later versions of it ask for."""
+PATIENCE = 10.0
+"""Seconds for a cluster to answer."""
+TRIES = 5
+"""How often a stretch is begun again whose worker died."""
+
+
+@dataclass(frozen=True, eq=False)
+class Craft:
+    """All that a worker needs to paint as this process would."""
+
+    settings: Settings
+    looks: Looks
+    size: tuple[int, int]
+    model: bytes | None = None
+    """What was learned from the clip."""
+    version: str = __version__
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    @classmethod
+    def of(cls, painter: Gatys) -> Craft:
+        """That of a painter here; its model, if it has one, travels by itself."""
+        learned = painter.apprentice.model if isinstance(painter, Hybrid) else None
+        model = None if learned is None else models.dump(learned)
+        return cls(replace(painter.settings, model=None), painter.looks, painter.size, model)
+
+    def painter(self) -> Gatys:
+        """A painter that has it.
+
+        Raises:
+            UsageError: another version is installed here, or what the settings name is not here.
+        """
+        if self.version != __version__:
+            raise UsageError(
+                f"a worker of the cluster has vidstyle {__version__}, not {self.version}: "
+                f"install the same everywhere"
+            )
+        painter = PAINTERS[self.settings.engine](self.settings, self.looks, self.size)
+        assert isinstance(painter, Gatys)
+        if isinstance(painter, Hybrid) and self.model is not None:
+            with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
+                file.write(self.model)
+                file.flush()
+                painter.apprentice.take(models.load(Path(file.name)))
+        return painter
+
+
+class Cluster:
+    """A crew of Ray's workers. What one of them paints as it dies, another one begins again."""
+
+    def __init__(self, craft: Craft) -> None:
+        import ray
+
+        self.ray: Any = ray
+        has = self.ray.cluster_resources()
+        on_gpu = bool(has.get("GPU")) and craft.settings.device in ("auto", "cuda")
+        self.size = max(1, int(has.get("GPU" if on_gpu else "CPU", 1)))
+        self.craft = ray.put(craft)
+        self.work = ray.remote(_work).options(
+            num_cpus=0 if on_gpu else 1, num_gpus=1 if on_gpu else 0, max_retries=TRIES
+        )
+
+    def submit(self, work: Callable[..., Stretch], *given: Any) -> Promise:
+        """See ``Crew``."""
+        return self.work.remote(self.craft, work, *given)
+
+    def done(self, promises: Mapping[str, Promise], wait: bool) -> dict[str, Stretch]:
+        """See ``Crew``.
+
+        Raises:
+            VidstyleError: a painting failed, or the cluster is gone.
+        """
+        if not promises:
+            return {}
+        names = {promise: name for name, promise in promises.items()}
+        many, timeout = (1, None) if wait else (len(names), 0)
+        try:
+            ready, _ = self.ray.wait([*names], num_returns=many, timeout=timeout)
+            return {names[promise]: self.ray.get(promise) for promise in ready}
+        except self.ray.exceptions.RayTaskError as error:
+            if isinstance(error.cause, (VidstyleError, MemoryError)):
+                raise error.cause from error
+            raise VidstyleError(f"a worker failed: {_line(error.cause)}") from error
+        except (self.ray.exceptions.RayError, ConnectionError) as error:
+            raise VidstyleError(f"the cluster failed: {_line(error)}") from error
+        except SystemError as error:  # what a signal has raised, in Ray's wrapping
+            raise error.__cause__ or error from None
+
+
+@contextmanager
+def connected(address: str, painter: Gatys) -> Iterator[Cluster]:
+    """The crew at ``address``: ``local``, or ``ray://HOST:PORT``.
+
+    Raises:
+        UsageError: Ray is not installed, or nobody answers there.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing leaves the machine
+    if {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & {*os.environ} or TOKEN.expanduser().is_file():
+        os.environ.setdefault("RAY_AUTH_MODE", "token")  # read as Ray is imported
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError("--cluster needs Ray: pip install 'vidstyle[cluster]'") from error
+    private = tempfile.mkdtemp(prefix="vs")  # short: it holds sockets, whose names are limited
+    terminated = signal.getsignal(signal.SIGTERM)
+    options: dict[str, Any] = {"logging_level": "ERROR", "log_to_driver": False}
+    try:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of what is told in one line
+                if address == HERE:
+                    options |= {"include_dashboard": False, "_temp_dir": private}
+                    ray.init(address=HERE, _node_ip_address="127.0.0.1", **options)
+                else:
+                    _greet(address)
+                    ray.init(address, **options)
+        except Exception as error:
+            raise UsageError(f"--cluster {address}: no cluster there: {_line(error)}") from error
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, terminated)  # Ray has put its own there
+        yield Cluster(Craft.of(painter))
+    finally:
+        ray.shutdown()
+        shutil.rmtree(private, ignore_errors=True)
+
+
+def _greet(address: str) -> None:
+    """Fail at once where nobody listens: Ray would try for half a minute."""
+    host, _, port = address.removeprefix(REMOTE).rpartition(":")
+    socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+
+
+def _line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+_painters: dict[str, Gatys] = {}
+"""The painter that this worker has, by the name of its craft."""
+
+
+def _work(craft: Craft, work: Callable[..., Stretch], *given: Any) -> Stretch:
+    """What a worker does."""
+    if craft.name not in _painters:
+        _painters.clear()
+        _painters[craft.name] = craft.painter()
+    notes: list[str] = []
+
+    def tell(event: Event) -> None:
+        if isinstance(event, Noted):
+            notes.append(event.message)
+
+    stretch = work(Rescued(_painters[craft.name], tell), lambda step: None, *given)
+    return replace(stretch, notes=tuple(notes))

@@ -1,0 +1,284 @@
+"""Shots cut into segments that can be painted apart and at the same time.
+
+A segment begins with a key frame. The key frames of a shot are painted first, each over the one
+before, so that they agree; every segment is painted on from its own, and its last frames lead into
+the next one's key frame, as the end of a loop leads into its beginning.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from ..core.events import Listener, Noted, Painted, Step, Stepped
+from ..core.images import Image
+from ..media import Frame
+from ..temporal.shots import follows
+from .checkpoint import Resumable, Shelf, State
+from .reel import TAIL, Done, Loss, Progress, led
+
+STRETCH = 4
+"""Frames that are painted at one go: what is lost with a worker that dies."""
+
+KEY, LEAD = "key", "lead"
+"""In the names of stretches: of a key frame, and of what leads into the next one."""
+
+Promise = Any
+"""A ``Stretch``, or what stands for one that is not there yet."""
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Some frames of a shot, the first of which is the key frame."""
+
+    number: int
+    frames: tuple[Frame, ...]
+    begins: bool
+    """Whether it begins a shot."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Frames that were painted at one go."""
+
+    paintings: tuple[Image, ...]
+    losses: tuple[float, ...]
+    state: State
+    """What the frame after them needs."""
+    last: Frame
+    """The last of the frames."""
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+
+
+def segments(frames: Iterable[tuple[Frame, bool]], length: int) -> Iterator[Segment]:
+    """``frames``, each with whether it begins a shot, in segments of at most this length."""
+    number, held, begins = 0, list[Frame](), True
+    for frame, cut in frames:
+        if held and (cut or len(held) == length):
+            yield Segment(number, tuple(held), begins)
+            number, held, begins = number + 1, [], cut
+        held.append(frame)
+    if held:
+        yield Segment(number, tuple(held), begins)
+
+
+def paintings(frames: int, length: int, closes: bool) -> int:
+    """How many pictures will be painted for so many ``frames``, if they are one shot."""
+    last = (frames - 1) % length + 1 if frames else 0
+    return frames + (frames - last) // length * led(length) + (led(last) if closes else 0)
+
+
+def paint(
+    painter: Resumable, progress: Progress, frames: Sequence[Frame], before: Stretch | None
+) -> Stretch:
+    """Paint frames that come after those of the stretch ``before``, or begin a shot."""
+    began = time.monotonic()
+    if before is None:
+        painter.cut()
+    else:
+        painter.restore(before.state)
+    done = None
+    if before is not None:
+        done = Done(before.last, before.paintings[-1], before.losses[-1], False)
+    made: list[Done] = []
+    for frame, following in zip(frames, [*frames[1:], None], strict=True):
+        if following is not None:
+            painter.expect(following.rgb, frame.rgb)
+        if done is not None and painter.repeats(frame, done.frame):
+            done = replace(done, frame=frame)
+        else:
+            loss = Loss(progress)
+            done = Done(frame, painter.paint(frame, loss), loss.value, False)
+        made.append(done)
+    return _stretch(made, painter.state(), began)
+
+
+def lead(
+    painter: Resumable,
+    progress: Progress,
+    frames: Sequence[Frame],
+    into: Stretch,
+    *painted: Stretch,
+) -> Stretch:
+    """Paint the last ``frames`` of a segment once more, backward from the key frame that they lead
+    ``into``, ever less of which goes in. The segment's last stretches were ``painted`` before.
+    """
+    began = time.monotonic()
+    before = [picture for stretch in painted for picture in stretch.paintings][-len(frames) :]
+    painter.restore(painted[-1].state)
+    painter.turn(into.last, into.paintings[-1])
+    made: list[Done] = []
+    for step, (frame, picture) in enumerate(zip(frames[::-1], before[::-1], strict=True)):
+        loss = Loss(progress)
+        again = painter.again(frame, picture, 1 - step / len(frames), loss)
+        made.append(Done(frame, again, loss.value, False))
+    return _stretch(made[::-1], {}, began)
+
+
+def _stretch(made: Sequence[Done], state: State, began: float) -> Stretch:
+    paintings, losses = tuple(one.painted for one in made), tuple(one.loss for one in made)
+    return Stretch(paintings, losses, state, made[-1].frame, time.monotonic() - began)
+
+
+class Crew(Protocol):
+    """Those who paint stretches."""
+
+    size: int
+    """How many paint at the same time."""
+
+    def submit(self, work: Callable[..., Stretch], *given: Any) -> Promise:
+        """Let one of them do ``work(painter, progress, *given)``; what is given may be promises."""
+
+    def done(self, promises: Mapping[str, Promise], wait: bool) -> dict[str, Stretch]:
+        """What is there of these; if there is to be a ``wait``, one at least."""
+
+
+class Alone:
+    """A crew of one: this process."""
+
+    size = 1
+
+    def __init__(self, painter: Resumable, tell: Listener) -> None:
+        self.painter, self.tell = painter, tell
+        self.count = 0
+
+    def submit(self, work: Callable[..., Stretch], *given: Any) -> Stretch:
+        stretch = work(self.painter, self._progress, *given)
+        self.count += len(stretch.paintings)
+        return stretch
+
+    def done(self, promises: Mapping[str, Stretch], wait: bool) -> dict[str, Stretch]:
+        return {**promises}
+
+    def _progress(self, step: Step) -> None:
+        self.tell(Stepped(self.count + 1, step))
+
+
+@dataclass(eq=False)
+class Job:
+    """A segment at work."""
+
+    segment: Segment
+    key: Promise
+    names: list[str]
+    """Of its stretches, in the order of its frames: the key frame's first."""
+    tail: deque[Promise]
+    """Its last stretches: those that lead into another segment, and one that counts for none."""
+    leads: str | None = None
+    """The name of what does."""
+
+
+class Workshop:
+    """Paints the frames of a clip segment by segment with a ``crew``, and closes the loop if it
+    ``closes``. What is painted is kept on a ``shelf``, if there is one, and not painted again.
+    """
+
+    def __init__(
+        self, crew: Crew, tell: Listener, shelf: Shelf | None, length: int, closes: bool = False
+    ) -> None:
+        self.crew, self.tell, self.shelf = crew, tell, shelf
+        self.length, self.closes = length, closes
+        self.open: dict[str, Promise] = {}
+        """What is promised and was not there yet, by its name."""
+        self.made: dict[str, Stretch] = {}
+        """What is there, and not written yet."""
+        self.spent: dict[str, str] = {}
+        """What nothing but a stretch of that name goes on from."""
+        self.count = 0
+
+    def paint(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[Done]:
+        """``frames``, each with whether it begins a shot, painted."""
+        jobs: deque[Job] = deque()
+        first: Job | None = None
+        for segment in segments(frames, self.length):
+            before = None if segment.begins else jobs[-1]
+            name = f"{segment.number:05}-{KEY}"
+            key = self._do(name, paint, segment.frames[:1], before and before.key)
+            if before is not None:
+                self._lead(before, key)
+            job = Job(segment, key, [name], deque([key], TAIL // STRETCH + 1))
+            self._go_on(job)
+            jobs.append(job)
+            first = first or job
+            # One more than are at work: its key frame is what the one before leads into.
+            while len(jobs) > self.crew.size + 1:
+                yield from self._finished(jobs)
+        if self.closes and first is not None and _joins(jobs[-1].segment, first.segment):
+            self._lead(jobs[-1], first.key)
+        while jobs:
+            yield from self._finished(jobs)
+
+    def _go_on(self, job: Job) -> None:
+        """Have a segment painted on from its key frame."""
+        frames = job.segment.frames
+        for at in range(1, len(frames), STRETCH):
+            name = f"{job.segment.number:05}-{at:05}"
+            if at > 1:
+                self.spent[name] = job.names[-1]
+            job.tail.append(self._do(name, paint, frames[at : at + STRETCH], job.tail[-1]))
+            job.names.append(name)
+
+    def _lead(self, job: Job, into: Promise) -> None:
+        """Have the end of a segment lead into the painting of the frame after it."""
+        frames = job.segment.frames
+        if many := led(len(frames)):
+            job.leads = f"{job.segment.number:05}-{LEAD}"
+            self._do(job.leads, lead, frames[-many:], into, *job.tail)
+
+    def _do(
+        self, name: str, work: Callable[..., Stretch], frames: Sequence[Frame], *given: Promise
+    ) -> Promise:
+        """What ``work`` makes of ``frames``: promised, or kept from a run before."""
+        kept = self.shelf.get(name) if self.shelf else None
+        if kept is not None:
+            promise: Promise = Stretch(*kept, last=frames[-1])
+            self._took(name, promise)
+        else:
+            promise = self.open[name] = self.crew.submit(work, frames, *given)
+            self._take(wait=False)
+        return promise
+
+    def _take(self, wait: bool) -> None:
+        for name, stretch in self.crew.done(self.open, wait).items():
+            del self.open[name]
+            if self.shelf:
+                self.shelf.put(name, stretch.paintings, stretch.losses, stretch.state)
+                self.shelf.settle({self.spent.pop(name, name)} - {name})
+            self._took(name, stretch)
+
+    def _took(self, name: str, stretch: Stretch) -> None:
+        # What comes after has its state from the crew.
+        self.made[name] = replace(stretch, state={})
+        for note in stretch.notes:
+            self.tell(Noted(note))
+        for _ in stretch.paintings:
+            self.count += 1
+            seconds = stretch.seconds / len(stretch.paintings) / self.crew.size
+            self.tell(Painted(self.count, seconds, name.endswith(KEY)))
+
+    def _finished(self, jobs: deque[Job]) -> Iterator[Done]:
+        job = jobs.popleft()
+        names = [*job.names, *([job.leads] if job.leads else [])]
+        # The next key frame goes on from this one: what that needs is thrown away after it.
+        while not self.made.keys() >= {*names, *(later.names[0] for later in jobs)}:
+            self._take(wait=True)
+        made = [self.made.pop(name) for name in names]
+        if self.shelf:
+            self.shelf.settle(names)
+        done = [one for some in made for one in zip(some.paintings, some.losses, strict=True)]
+        if job.leads:
+            many = len(made[-1].paintings)
+            done[-2 * many :] = done[-many:]
+        for number, (frame, (painted, loss)) in enumerate(
+            zip(job.segment.frames, done, strict=True)
+        ):
+            yield Done(frame, painted, loss, job.segment.begins and number == 0)
+
+
+def _joins(last: Segment, first: Segment) -> bool:
+    """Whether the end of a clip goes on at its beginning: its own loop may have a cut there."""
+    return follows(first.frames[0].rgb, last.frames[-1].rgb)

@@ -1,0 +1,185 @@
+"""Optical flow between two frames of the source, where to trust it, and warping along it.
+
+A flow (H, W, 2), float32, in pixels, belongs to a frame and points into another one: the pixel at
+p of the frame is found at p + w(p) of the other. So warping the other frame *back* along the flow
+lays it over the frame. (To negate the opposite flow instead is a common error: it belongs to the
+other frame's pixels.)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..core.errors import UsageError, unknown
+from ..core.images import Field, Image, resized
+
+Estimator = Callable[[Image, Image], Field]
+"""Maps a frame and another one to the flow of the first into the second."""
+Both = Callable[[Image, Image], tuple[Field, Field]]
+"""Maps a frame and another one to the flow of the first into the second, and the flow back."""
+
+SMALLEST = 12  # DIS fails on pictures with a shorter side
+FLAT = 2.0  # a grey picture whose standard deviation is below this has nothing to follow
+LARGEST = 1024  # longer side at which flow is estimated for larger pictures: that is enough
+RAFT_LEAST = 128  # RAFT fails on pictures with a shorter side …
+RAFT_STEP = 8  # … and on sides that are no multiple of this
+
+
+def _gray(picture: Image) -> Image:
+    return np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def dis(frame: Image, other: Image) -> Field:
+    """Dense inverse search (Kroeger et al. 2016), OpenCV's medium preset."""
+    estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    start = np.zeros((*frame.shape[:2], 2), np.float32)
+    return np.asarray(estimator.calc(_gray(frame), _gray(other), start), np.float32)
+
+
+def farneback(frame: Image, other: Image) -> Field:
+    """Polynomial expansion (Farnebäck 2003)."""
+    start = np.zeros((*frame.shape[:2], 2), np.float32)
+    flow = cv2.calcOpticalFlowFarneback(
+        _gray(frame), _gray(other), start, 0.5, 5, 21, 3, 7, 1.5, cv2.OPTFLOW_FARNEBACK_GAUSSIAN
+    )
+    return np.asarray(flow, np.float32)
+
+
+def raft(frame: Image, other: Image) -> Field:
+    """Recurrent all-pairs field transforms (Teed and Deng 2020), torchvision's small network."""
+    network = _raft()
+    device = next(network.parameters()).device
+    with torch.no_grad():
+        flow = network(_padded(frame).to(device), _padded(other).to(device))[-1]
+    height, width = frame.shape[:2]
+    return np.ascontiguousarray(flow[0, :, :height, :width].permute(1, 2, 0).float().cpu().numpy())
+
+
+@cache
+def _raft() -> torch.nn.Module:
+    """The network, on the GPU if there is one, with weights that are there already.
+
+    Raises:
+        UsageError: they are not, or are damaged.
+    """
+    from torchvision.models.optical_flow import Raft_Small_Weights, raft_small
+
+    url = Raft_Small_Weights.C_T_V2.url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+    if not path.is_file():
+        raise UsageError(f"the weights of raft are missing: put {url} into {path.parent}")
+    network = raft_small()
+    try:
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    except Exception as error:  # whatever damage leads torch to
+        raise UsageError(f"{path}: not the weights of raft: fetch {url} again") from error
+    return network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+
+
+def _padded(picture: Image) -> Tensor:
+    """``picture`` (H, W, 3) as RAFT takes it: (1, 3, H, W), in -1..1, its sides grown to fit."""
+    below, right = (max(RAFT_LEAST, -(-n // RAFT_STEP) * RAFT_STEP) - n for n in picture.shape[:2])
+    grown = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE)
+    return torch.from_numpy(grown).permute(2, 0, 1)[None].float() / 127.5 - 1
+
+
+ESTIMATORS: dict[str, Estimator] = {"dis": dis, "farneback": farneback, "raft": raft}
+
+
+def estimator(name: str) -> Estimator:
+    """The estimator called ``name``, safe on pictures too small or too flat to be followed.
+
+    Raises:
+        UsageError: there is none of this name, or its weights are missing.
+    """
+    if name not in ESTIMATORS:
+        raise unknown("flow", name, ESTIMATORS)
+    if name == "raft":
+        _raft()
+    estimate = ESTIMATORS[name]
+
+    def guarded(frame: Image, other: Image) -> Field:
+        if blind(frame) or blind(other):
+            return np.zeros((*frame.shape[:2], 2), np.float32)
+        height, width = frame.shape[:2]
+        if max(height, width) <= LARGEST:
+            return estimate(frame, other)
+        shrink = LARGEST / max(height, width)
+        small = (max(1, round(width * shrink)), max(1, round(height * shrink)))
+        flow = estimate(resized(frame, small), resized(other, small))
+        flow *= np.array([width / small[0], height / small[1]], np.float32)
+        return cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
+
+    return guarded
+
+
+class Flows:
+    """Both flows between two frames, forward and backward, perhaps ahead of need."""
+
+    def __init__(self, estimate: Estimator) -> None:
+        self.estimate = estimate
+        self.worker = ThreadPoolExecutor(1, "flow")
+        # Two: those of the next frame are expected before those of this one are asked for.
+        self.expected: deque[tuple[Image, Image, Future[tuple[Field, Field]]]] = deque(maxlen=2)
+
+    def expect(self, frame: Image, other: Image) -> None:
+        """Begin with these two, on another thread."""
+        self.expected.append((frame, other, self.worker.submit(self._both, frame, other)))
+
+    def __call__(self, frame: Image, other: Image) -> tuple[Field, Field]:
+        """The flow of ``frame`` into ``other``, and the flow back."""
+        for one, before, found in self.expected:
+            if one is frame and before is other:
+                return found.result()
+        return self._both(frame, other)
+
+    def _both(self, frame: Image, other: Image) -> tuple[Field, Field]:
+        return self.estimate(frame, other), self.estimate(other, frame)
+
+
+def blind(picture: Image) -> bool:
+    """Whether ``picture`` is too small or too flat for any flow of it to mean something."""
+    return min(picture.shape[:2]) < SMALLEST or float(_gray(picture).std()) < FLAT
+
+
+def _grid(shape: tuple[int, ...]) -> Field:
+    height, width = shape[:2]
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return np.stack([x, y], axis=-1)
+
+
+def warp(picture: NDArray[Any], flow: Field, interpolation: int = cv2.INTER_LINEAR) -> Field:
+    """``picture``, of the frame that ``flow`` points into, laid over the frame it belongs to."""
+    x, y = cv2.split(_grid(flow.shape) + flow)
+    return cv2.remap(picture, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def trust(flow: Field, back: Field) -> Field:
+    """Where ``flow`` may be believed, 0..1, given the opposite flow ``back`` (Ruder et al. 2016).
+
+    Not where both flows disagree (something was uncovered), not at a boundary of motion, not
+    outside the other frame. Softened by a Gaussian of 0.8 pixels that only takes away.
+    """
+    height, width = flow.shape[:2]
+    back_there = warp(back, flow)
+    length = np.square(flow).sum(-1)
+    disagree = np.square(flow + back_there).sum(-1) > (
+        0.01 * (length + np.square(back_there).sum(-1)) + 0.5
+    )
+    dy, dx = np.gradient(flow, axis=(0, 1))
+    boundary = (np.square(dx) + np.square(dy)).sum(-1) > 0.01 * length + 0.002
+    x, y = np.moveaxis(_grid(flow.shape) + flow, -1, 0)
+    outside = (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
+    firm = np.where(disagree | boundary | outside, 0, 1).astype(np.float32)
+    return np.minimum(firm, cv2.GaussianBlur(firm, (0, 0), 0.8))

@@ -1,0 +1,149 @@
+"""Where a new shot begins: at cuts, when a dissolve is over, and out of the dark."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..media import Frame
+
+Cuts = Literal["auto", "none"] | Sequence[Fraction]
+Thumb = NDArray[Any]
+
+THUMB = (64, 36)
+LEAST = 15.0
+"""Mean change of hue, saturation and value (0..255) that a cut has at least …"""
+STAND_OUT = 3.0
+"""… and how many times that of the steps around it: fast motion lasts, a cut does not."""
+AROUND = 2
+"""Steps looked at before and after."""
+DARK = 4.0
+"""A frame whose colours have a standard deviation below this shows nothing."""
+DISSOLVES = (8, 12, 18, 26, 38)
+"""Frames that a dissolve may take, more or less."""
+MIXED = 0.25
+"""In a dissolve, the middle is the mean of both ends but for this share of their difference …"""
+ALIKE = 0.6
+"""… and the ends do not look alike (correlation), as they do when only the light changes."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    frame: Frame
+    small: Thumb
+    """RGB, at the size of a thumb."""
+    color: Thumb
+    """The same as points of hue, saturation and value."""
+    change: float
+    """From the frame before."""
+
+    @property
+    def dark(self) -> bool:
+        return float(self.small.std((0, 1)).max()) < DARK
+
+
+def shots(frames: Iterable[Frame], cuts: Cuts = "auto") -> Iterator[tuple[Frame, bool]]:
+    """Each frame, and whether it begins a shot: as found, or at the times ``cuts`` (seconds).
+
+    Looks two frames ahead.
+    """
+    return _found(frames) if cuts == "auto" else _told(frames, () if cuts == "none" else cuts)
+
+
+def _told(frames: Iterable[Frame], cuts: Sequence[Fraction | str]) -> Iterator[tuple[Frame, bool]]:
+    left = deque(sorted(Fraction(cut) for cut in cuts))
+    begins = True
+    for frame in frames:
+        while left and frame.time >= left[0]:
+            left.popleft()
+            begins = True
+        yield frame, begins
+        begins = False
+
+
+def _found(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
+    ahead: deque[_Seen] = deque()
+    shot: deque[_Seen] = deque(maxlen=max(DISSOLVES))
+    changes: deque[float] = deque(maxlen=AROUND)
+    for frame in frames:
+        ahead.append(_see(frame, ahead[-1] if ahead else None))
+        if len(ahead) > AROUND:
+            yield _judge(shot, changes, ahead)
+    while ahead:
+        yield _judge(shot, changes, ahead)
+
+
+def _see(frame: Frame, before: _Seen | None) -> _Seen:
+    small = _thumb(frame.rgb)
+    color = _colors(small)
+    change = 0.0 if before is None else _distance(color, before.color)
+    return _Seen(frame, small, color, change)
+
+
+def _thumb(picture: NDArray[np.uint8]) -> Thumb:
+    return cv2.resize(picture, THUMB, interpolation=cv2.INTER_AREA).astype(np.float32)
+
+
+def _colors(small: Thumb) -> Thumb:
+    hsv = cv2.cvtColor(small.astype(np.uint8), cv2.COLOR_RGB2HSV).astype(np.float32)
+    hue = hsv[..., 0] * (2 * np.pi / 180)
+    # Hue is an angle, and means nothing without colour: compare it as a point, not a number.
+    chroma = hsv[..., 1] * hsv[..., 2] / 255
+    return np.stack([chroma * np.cos(hue), chroma * np.sin(hue), hsv[..., 2]], -1)
+
+
+def _judge(shot: deque[_Seen], changes: deque[float], ahead: deque[_Seen]) -> tuple[Frame, bool]:
+    """The next frame ``ahead``, and whether it begins another shot than the frames in ``shot``."""
+    now = ahead.popleft()
+    begins = (
+        not shot
+        or (shot[-1].dark and not now.dark)
+        or _stands_out(now, [*changes, *(seen.change for seen in ahead)])
+        or _dissolved(shot, now, ahead)
+    )
+    if begins:
+        shot.clear()
+    shot.append(now)
+    changes.append(now.change)
+    return now.frame, begins
+
+
+def _stands_out(now: _Seen, around: Sequence[float]) -> bool:
+    return now.change > LEAST and now.change > STAND_OUT * sum(around) / max(1, len(around))
+
+
+def _dissolved(shot: deque[_Seen], now: _Seen, ahead: deque[_Seen]) -> bool:
+    """Whether ``now`` is the end of a dissolve: it was mixed from what is gone and what stays."""
+    for length in DISSOLVES:
+        if len(shot) < length or not ahead:
+            return False
+        begin, middle = shot[-length].small, shot[-length // 2].small
+        if shot[-length].dark:
+            return False
+        across = _distance(begin, now.small)
+        over = max(seen.change for seen in ahead) < 0.5 * across / length
+        mixed = _distance(middle, (begin + now.small) / 2) < MIXED * across
+        if across > LEAST and over and mixed and _correlation(begin, now.small) < ALIKE:
+            return True
+    return False
+
+
+def _distance(one: Thumb, other: Thumb) -> float:
+    return float(np.abs(one - other).mean())
+
+
+def _correlation(one: Thumb, other: Thumb) -> float:
+    a, b = one - one.mean(), other - other.mean()
+    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-6))
+
+
+def follows(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
+    """Whether ``picture`` (H, W, 3) may come after the ``other`` one without a cut."""
+    return _distance(_colors(_thumb(picture)), _colors(_thumb(other))) <= LEAST

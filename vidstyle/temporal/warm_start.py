@@ -1,0 +1,337 @@
+"""What of a painted frame carries over to the next one.
+
+A warm start is what makes painting a clip affordable, and what freezes, smears or leaves
+unpainted whatever moves. So each pixel of the new frame gets one of three treatments:
+
+- *still*: the source there is what it was when it was painted, or what lay there before
+  something passed by. The paint stays, or comes back, to the bit.
+- *trusted*: it moved, and the flow says where from. The paint is carried along.
+- *untrusted*: it was not seen before. The source is recoloured as the paint around it was,
+  and painted anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+from zlib import crc32
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ..core.images import Field, Image, difference
+from . import flow
+from .flow import Both
+
+NOISE = 8.0
+"""A source colour (0..255, mean of 5x5) that differs by less is unchanged: video is noisy."""
+MISMATCH = 25.0
+"""A flow is wrong where the colours that it joins differ by more."""
+SWAY = 0.4
+"""Where more than this share of the sharp places along the sides of the frame changes …"""
+SPREAD = 0.25
+"""… in more than this share of the outer cells of an 8x8 grid, the camera moves."""
+SHARP = 16.0
+"""A slope of colour, in levels a pixel, that is seen to change when it moves by half a pixel."""
+SETTLED = 5
+"""Frames that a place must lie still to be remembered as the ground."""
+BORDER = 15
+"""What changes takes so much around it along, in pixels across: its outline is painted there."""
+SPECK = 17
+"""Changes smaller than this, in pixels across, are the noise of compression."""
+TILE, OVERLAP = 32, 8
+"""Strokes are taken over in squares of so many pixels, that fade into each other."""
+COARSE = 2
+"""They are looked for at this fraction of the size."""
+_ramp = np.minimum(1, (np.arange(TILE, dtype=np.float32) + 0.5) / OVERLAP)
+_ramp = np.minimum(_ramp, _ramp[::-1])
+FADE = (_ramp[:, None] * _ramp)[..., None]
+"""The weight of a tile's pixels (TILE, TILE, 1)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Painting:
+    """A painted picture and the source that it is the painting of (H, W, 3)."""
+
+    source: Image
+    painted: Image
+
+    @cached_property
+    def colors(self) -> ColorMap:
+        """How its source was coloured."""
+        return ColorMap(self)
+
+    @cached_property
+    def strokes(self) -> Field:
+        """What its colours cannot explain (H, W, 3), around 0: brush strokes."""
+        rest = self.painted.astype(np.float32) / 255 - self.colors(self.source)
+        # Around 0 everywhere: what is lighter in one place would make it lighter in all others.
+        rest -= cv2.blur(rest, (TILE, TILE), borderType=cv2.BORDER_REPLICATE)
+        most = 2 * rest.std()  # the outlines of things are not strokes, and stand out
+        return rest.clip(-most, most)
+
+    def where(self, mask: NDArray[np.bool_], other: Painting) -> Painting:
+        """This painting where ``mask`` (H, W) is, the ``other`` one elsewhere."""
+        mask = mask[..., None]
+        return Painting(
+            np.where(mask, self.source, other.source), np.where(mask, self.painted, other.painted)
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What is remembered of a shot."""
+
+    first: Painting
+    """The shot's first frame, whose look the others keep: copies of copies would fade."""
+    last: Painting
+    """The frame before; its still parts with the source of the frame that they were painted in."""
+    ground: Painting
+    """What each place looked like when it last lay still for long: what comes back when a
+    passer-by has gone is not painted anew."""
+    known: NDArray[np.bool_]
+    """Where the ground has been seen."""
+    calm: NDArray[np.uint8]
+    """For how many frames each place has been still (H, W)."""
+    past: tuple[Painting, ...]
+    """The last frames as they were, the latest last."""
+
+    @classmethod
+    def begin(cls, source: Image, painted: Image, first: Painting | None = None) -> Memory:
+        """The memory after the first frame of a shot, or of a walk back through one."""
+        last = Painting(source, painted)
+        shape = source.shape[:2]
+        return cls(
+            first or last, last, last, np.zeros(shape, bool), np.zeros(shape, np.uint8), (last,)
+        )
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All of it by name, for ``of``."""
+        paintings = {"first": self.first, "last": self.last, "ground": self.ground}
+        paintings |= {f"past{i}": painting for i, painting in enumerate(self.past)}
+        found = {
+            f"{name}.{part}": getattr(painting, part)
+            for name, painting in paintings.items()
+            for part in ("source", "painted")
+        }
+        return {"known": self.known, "calm": self.calm, **found}
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Memory:
+        """The memory that ``arrays`` were taken of."""
+
+        def painting(name: str) -> Painting:
+            return Painting(arrays[f"{name}.source"], arrays[f"{name}.painted"])
+
+        past: list[Painting] = []
+        while f"past{len(past)}.source" in arrays:
+            past.append(painting(f"past{len(past)}"))
+        first, last, ground = (painting(name) for name in ("first", "last", "ground"))
+        return cls(first, last, ground, arrays["known"], arrays["calm"], tuple(past))
+
+
+@dataclass(frozen=True, eq=False)
+class Carried:
+    """Where the painting of a new frame begins. Pictures (H, W, 3) and masks (H, W) in 0..1."""
+
+    start: Field
+    """What to paint over."""
+    warped: Field
+    """The paintings before, laid over this frame."""
+    trust: Field
+    """Where ``warped`` is to be kept."""
+    still: NDArray[np.bool_]
+    """Where nothing may change."""
+    origin: Image
+    """The source that was there when it was painted, where it is still."""
+
+    def over(self, own: Image, share: float) -> Carried:
+        """For a frame that has a painting of its ``own``: only a ``share`` of the others' goes
+        into it, where they are trusted (Ruder et al. 2016, their multi-pass algorithm)."""
+        values = own.astype(np.float32) / 255
+        warped = values + share * (self.warped - values)
+        # As the optimiser will see it: a still pixel must be a colour that can be written.
+        warped = np.rint(warped.clip(0, 1) * 255) / 255
+        return replace(
+            self, start=values + self.trust[..., None] * (warped - values), warped=warped
+        )
+
+    def remember(self, memory: Memory, source: Image, painted: Image, frames: int = 1) -> Memory:
+        """The memory for the frame after, with the last ``frames`` frames in it."""
+        last = Painting(np.where(self.still[..., None], self.origin, source), painted)
+        calm = np.where(self.still, np.minimum(memory.calm, 254) + 1, 0).astype(np.uint8)
+        settled = calm >= SETTLED
+        ground = last.where(settled, memory.ground)
+        past = (*memory.past, Painting(source, painted))[-frames:]
+        return Memory(memory.first, last, ground, memory.known | settled, calm, past)
+
+
+def carry(memory: Memory, source: Image, flows: Both, back: Sequence[int] = (1,)) -> Carried:
+    """Carry what is in ``memory`` over to the frame ``source``.
+
+    ``back`` says which earlier frames to take paint from, so many frames back. Each pixel is
+    trusted once: to an older frame it only goes where no nearer one is to be had (the long-term
+    consistency of Ruder et al. 2016; also after a motion that hides things for a while). Since
+    all trust adds up to 1 at most, one loss against the mean of what is carried has the
+    gradient of their sum of losses.
+    """
+    same, bared = _still(memory, source)
+    still = same | bared
+    kept = memory.last.where(same, memory.ground)
+    trust = still.astype(np.float32)
+    warped = np.where(still[..., None], kept.painted, 0).astype(np.float32) / 255
+    for distance in sorted(back):
+        if distance <= len(memory.past) and not (trust == 1).all():
+            carried, reached = _along(memory.past[-distance], source, flows)
+            new = np.clip(reached - trust, 0, 1)
+            trust += new
+            warped += new[..., None] * carried
+    warped /= np.maximum(trust, 1e-6)[..., None]
+    shift = (0, 0) if still.any() else _shift(source)
+    start = memory.last.colors(source) + strokes_for(source, memory.first, trust < 1, shift)
+    start = np.clip(start, 0, 1)
+    start += trust[..., None] * (warped - start)
+    return Carried(start, warped, trust, still, kept.source)
+
+
+def trusted(source: Image, old: Image, there: Field, back: Field) -> Field:
+    """Where the flow ``there`` of a frame ``source`` into an ``old`` one may be believed (H, W),
+    given the flow ``back``: not where it joins different colours, either."""
+    trust = flow.trust(there, back)
+    if flow.blind(source):
+        trust[:] = 0
+    trust[difference(source, flow.warp(old, there)) > MISMATCH] = 0
+    return trust
+
+
+def _along(old: Painting, source: Image, flows: Both) -> tuple[Field, Field]:
+    """An ``old`` painting laid over the frame ``source``, and where that is to be trusted."""
+    there, back = flows(source, old.source)
+    trust = trusted(source, old.source, there, back)
+    # A sharper interpolation than bilinear: paint that is carried a hundred times must not fog.
+    return flow.warp(old.painted, there, cv2.INTER_LANCZOS4).astype(np.float32) / 255, trust
+
+
+def _still(memory: Memory, source: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where the source is what it was, but for noise, and where the ground has come back.
+
+    What changes has a border around it, for paint to join; the ground may come close to it.
+    """
+    changed = difference(source, memory.last.source) >= NOISE
+    if _sways(memory.last.source, changed):
+        nothing = np.zeros_like(changed)
+        return nothing, nothing
+    grown = cv2.dilate(changed.astype(np.uint8), np.ones((BORDER, BORDER), np.uint8))
+    same = cv2.morphologyEx(grown, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8)) == 0
+    other = (difference(source, memory.ground.source) >= NOISE).astype(np.uint8)
+    back = memory.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
+    return same, back & ~same
+
+
+def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
+    """Whether the camera moves: what cannot move unseen has changed, along the frame's sides, and
+    not in one place only. (What fills the middle may well be one thing that moves.)
+    """
+    gray = cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (5, 5))
+    down, across = np.gradient(gray)
+    sharp = np.hypot(down, across) > SHARP
+    high, wide = (side // 8 for side in sharp.shape)
+    sharp[high:-high, wide:-wide] = False
+    cells = cv2.resize(changed.astype(np.float32), (8, 8), interpolation=cv2.INTER_AREA) > 0.02
+    outer = np.ones((8, 8), bool)
+    outer[1:-1, 1:-1] = False
+    return bool(sharp.any() and changed[sharp].mean() > SWAY and cells[outer].mean() > SPREAD)
+
+
+class ColorMap:
+    """How the colours of a source were painted, place by place.
+
+    The guided filter (He et al. 2013) as a map of colours: in every window of ``radius`` the
+    painting is fitted as a linear function of its source; where a window has too little in it
+    for that, as all the frame has it. Used on another source, the sky takes the colours of the
+    painted sky, and a coat those of painted coats.
+    """
+
+    def __init__(self, painting: Painting, radius: int = 24, smooth: float = 1e-2) -> None:
+        self.size = (2 * radius + 1, 2 * radius + 1)
+        guide = painting.source.astype(np.float32) / 255
+        paint = painting.painted.astype(np.float32) / 255
+        guide_mean, paint_mean = self._mean(guide), self._mean(paint)
+        variance = self._mean(guide[..., :, None] * guide[..., None, :])
+        variance -= guide_mean[..., :, None] * guide_mean[..., None, :]
+        shared = self._mean(guide[..., :, None] * paint[..., None, :])
+        shared -= guide_mean[..., :, None] * paint_mean[..., None, :]
+        ridge = smooth * np.eye(3, dtype=np.float32)
+        slope = np.linalg.solve(variance + ridge, shared + ridge @ _global_slope(guide, paint))
+        offset = paint_mean - np.einsum("hwi,hwij->hwj", guide_mean, slope)
+        self.slope, self.offset = self._mean(slope), self._mean(offset)
+
+    def _mean(self, values: Field) -> Field:
+        flat = values.reshape(*values.shape[:2], -1)
+        blurred = cv2.blur(flat, self.size, borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(blurred, np.float32).reshape(values.shape)
+
+    def __call__(self, source: Image) -> Field:
+        """``source`` in painted colours (0..1)."""
+        colors = source.astype(np.float32) / 255
+        return np.clip(np.einsum("hwi,hwij->hwj", colors, self.slope) + self.offset, 0, 1)
+
+
+def _global_slope(guide: Field, paint: Field) -> Field:
+    """The linear map (3, 3) of all of a source to its painting, about their means."""
+    centred = [p.reshape(-1, 3) - p.mean((0, 1)) for p in (guide, paint)]
+    variance = centred[0].T @ centred[0] / len(centred[0]) + 1e-3 * np.eye(3)
+    return np.linalg.solve(variance, centred[0].T @ centred[1] / len(centred[0]))
+
+
+def strokes_for(
+    source: Image,
+    painting: Painting,
+    missing: NDArray[np.bool_],
+    shift: tuple[int, int] = (0, 0),
+) -> Field:
+    """Brush strokes (H, W, 3), around 0, for the ``missing`` (H, W) part of the frame ``source``.
+
+    Each tile takes those of a place of ``painting`` whose source looks like its own: of those
+    that do, the one nearest to where it lies itself, moved by ``shift`` (down, right).
+    """
+    height, width = missing.shape
+    found = np.zeros((height, width, 3), np.float32)
+    size = (width // COARSE, height // COARSE)
+    side = TILE // COARSE
+    if min(size) < side:
+        return found
+    old, new = (
+        cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (painting.source, source)
+    )
+    rows, columns = np.ogrid[: size[1] - side + 1, : size[0] - side + 1]
+    weight = np.full((height, width, 1), 1e-6, np.float32)
+    for top in range(0, height, TILE - OVERLAP):
+        for left in range(0, width, TILE - OVERLAP):
+            # The last tile of a row or column is moved in, to be whole.
+            y, x = min(top // COARSE, size[1] - side), min(left // COARSE, size[0] - side)
+            place = slice(y * COARSE, y * COARSE + TILE), slice(x * COARSE, x * COARSE + TILE)
+            if not missing[place].any():
+                continue
+            match = cv2.matchTemplate(old, new[y : y + side, x : x + side], cv2.TM_SQDIFF)
+            alike = match <= match.min() + 3 * (side * NOISE) ** 2
+            far = (rows - (y + shift[0] // COARSE) % len(rows)) ** 2 + (
+                columns - (x + shift[1] // COARSE) % columns.size
+            ) ** 2
+            y, x = np.unravel_index(np.where(alike, far, far.max() + 1).argmin(), far.shape)
+            taken = painting.strokes[y * COARSE : y * COARSE + TILE, x * COARSE : x * COARSE + TILE]
+            found[place] += taken * FADE
+            weight[place] += FADE
+    return found / weight
+
+
+def _shift(source: Image) -> tuple[int, int]:
+    """How far to look for strokes: another place for each frame, so that those of a new strip are
+    not those of the strip before.
+    """
+    random = np.random.default_rng(crc32(source.tobytes()))
+    down, right = random.integers(0, source.shape[:2])
+    return int(down), int(right)
