@@ -28,8 +28,8 @@ import torch
 from vidstyle import media, stylize
 from vidstyle.core import events
 from vidstyle.core.images import resized
-from vidstyle.metrics import Judge
-from vidstyle.render.checkpoint import Journal, Shelf
+from vidstyle.metrics import MetricAccumulator
+from vidstyle.render.checkpoint import CheckpointStore, ChunkStore
 from vidstyle.render.reel import TAIL
 
 from .table import Row, parser, show
@@ -90,8 +90,8 @@ def paint(
         options = options | {"segment": segment}
     output = work / name.replace(", ", "-").replace(" ", "-")
     with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(Journal, "add", timed(Journal.add)))
-        stack.enter_context(mock.patch.object(Shelf, "put", timed(Shelf.put)))
+        stack.enter_context(mock.patch.object(CheckpointStore, "add", timed(CheckpointStore.add)))
+        stack.enter_context(mock.patch.object(ChunkStore, "put", timed(ChunkStore.put)))
         if workers:
             options = options | {"cluster": stack.enter_context(ray(workers))}
         began = time.monotonic()
@@ -117,10 +117,10 @@ def joints(clip: Path, style: Path, painted: Path, segment: int) -> Row:
     picture, _ = media.read_image(style)
 
     def error(first: int, last: int) -> float:
-        judge = Judge(picture, size[::-1])
+        accumulator = MetricAccumulator(picture, size[::-1])
         for i in range(first, last + 1):
-            judge.add(sources[i], paintings[i])
-        return float(judge.measures().warping)
+            accumulator.add(sources[i], paintings[i])
+        return float(accumulator.measures().warping)
 
     keys = range(segment, most, segment)
     return {

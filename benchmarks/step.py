@@ -13,9 +13,9 @@ import torch
 
 from vidstyle import Settings, networks
 from vidstyle.core import devices
-from vidstyle.engines import Gatys
+from vidstyle.engines import OptimizingEngine
 from vidstyle.objective.optimizers import BoxLBFGS
-from vidstyle.objective.styles import Looks
+from vidstyle.objective.styles import StyleSchedule
 
 from .table import Row, parser, show
 
@@ -50,7 +50,7 @@ def _sizes(network: networks.VGG, picture: torch.Tensor) -> dict[str, tuple[int,
     """Height and width of each convolution's output."""
     high, wide = picture.shape[2:]
     sizes = {}
-    for name in network.plan:
+    for name in network.order:
         if name.startswith("pool"):
             high, wide = high // 2, wide // 2
         sizes[name] = high, wide
@@ -67,12 +67,12 @@ def measure(width: int, height: int, precision: str, device: str, rounds: int) -
     random = np.random.default_rng(0)
     source, style = random.integers(0, 256, (2, height, width, 3), dtype=np.uint8)
     settings = Settings(precision=precision, device=device)  # type: ignore[arg-type]
-    painter = Gatys(settings, Looks.of(style), (width, height))
-    objective, start = painter.task(source)
+    engine = OptimizingEngine(settings, StyleSchedule.of(style), (width, height))
+    objective, start = engine.task(source)
     optimizer = BoxLBFGS(start, torch.zeros_like(start), torch.ones_like(start))
     floors, steps = [], []
     for turn in range(rounds + 2):
-        lowest = floor(painter.network, start)
+        lowest = floor(engine.network, start)
         _wait(start.device)
         began = time.perf_counter()
         optimizer.step(objective)
@@ -83,7 +83,7 @@ def measure(width: int, height: int, precision: str, device: str, rounds: int) -
     ratios = [s / f for s, f in zip(steps, floors, strict=True)]
     return {
         "size": f"{width}x{height}",
-        "device": str(painter.device),
+        "device": str(engine.device),
         "precision": precision,
         "floor s": statistics.median(floors),
         "step s": statistics.median(steps),

@@ -20,10 +20,10 @@ import torch
 
 from vidstyle import Settings, media, stylize
 from vidstyle.core.images import contact_sheet, resized
-from vidstyle.engines import Gatys
+from vidstyle.engines import OptimizingEngine
 from vidstyle.metrics import measure
 from vidstyle.objective.optimizers import BoxLBFGS
-from vidstyle.objective.styles import Looks
+from vidstyle.objective.styles import StyleSchedule
 
 from .table import Row, parser, show
 
@@ -67,7 +67,7 @@ def paint_alone(source: Path, style: Path, folder: Path, count: int) -> float:
     """
     folder.mkdir(exist_ok=True)
     look, _ = media.read_image(style)
-    painter: Gatys | None = None
+    engine: OptimizingEngine | None = None
     seconds = 0.0
     for index, picture in enumerate(frames_of(source)[:count]):
         target = folder / f"{index:04}.png"
@@ -75,8 +75,8 @@ def paint_alone(source: Path, style: Path, folder: Path, count: int) -> float:
             continue
         began = time.monotonic()
         height, width = picture.shape[:2]
-        painter = painter or Gatys(Settings(), Looks.of(look), (width, height))
-        objective, start = painter.task(picture)
+        engine = engine or OptimizingEngine(Settings(), StyleSchedule.of(look), (width, height))
+        objective, start = engine.task(picture)
         optimizer = BoxLBFGS(start, torch.zeros_like(start), torch.ones_like(start))
         for _ in range(STEPS):
             optimizer.step(objective)

@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from vidstyle import networks
-from vidstyle.engines import PAINTERS
+from vidstyle.engines import ENGINES
 from vidstyle.media import Frame
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -147,19 +147,19 @@ class FakeEngine:
     def __init__(self, *given: object) -> None:
         pass
 
-    def cut(self) -> None: ...
+    def reset(self) -> None: ...
 
-    def expect(self, source: np.ndarray, before: np.ndarray) -> None: ...
+    def prefetch_flow(self, source: np.ndarray, before: np.ndarray) -> None: ...
 
-    def turn(self, frame: Frame, painted: np.ndarray) -> None: ...
+    def anchor(self, frame: Frame, painted: np.ndarray) -> None: ...
 
-    def repeats(self, frame: Frame, before: Frame) -> bool:
+    def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         return False
 
     def paint(self, frame: Frame, progress: object = None) -> np.ndarray:
         return frame.rgb.copy()
 
-    def again(
+    def repaint(
         self, frame: Frame, painted: np.ndarray, share: float, progress: object = None
     ) -> np.ndarray:
         return painted
@@ -173,7 +173,7 @@ class FakeEngine:
 @pytest.fixture
 def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every frame be painted as it is."""
-    monkeypatch.setitem(PAINTERS, "gatys", FakeEngine)
+    monkeypatch.setitem(ENGINES, "gatys", FakeEngine)
 
 
 @pytest.fixture

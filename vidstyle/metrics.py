@@ -23,7 +23,7 @@ from torch import Tensor
 
 from . import media, networks
 from .core.errors import UsageError
-from .core.events import Listener, Noted
+from .core.events import Listener, Notice
 from .core.images import Field, Image, at_area, difference, resized
 from .media import Clip, Frame
 from .objective import losses
@@ -46,7 +46,7 @@ FINE = 1.5
 
 
 @dataclass(frozen=True)
-class Measures:
+class Metrics:
     """Means over the frames of a painted clip; lower is better unless said."""
 
     frames: int
@@ -95,7 +95,7 @@ def measure(
     max_frames: int | None = None,
     max_pixels: int | None = None,
     listener: Listener = lambda event: None,
-) -> Measures:
+) -> Metrics:
     """Compare a ``painted`` clip with its ``source``, from second ``start`` of that on, and the
     ``style`` image.
 
@@ -104,21 +104,21 @@ def measure(
     """
     look = style_picture(Path(style), max_pixels)
     before, after = (media.open_clip(clip, max_pixels) for clip in (source, painted))
-    judge: Judge | None = None
+    accumulator: MetricAccumulator | None = None
     for pair in islice(pairs(before, after, seconds(start)), max_frames):
-        judge = judge or Judge(look, pair[1].shape)
-        judge.add(*pair)
-    if judge is None or not judge.steps:
+        accumulator = accumulator or MetricAccumulator(look, pair[1].shape)
+        accumulator.add(*pair)
+    if accumulator is None or not accumulator.steps:
         raise UsageError(f"{painted}: fewer than two frames: nothing to measure in time")
     lengths = [clip.info.duration for clip in (before, after)]
     if not start and None not in lengths and lengths[1] < lengths[0] * SHORTER:  # type: ignore[operator]
         listener(
-            Noted(
+            Notice(
                 f"{painted} is shorter than {source}: taken for its beginning "
                 f"(--start says what else it is of)"
             )
         )
-    return judge.measures()
+    return accumulator.measures()
 
 
 def pairs(source: Clip, painted: Clip, start: Fraction) -> Iterator[tuple[Image, Image]]:
@@ -149,7 +149,7 @@ def _at_same_times(
         yield before, after
 
 
-class Judge:
+class MetricAccumulator:
     """Measures frames, as they come, with the network and the flow that painting uses by default.
 
     ``style`` is the picture (H, W, 3) to look like, ``shape`` that of the frames.
@@ -167,7 +167,7 @@ class Judge:
         self.estimate = flow.estimator(defaults.flow)
         target = self._features(at_area(style, shape[0] * shape[1]))
         self.target = {name: losses.gram(target[name]) for name in self.style_layers}
-        self.rows: dict[str, list[float]] = {name: [] for name in Measures.__dataclass_fields__}
+        self.rows: dict[str, list[float]] = {name: [] for name in Metrics.__dataclass_fields__}
         self.steps: list[tuple[float, float]] = []
         self.past: deque[tuple[Image, Image]] = deque(maxlen=GAP)
         self.first: tuple[Image, Image] | None = None
@@ -187,7 +187,7 @@ class Judge:
         self.past.append((source, painted))
         self.first = self.first or (source, painted)
 
-    def measures(self) -> Measures:
+    def measures(self) -> Metrics:
         """What was found of all frames until now.
 
         Raises:
@@ -206,7 +206,7 @@ class Judge:
             fine.append(_fine(last[i]) / max(_fine(first[i]), 1e-6))
         rows["contrast"] = [fine[1] / max(fine[0], 1e-6)]
         means = {name: fmean(values) if values else 0.0 for name, values in rows.items()}
-        return Measures(frames=len(self.steps) + 1, **means)
+        return Metrics(frames=len(self.steps) + 1, **means)
 
     def _flows(self, source: Image, before: Image) -> tuple[Field, Field]:
         return self.estimate(source, before), self.estimate(before, source)

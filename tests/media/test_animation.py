@@ -41,17 +41,17 @@ def test_delays_loops_and_transparency_come_back(gif: Path, tmp_path: Path, suff
 
 
 @pytest.mark.parametrize("plays", [0, 1, 4])
-def test_how_often_it_plays_is_kept(plays: int, tmp_path: Path) -> None:
+def test_how_often_it_plays_is_kept(loop_count: int, tmp_path: Path) -> None:
     still = tmp_path / "still.png"
     media.save_image(still, scene(0))
     info = media.open_clip(still).info
     for suffix in (".gif", ".apng", ".webp"):
-        output = tmp_path / f"{plays}{suffix}"
+        output = tmp_path / f"{loop_count}{suffix}"
         file_format = media.format_of(output)
-        with media.open_writer(output, info, file_format, (WIDTH, HEIGHT), loop=plays) as out:
+        with media.open_writer(output, info, file_format, (WIDTH, HEIGHT), loop=loop_count) as out:
             for i in range(3):
                 out.write(media.Frame(scene(i), Fraction(i, 10), Fraction(1, 10)))
-        assert media.open_clip(output).info.loop == plays
+        assert media.open_clip(output).info.loop == loop_count
 
 
 def through_a_gif(folder: Path, count: int, rate: int) -> list[media.Frame]:
@@ -140,7 +140,7 @@ def test_each_shot_of_a_gif_has_its_own_palette(tmp_path: Path) -> None:
     with media.open_writer(output, info, media.format_of(output), (WIDTH, HEIGHT)) as out:
         for i, picture in enumerate(pictures):
             if i in (0, 2):
-                out.cut()
+                out.begin_shot()
             out.write(media.Frame(picture, Fraction(i, 10), Fraction(1 + i, 10)))
     read = list(media.open_clip(output))
     assert [f.time for f in read] == [Fraction(i, 10) for i in range(5)]

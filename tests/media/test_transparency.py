@@ -63,7 +63,7 @@ def write(pictures: Pictures, path: Path) -> Path:
     with media.open_writer(path, info, media.format_of(path), (SIDE, SIDE)) as out:
         for number, (picture, alpha) in enumerate(pictures):
             if number % 4 == 0:
-                out.cut()
+                out.begin_shot()
             out.write(Frame(picture, Fraction(number, 10), Fraction(1, 10), alpha))
     return path
 

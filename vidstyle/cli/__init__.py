@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TextIO, get_type_hints
 from .. import __version__, media
 from ..core import files
 from ..core.errors import UsageError, VidstyleError, out_of_memory
-from ..core.events import Noted
+from ..core.events import Notice
 from ..media.formats import named_format
 from ..settings import Settings, choices, items, kinds, recipes
 from .pipes import STANDARD, spooled_input, spooled_output
@@ -458,7 +458,7 @@ def _paint(
         result = render(work, reporter)
         if options.save_recipe:  # as asked for: of a preview, what it is a preview of
             for note in recipes.save(settings, _recipe(work)):
-                reporter(Noted(note))
+                reporter(Notice(note))
     if not (options.json or options.quiet or options.output == STANDARD):
         beside = (
             result.sheet,

@@ -10,7 +10,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from ..core.events import Event, Learned, Noted, Painted, Planned, Stepped
+from ..core.events import Event, Learned, Notice, Painted, Started, Stepped
 
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
@@ -50,7 +50,7 @@ class Reporter:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case Planned():
+            case Started():
                 self.frames = event.frames
                 what = f"{event.width}x{event.height} on {event.device} in {event.precision}"
                 self._say(f"{self.name}: {event.frames or '?'} frames, {what}")
@@ -80,7 +80,7 @@ class Reporter:
                 if now - self.said > EVERY or event.frame == self.frames:
                     self._say(told)
                     self.said = now
-            case Noted():
+            case Notice():
                 if not self.quiet:
                     print(f"vidstyle: {event.message}", file=sys.stderr)
 

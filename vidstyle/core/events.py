@@ -9,7 +9,7 @@ from .images import Image
 
 
 @dataclass(frozen=True)
-class Planned:
+class Started:
     """The work is understood and begins."""
 
     frames: int | None
@@ -68,11 +68,11 @@ class Painted:
 
 
 @dataclass(frozen=True)
-class Noted:
+class Notice:
     """Something the user should know."""
 
     message: str
 
 
-Event = Planned | Stepped | Learned | Painted | Noted
+Event = Started | Stepped | Learned | Painted | Notice
 Listener = Callable[[Event], None]

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from .feedforward import FeedForward
-from .hybrid import Hybrid
-from .optimize import Gatys
-from .problem import Easel
-from .stylizer import Apprentice
+from .feedforward import FeedForwardEngine
+from .hybrid import HybridEngine
+from .optimize import OptimizingEngine
+from .problem import StyleProblem
+from .stylizer import FeedForwardStylizer
 
-PAINTERS: dict[str, type[Gatys] | type[FeedForward]] = {
-    "gatys": Gatys,
-    "network": FeedForward,
-    "hybrid": Hybrid,
+ENGINES: dict[str, type[OptimizingEngine] | type[FeedForwardEngine]] = {
+    "gatys": OptimizingEngine,
+    "network": FeedForwardEngine,
+    "hybrid": HybridEngine,
 }
 """The engines, by the names that settings know them by."""
 
-__all__ = ["PAINTERS", "Apprentice", "Easel", "FeedForward", "Gatys", "Hybrid"]
+__all__ = [
+    "ENGINES",
+    "FeedForwardEngine",
+    "FeedForwardStylizer",
+    "HybridEngine",
+    "OptimizingEngine",
+    "StyleProblem",
+]

@@ -9,40 +9,40 @@ from numpy.typing import NDArray
 
 from ..core.images import Image
 from ..media import Frame
-from ..objective.styles import Looks
+from ..objective.styles import StyleSchedule
 from ..settings import Settings
-from .problem import Easel, Progress
-from .stylizer import Apprentice
+from .problem import Progress, StyleProblem
+from .stylizer import FeedForwardStylizer
 
 
-class FeedForward(Easel):
+class FeedForwardEngine(StyleProblem):
     """Paints frames by a model: one function of the source, and of the ground that goes along with
     it, is as steady as those are."""
 
-    def __init__(self, settings: Settings, looks: Looks, size: tuple[int, int]) -> None:
-        super().__init__(settings, looks, size)
-        self.apprentice = Apprentice(self)
+    def __init__(self, settings: Settings, schedule: StyleSchedule, size: tuple[int, int]) -> None:
+        super().__init__(settings, schedule, size)
+        self.stylizer = FeedForwardStylizer(self)
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
         """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
-        return Apprentice.cost(settings, size, frames)
+        return FeedForwardStylizer.cost(settings, size, frames)
 
-    def cut(self) -> None:
+    def reset(self) -> None:
         """The next frame begins a new shot: nothing carries over."""
-        self.apprentice.ground.cut()
+        self.stylizer.noise.reset()
 
-    def expect(self, source: Image, before: Image) -> None:
+    def prefetch_flow(self, source: Image, before: Image) -> None:
         """How it moves is looked at when it is painted: that is quick."""
 
-    def turn(self, frame: Frame, painted: Image) -> None:
-        """The next frames are painted ``again``, which changes nothing."""
+    def anchor(self, frame: Frame, painted: Image) -> None:
+        """The next frames are painted ``repaint``, which changes nothing."""
 
     def paint(self, frame: Frame, progress: Progress = lambda step: None) -> Image:
         """Paint a frame (H, W, 3)."""
-        return self.apprentice.paint(frame)
+        return self.stylizer.paint(frame)
 
-    def again(
+    def repaint(
         self,
         frame: Frame,
         painted: Image,
@@ -54,8 +54,8 @@ class FeedForward(Easel):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What the next frame depends on, by name, for ``restore``."""
-        return self.apprentice.ground.state()
+        return self.stylizer.noise.state()
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on as after the frame that ``state`` was taken at."""
-        self.apprentice.ground.restore(state)
+        self.stylizer.noise.restore(state)

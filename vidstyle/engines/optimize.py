@@ -1,7 +1,7 @@
 """The painter of Gatys et al. (2016): each frame is optimised until it looks like the style.
 
 The first frame of a shot is painted from coarse to fine. Every later one begins from what
-carries over of the one before (``carry``), and only what changed is painted: each region by
+carries over of the one before (``warm_start``), and only what changed is painted: each region by
 itself, in a window with its surroundings, with its own content and style terms. A term over
 the whole frame would not see it: its Gram matrix is already satisfied by the still part, which
 leaves whatever moves unpainted (the reason for most artefacts of painted video).
@@ -29,11 +29,11 @@ from ..media import Frame
 from ..objective import losses
 from ..objective.objective import Objective, Region
 from ..objective.optimizers import Average, BoxAdam, BoxLBFGS, Optimizer
-from ..objective.styles import Looks
+from ..objective.styles import StyleSchedule
 from ..objective.tiles import Window, windows
 from ..settings import Settings
-from ..temporal.warm_start import NOISE, Carried, Memory, carry
-from .problem import SMALLEST_TILE, Easel, Progress
+from ..temporal.warm_start import NOISE, TemporalState, WarmStart, warm_start
+from .problem import SMALLEST_TILE, Progress, StyleProblem
 
 COARSEST = 160
 """Longer side, in pixels, below which the first frame is not made coarser."""
@@ -53,7 +53,7 @@ ANOTHER = 0.5
 
 
 @dataclass(frozen=True)
-class Ending:
+class ConvergenceTarget:
     """How good the first frame of a shot was when it was done, for the ones after it to reach."""
 
     loss: float
@@ -61,19 +61,19 @@ class Ending:
     """The share of the loss that the last ``PATIENCE`` steps took away."""
 
 
-class Gatys(Easel):
+class OptimizingEngine(StyleProblem):
     """Paints the frames of a clip, in their order.
 
-    ``looks`` says in which styles; ``size`` is the frames' (width, height).
+    ``schedule`` says in which styles; ``size`` is the frames' (width, height).
     """
 
-    def __init__(self, settings: Settings, looks: Looks, size: tuple[int, int]) -> None:
-        super().__init__(settings, looks, size)
+    def __init__(self, settings: Settings, schedule: StyleSchedule, size: tuple[int, int]) -> None:
+        super().__init__(settings, schedule, size)
         self.fit()
-        self.memory: Memory | None = None
-        self.guide: Frame | None = None
+        self.temporal: TemporalState | None = None
+        self.anchor_frame: Frame | None = None
         """The frame whose painting the others of its shot go by."""
-        self.ending = Ending(0.0, 0.0)
+        self.convergence = ConvergenceTarget(0.0, 0.0)
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
@@ -83,12 +83,12 @@ class Gatys(Easel):
         first = settings.first_iterations * 4 / 3
         return first + settings.iterations * settings.passes * max(0, frames - 1)
 
-    def lighten(self) -> str | None:
+    def reduce_memory(self) -> str | None:
         """Need less memory from now on; says how, or None where there is no less."""
         devices.forget(self.device)
         width, height = self.size
         pixels = self.most or width * height
-        if pixels > SMALLEST_TILE and self.network.reach is not None:
+        if pixels > SMALLEST_TILE and self.network.receptive_radius is not None:
             self.most = max(SMALLEST_TILE, pixels // 2)
             return f"in {self.tiles} tiles"
         if self.dtype is torch.float32 and self.device.type == "cuda":
@@ -97,7 +97,7 @@ class Gatys(Easel):
         return None
 
     @contextmanager
-    def safer(self) -> Iterator[None]:
+    def conservative_steps(self) -> Iterator[None]:
         """Paint in smaller steps, in fp32, for once."""
         settings, dtype = self.settings, self.dtype
         self.settings = replace(settings, optimizer="adam", learning_rate=CAREFUL)
@@ -108,37 +108,40 @@ class Gatys(Easel):
             self.settings = settings
             self.compute_in(dtype)
 
-    def cut(self) -> None:
+    def reset(self) -> None:
         """The next frame begins a new shot: nothing carries over."""
-        self.memory = None
+        self.temporal = None
 
-    def turn(self, frame: Frame, painted: Image) -> None:
-        """The next frames, to be painted ``again``, lie beside this one, in whatever direction."""
-        if self.memory is None or self.guide is None:
-            self.guide = frame
-        first = self.memory.first if self.memory else None
-        self.memory = Memory.begin(frame.rgb, painted, first)
+    def anchor(self, frame: Frame, painted: Image) -> None:
+        """The next frames, which are painted again, lie beside this one, before or after it."""
+        if self.temporal is None or self.anchor_frame is None:
+            self.anchor_frame = frame
+        first = self.temporal.first if self.temporal else None
+        self.temporal = TemporalState.begin(frame.rgb, painted, first)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What the next frame depends on, by name, for ``restore``."""
-        assert self.memory is not None and self.guide is not None
-        found = self.memory.arrays()
-        time = self.guide.time
-        found |= {"guide": self.guide.rgb, "time": np.array([time.numerator, time.denominator])}
-        found |= {f"mask{i}": mask for i, mask in enumerate(self.guide.masks)}
-        found |= {"ending": np.array([self.ending.loss, self.ending.gain])}
-        if self.pictures is not self.looks.pictures:
+        assert self.temporal is not None and self.anchor_frame is not None
+        found = self.temporal.arrays()
+        time = self.anchor_frame.time
+        found |= {
+            "guide": self.anchor_frame.rgb,
+            "time": np.array([time.numerator, time.denominator]),
+        }
+        found |= {f"mask{i}": mask for i, mask in enumerate(self.anchor_frame.masks)}
+        found |= {"ending": np.array([self.convergence.loss, self.convergence.gain])}
+        if self.pictures is not self.schedule.pictures:
             found |= {f"style{i}": picture for i, picture in enumerate(self.pictures)}
         return found
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """Go on as after the frame that ``state`` was taken at."""
-        self.memory = Memory.of(state)
+        self.temporal = TemporalState.of(state)
         numerator, denominator = state["time"].tolist()
         time = Fraction(numerator, denominator)
-        masks = tuple(state[f"mask{i}"] for i in range(len(self.looks.regions)))
-        self.guide = Frame(state["guide"], time, Fraction(0), masks=masks)
-        self.ending = Ending(*state["ending"].tolist())
+        masks = tuple(state[f"mask{i}"] for i in range(len(self.schedule.regions)))
+        self.anchor_frame = Frame(state["guide"], time, Fraction(0), masks=masks)
+        self.convergence = ConvergenceTarget(*state["ending"].tolist())
         if "style0" in state:
             self.pictures = tuple(state[f"style{i}"] for i in range(len(self.pictures)))
             self._style_grams.clear()
@@ -146,32 +149,32 @@ class Gatys(Easel):
     def paint(self, frame: Frame, progress: Progress = lambda step: None) -> Image:
         """Paint a frame (H, W, 3)."""
         init, source = self.settings.init, frame.rgb
-        turned = self._turned(frame)
-        if self.memory is not None and (
-            turned > ANOTHER or _fades_in(self.memory.first.source, source)
+        style_change = self._style_change(frame)
+        if self.temporal is not None and (
+            style_change > ANOTHER or _fades_in(self.temporal.first.source, source)
         ):
-            self.cut()
-        if self.memory is None:
+            self.reset()
+        if self.temporal is None:
             # Those of each frame would flicker.
             self.take_colors(source)
-        if self.memory is None or init in ("content", "noise"):
+        if self.temporal is None or init in ("content", "noise"):
             painted = self._first(frame, progress)
             self._begin(frame, painted)
         elif init == "previous" or self.flows is None:
-            painted = self._over(frame, self.tensor(self.memory.last.painted), progress)
+            painted = self._over(frame, self.tensor(self.temporal.last.painted), progress)
             self._begin(frame, painted)
         else:
-            carried = self._carried(frame)
-            if turned:
-                kept = self.tensor(carried.warped), self.tensor(carried.trust)
-                painted = self._over(frame, self.tensor(carried.start), progress, kept, turned)
+            warm = self._warm_start(frame)
+            if style_change:
+                kept = self.tensor(warm.warped), self.tensor(warm.trust)
+                painted = self._over(frame, self.tensor(warm.start), progress, kept, style_change)
                 self._begin(frame, painted)
             else:
-                painted = self._follow(frame, carried, progress)
-                self._remember(carried, source, painted)
+                painted = self._follow(frame, warm, progress)
+                self._remember(warm, source, painted)
         return painted
 
-    def again(
+    def repaint(
         self,
         frame: Frame,
         painted: Image,
@@ -181,32 +184,32 @@ class Gatys(Easel):
         """Paint a frame once more, over ``painted`` and a ``share`` (0..1) of the frame that was
         painted before it, carried over.
         """
-        if self.memory is None or self.flows is None:
+        if self.temporal is None or self.flows is None:
             return painted
-        carried = self._carried(frame).over(painted, share)
-        painted = self._follow(frame, carried, progress)
-        self._remember(carried, frame.rgb, painted)
+        warm = self._warm_start(frame).over(painted, share)
+        painted = self._follow(frame, warm, progress)
+        self._remember(warm, frame.rgb, painted)
         return painted
 
-    def _carried(self, frame: Frame) -> Carried:
+    def _warm_start(self, frame: Frame) -> WarmStart:
         """Where the painting of a frame begins."""
-        assert self.memory is not None and self.flows is not None
-        return carry(self.memory, frame.rgb, self.flows, self.settings.long_term)
+        assert self.temporal is not None and self.flows is not None
+        return warm_start(self.temporal, frame.rgb, self.flows, self.settings.long_term)
 
-    def _turned(self, frame: Frame) -> float:
+    def _style_change(self, frame: Frame) -> float:
         """How much of the style is another one than that of the shot's model: 0..1."""
-        if self.looks.steady or self.guide is None:
+        if self.schedule.is_constant or self.anchor_frame is None:
             return 0.0
-        pairs = zip(self.weights(frame), self.weights(self.guide), strict=True)
+        pairs = zip(self.weights(frame), self.weights(self.anchor_frame), strict=True)
         return sum(abs(one - other) for one, other in pairs) / 2
 
     def _begin(self, frame: Frame, painted: Image) -> None:
-        self.memory, self.guide = Memory.begin(frame.rgb, painted), frame
+        self.temporal, self.anchor_frame = TemporalState.begin(frame.rgb, painted), frame
 
-    def _remember(self, carried: Carried, source: Image, painted: Image) -> None:
-        assert self.memory is not None
+    def _remember(self, warm: WarmStart, source: Image, painted: Image) -> None:
+        assert self.temporal is not None
         frames = max(self.settings.long_term)
-        self.memory = carried.remember(self.memory, source, painted, frames)
+        self.temporal = warm.remember(self.temporal, source, painted, frames)
 
     def _first(self, frame: Frame, progress: Progress) -> Image:
         """Paint a frame from nothing, coarse to fine: big strokes are cheap on small pictures."""
@@ -229,10 +232,10 @@ class Gatys(Easel):
                 picture = scaled
             objective = self.objective(scaled, self.regions(frame, (w, h)))
 
-            def told(step: Step, behind: int = behind, cost: int = cost) -> None:
+            def on_step(step: Step, behind: int = behind, cost: int = cost) -> None:
                 progress(replace(step, done=(behind + step.done * cost) / total))
 
-            picture, self.ending = self._optimise(objective, picture, steps, told)
+            picture, self.convergence = self._optimise(objective, picture, steps, on_step)
             behind += cost
         assert picture is not None
         return self.image(picture)
@@ -243,26 +246,26 @@ class Gatys(Easel):
         start: Tensor,
         progress: Progress,
         kept: tuple[Tensor, Tensor] | None = None,
-        turned: float = 0.0,
+        style_change: float = 0.0,
     ) -> Image:
         """Paint a whole frame over ``start``, staying with what is ``kept``; the more steps the
-        more the style has ``turned`` into another."""
+        more the style has ``style_change`` into another."""
         regions = self.regions(frame, self.size)
         objective = self.objective(self.tensor(frame.rgb), regions, kept)
         # How good the first frame became says nothing of another style.
-        reach = replace(self.ending, loss=0.0) if turned else self.ending
+        target = replace(self.convergence, loss=0.0) if style_change else self.convergence
         least, most = self.settings.iterations, self.settings.first_iterations
-        steps = least + round(max(0, most - least) * min(1.0, turned / ANOTHER))
-        picture, _ = self._optimise(objective, start, steps, progress, reach)
+        steps = least + round(max(0, most - least) * min(1.0, style_change / ANOTHER))
+        picture, _ = self._optimise(objective, start, steps, progress, target)
         return self.image(picture)
 
-    def _follow(self, frame: Frame, carried: Carried, progress: Progress) -> Image:
+    def _follow(self, frame: Frame, warm: WarmStart, progress: Progress) -> Image:
         """Paint what is not still, window by window, over what carried over."""
-        canvas = self.tensor(carried.start)
-        content, warped = self.tensor(frame.rgb), self.tensor(carried.warped)
-        still = self.tensor(carried.still)
-        trust = self.tensor(carried.trust) * (1 - still)
-        todo = windows(~carried.still)
+        canvas = self.tensor(warm.start)
+        content, warped = self.tensor(frame.rgb), self.tensor(warm.warped)
+        still = self.tensor(warm.still)
+        trust = self.tensor(warm.trust) * (1 - still)
+        todo = windows(~warm.still)
         total, behind = sum(w.area for w in todo), 0
         ends: list[tuple[Step, float]] = []
         for window in todo:
@@ -273,15 +276,17 @@ class Gatys(Easel):
             objective = self.objective(content[here], regions, kept, focus)
             last: Step | None = None
 
-            def told(step: Step, behind: int = behind, at: Window = window) -> None:
+            def on_step(step: Step, behind: int = behind, at: Window = window) -> None:
                 nonlocal last
                 done = (behind + step.done * at.area) / total
                 last = replace(step, done=done, picture=lambda: self._pasted(canvas, at, step))
                 progress(last)
 
-            reach = Ending(self._mark(window, frame, regions), self.ending.gain)
+            target = ConvergenceTarget(
+                self._target_loss(window, frame, regions), self.convergence.gain
+            )
             canvas[here], _ = self._optimise(
-                objective, canvas[here], self.settings.iterations, told, reach, still[here]
+                objective, canvas[here], self.settings.iterations, on_step, target, still[here]
             )
             behind += window.area
             if last is not None:
@@ -301,10 +306,10 @@ class Gatys(Easel):
         start: Tensor,
         steps: int,
         progress: Progress,
-        reach: Ending | None = None,
+        target: ConvergenceTarget | None = None,
         still: Tensor | None = None,
-    ) -> tuple[Tensor, Ending]:
-        """Lower the objective, for all ``steps`` or until it is as good as ``reach``."""
+    ) -> tuple[Tensor, ConvergenceTarget]:
+        """Lower the objective, for all ``steps`` or until it is as good as ``receptive_radius``."""
         start = start.contiguous().clamp(0, 1)
         lower, upper = torch.zeros_like(start), torch.ones_like(start)
         if still is not None:
@@ -324,9 +329,9 @@ class Gatys(Easel):
             progress(
                 Step((step + 1) / steps, loss, objective.terms, lambda: self.image(average.picture))
             )
-            if reach is not None and _settled(seen, reach, self.settings.tolerance):
+            if target is not None and _converged(seen, target, self.settings.tolerance):
                 break
-        return average.picture, Ending(seen[-1], _gain(seen))
+        return average.picture, ConvergenceTarget(seen[-1], _gain(seen))
 
     def _optimizer(self, start: Tensor, lower: Tensor, upper: Tensor) -> Optimizer:
         wanted = self.settings
@@ -343,12 +348,12 @@ class Gatys(Easel):
 
     def _window_regions(self, frame: Frame, window: Window) -> list[Region]:
         """The styles of a window, each mixed with what the shot's first frame was like there."""
-        assert self.memory is not None and self.guide is not None
+        assert self.temporal is not None and self.anchor_frame is not None
         wanted = self.regions(frame, self.size, window.place)
-        if self.weights(frame) != self.weights(self.guide):
+        if self.weights(frame) != self.weights(self.anchor_frame):
             return wanted
-        before = self.regions(self.guide, self.size, window.place)
-        first = self.memory.first.painted[window.place]
+        before = self.regions(self.anchor_frame, self.size, window.place)
+        first = self.temporal.first.painted[window.place]
         return [
             replace(
                 region,
@@ -365,13 +370,13 @@ class Gatys(Easel):
         """The factor of the content's weight: ``FOCUS`` in the smallest window, 1 in the whole."""
         return FOCUS ** (1 - window.area / (self.size[0] * self.size[1]))
 
-    def _mark(self, window: Window, frame: Frame, regions: Sequence[Region]) -> float:
+    def _target_loss(self, window: Window, frame: Frame, regions: Sequence[Region]) -> float:
         """How good the shot's first frame is in this place, by the same objective."""
-        assert self.memory is not None and self.guide is not None
-        first = self.memory.first
+        assert self.temporal is not None and self.anchor_frame is not None
+        first = self.temporal.first
         source = self.tensor(first.source[window.place])
         if frame.masks:
-            before = self.regions(self.guide, self.size, window.place)
+            before = self.regions(self.anchor_frame, self.size, window.place)
             regions = [
                 replace(region, share=model.share)
                 for region, model in zip(regions, before, strict=True)
@@ -405,7 +410,7 @@ def _gain(seen: Sequence[float]) -> float:
     return (before - seen[-1]) / max(abs(seen[-1]), 1e-12)
 
 
-def _settled(seen: Sequence[float], reach: Ending, tolerance: float) -> bool:
+def _converged(seen: Sequence[float], target: ConvergenceTarget, tolerance: float) -> bool:
     """Whether a frame is as good as its shot's first one, or gets no better than slowly."""
-    good = seen[-1] <= reach.loss * (1 + tolerance)
-    return len(seen) > PATIENCE and (good or _gain(seen) <= reach.gain)
+    good = seen[-1] <= target.loss * (1 + tolerance)
+    return len(seen) > PATIENCE and (good or _gain(seen) <= target.gain)

@@ -21,7 +21,7 @@ from ..objective import losses
 from ..objective.colors import matched
 from ..objective.masks import shares
 from ..objective.objective import Grams, Objective, Region, grams
-from ..objective.styles import Looks, Weights
+from ..objective.styles import StyleSchedule, Weights
 from ..objective.tiles import tiles
 from ..settings import Settings, weighted
 from ..temporal import flow
@@ -37,12 +37,12 @@ SMALLEST_TILE = 288 * 288
 """Smaller tiles would be little but their surroundings."""
 
 
-class Easel:
-    """The objective of frames of a ``size`` (width, height), in the styles of ``looks``."""
+class StyleProblem:
+    """The objective of frames of a ``size`` (width, height), in the styles of ``schedule``."""
 
-    def __init__(self, settings: Settings, looks: Looks, size: tuple[int, int]) -> None:
+    def __init__(self, settings: Settings, schedule: StyleSchedule, size: tuple[int, int]) -> None:
         self.settings = settings
-        self.looks = looks
+        self.schedule = schedule
         self.size = size
         devices.keep_memory()
         self.device = devices.pick_device(settings.device)
@@ -52,7 +52,7 @@ class Easel:
         self.flows = None if settings.flow == "none" else flow.Flows(flow.estimator(settings.flow))
         self.most: int | None = None
         """How many pixels fit into memory at once; None: all."""
-        self.pictures = looks.pictures
+        self.pictures = schedule.pictures
         """The style images, in the colours that are wanted of them."""
         self._style_grams: dict[tuple[int, int], list[Grams]] = {}
 
@@ -83,7 +83,7 @@ class Easel:
         if self.most is None:
             return 1
         width, height = self.size
-        return len(tiles((height, width), self.most, self.network.reach))
+        return len(tiles((height, width), self.most, self.network.receptive_radius))
 
     def fit(self) -> None:
         """Look how many pixels may go through the perceptual network at once.
@@ -99,7 +99,7 @@ class Easel:
             self.most = None
             return
         area = free / (BYTES_KEPT + each)
-        if self.network.reach is not None:
+        if self.network.receptive_radius is not None:
             self.most = (free - width * height * BYTES_KEPT) // each
             if self.most >= SMALLEST_TILE:
                 return
@@ -110,12 +110,12 @@ class Easel:
             f"are free: use --size {fits} or less"
         )
 
-    def expect(self, source: Image, before: Image) -> None:
+    def prefetch_flow(self, source: Image, before: Image) -> None:
         """The frame ``source`` will come after ``before``: time to look how it moves."""
         if self.flows is not None:
-            self.flows.expect(source, before)
+            self.flows.prefetch_flow(source, before)
 
-    def repeats(self, frame: Frame, before: Frame) -> bool:
+    def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         """Whether a frame would be painted as the one before."""
         return self.weights(frame) == self.weights(before) and all(
             np.array_equal(one, other)
@@ -126,13 +126,13 @@ class Easel:
 
     def weights(self, frame: Frame) -> Weights:
         """How much of each style is in a frame, outside all masks."""
-        return self.looks.at(float(frame.time) + self.settings.start)
+        return self.schedule.at(float(frame.time) + self.settings.start)
 
     def take_colors(self, source: Image) -> None:
         """Give the styles the colours of ``source``, if they are to have the clip's."""
         by = self.settings.keep_colors
         if by == "histogram" or by == "covariance":
-            self.pictures = tuple(matched(image, source, by) for image in self.looks.pictures)
+            self.pictures = tuple(matched(image, source, by) for image in self.schedule.pictures)
             self._style_grams.clear()
 
     def parts(
@@ -150,12 +150,12 @@ class Easel:
         lies around it, so that soft edges join.
         """
         base = base or self.weights(frame)
-        if all(region is None for region in self.looks.regions):
+        if all(region is None for region in self.schedule.regions):
             return [(base, None)]
         layers = [mask[place] if place else resized(mask, size) for mask in frame.masks]
         around, *inside = shares(layers)
         found: list[tuple[Weights, Field | None]] = []
-        for region, share in zip(self.looks.regions, inside, strict=True):
+        for region, share in zip(self.schedule.regions, inside, strict=True):
             if region is None:
                 around = around + share
             else:
@@ -215,7 +215,7 @@ class Easel:
         """The objective of a frame ``source`` (H, W, 3) by itself, and where that begins."""
         content = self.tensor(source)
         nothing = np.zeros(source.shape[:2], np.uint8)
-        masks = (nothing,) * len(self.looks.regions)
+        masks = (nothing,) * len(self.schedule.regions)
         frame = Frame(source, Fraction(0), Fraction(0), masks=masks)
         size = source.shape[1], source.shape[0]
         return self.objective(content, self.regions(frame, size)), content

@@ -15,12 +15,12 @@ from ..core.events import Learned
 from ..core.images import Image, contact_sheet
 from ..media import Frame
 from ..networks import transformer as models
-from ..networks.transformer import About, Model
+from ..networks.transformer import ModelConfig, TransformerNet
 from ..objective.styles import Weights
 from ..settings import Settings
-from ..temporal.noise import Ground
-from .problem import Easel
-from .training import AREA, LESSON, painting, pairs, parts, train
+from ..temporal.noise import NoiseField
+from .problem import StyleProblem
+from .training import AREA, CROP_COST, painting, pairs, parts, train
 
 SHOWN = 3
 """Frames of the clip that are shown while it is learned from."""
@@ -28,37 +28,37 @@ PAINTING = 0.06
 """What a painting costs, in steps of an optimiser on the same frame."""
 
 
-class Apprentice:
-    """Paints frames as an ``easel`` wants them, with a model: that of a file if the settings name
+class FeedForwardStylizer:
+    """Paints frames as an ``problem`` wants them, with a model: that of a file if the settings name
     one, or what it ``learn``s."""
 
-    def __init__(self, easel: Easel) -> None:
-        self.easel = easel
-        self.model: Model | None = None
-        self.ground = Ground(follows=easel.settings.flow != "none")
+    def __init__(self, problem: StyleProblem) -> None:
+        self.problem = problem
+        self.model: TransformerNet | None = None
+        self.noise = NoiseField(follows=problem.settings.flow != "none")
         self.shown: list[Frame] = []
         """Some frames of what was learned from."""
-        if easel.settings.model is not None:
-            self.take(models.load(Path(easel.settings.model)))
-        elif not easel.looks.pictures or not easel.style_layers:
+        if problem.settings.model is not None:
+            self.take(models.load(Path(problem.settings.model)))
+        elif not problem.schedule.pictures or not problem.style_layers:
             raise UsageError("there is no style to learn: name a picture with --style")
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
         """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
-        lesson = LESSON * min(1.0, AREA / (size[0] * size[1]))
-        return frames * PAINTING + (0 if settings.model else settings.training_steps * lesson)
+        crop = CROP_COST * min(1.0, AREA / (size[0] * size[1]))
+        return frames * PAINTING + (0 if settings.model else settings.training_steps * crop)
 
-    def take(self, model: Model) -> None:
+    def take(self, model: TransformerNet) -> None:
         """Paint with ``model`` from now on."""
-        self.model = model.to(self.easel.device)
+        self.model = model.to(self.problem.device)
 
     def learn(
         self,
         frames: Iterable[tuple[Frame, bool]],
         progress: Callable[[Learned], None] = lambda event: None,
         blends: Sequence[Weights] = (),
-    ) -> Model:
+    ) -> TransformerNet:
         """Fit a model to the ``frames`` of a clip, each with whether it begins a shot; to the
         styles that they ask for, or to these ``blends``.
 
@@ -66,27 +66,27 @@ class Apprentice:
             UsageError: there are none.
             VidstyleError: the loss is not finite.
         """
-        easel = self.easel
+        problem = self.problem
         seen = pairs(frames)
         if not seen:
             raise UsageError("no frame: nothing to learn from")
-        if easel.settings.keep_colors != "none":
-            easel.take_colors(np.concatenate([pair.frame.rgb for pair in seen]))
+        if problem.settings.keep_colors != "none":
+            problem.take_colors(np.concatenate([pair.frame.rgb for pair in seen]))
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(easel.settings.seed)
-            model = Model(self._about())
+            torch.manual_seed(problem.settings.seed)
+            model = TransformerNet(self._about())
         self.take(model)
         self.shown = [seen[len(seen) * i // SHOWN].frame for i in range(min(SHOWN, len(seen)))]
 
-        def told(number: int, done: float, loss: float, terms: Mapping[str, float]) -> None:
+        def on_step(number: int, done: float, loss: float, terms: Mapping[str, float]) -> None:
             progress(Learned(number, done, loss, terms, self.sheet))
 
-        train(easel, model, seen, told, blends)
+        train(problem, model, seen, on_step, blends)
         return model
 
     def paint(self, frame: Frame) -> Image:
         """A frame (H, W, 3) of the shot that the ground lies under, painted at once."""
-        return self._painted(frame, self.easel.tensor(self.ground.under(frame.rgb)))
+        return self._painted(frame, self.problem.tensor(self.noise.under(frame.rgb)))
 
     def sheet(self) -> Image:
         """Some frames of what was learned from, and their paintings below."""
@@ -95,13 +95,15 @@ class Apprentice:
 
     def _painted(self, frame: Frame, offset: Tensor | None = None) -> Image:
         assert self.model is not None
-        picture = self.easel.tensor(frame.rgb)
+        picture = self.problem.tensor(frame.rgb)
         with torch.no_grad():
-            painted = painting(self.easel, self.model, picture, parts(self.easel, frame), offset)
-        return self.easel.image(painted.clamp(0, 1))
+            painted = painting(
+                self.problem, self.model, picture, parts(self.problem, frame), offset
+            )
+        return self.problem.image(painted.clamp(0, 1))
 
-    def _about(self) -> About:
-        easel = self.easel
-        names = easel.looks.names
-        base = easel.looks.at(0.0) or (1 / len(names),) * len(names)
-        return About(names, base, easel.size, asdict(easel.settings))
+    def _about(self) -> ModelConfig:
+        problem = self.problem
+        names = problem.schedule.names
+        base = problem.schedule.at(0.0) or (1 / len(names),) * len(names)
+        return ModelConfig(names, base, problem.size, asdict(problem.settings))

@@ -13,11 +13,11 @@ from torch import Tensor
 from ..core.errors import NotFiniteError
 from ..core.images import Field, resized
 from ..media import Frame
-from ..networks.transformer import TILE, Model
+from ..networks.transformer import TILE, TransformerNet
 from ..objective.objective import Objective
 from ..objective.styles import Weights
 from ..temporal.warm_start import trusted
-from .problem import Easel
+from .problem import StyleProblem
 
 Progress = Callable[[int, float, float, Mapping[str, float]], None]
 """Told after each step: its number, the share that is done, the loss and its terms."""
@@ -27,7 +27,7 @@ Part = tuple[Tensor, Tensor | None]
 WHOLE = (slice(None), slice(None))
 """Of a frame as it is, whatever its size."""
 
-LESSONS = 48
+CROPS = 48
 """What is learned from: so many places of the clip, again and again."""
 LEAST, KEPT_BYTES = 8, 200_000_000
 """Of large frames so many are kept, or what fits into that."""
@@ -35,7 +35,7 @@ SMALLEST = 16
 """Pixels that a lesson has at least, down and across."""
 AREA = 216 * 160
 """Pixels of a lesson: about what holds the larger strokes of a style."""
-LESSON = 1.4
+CROP_COST = 1.4
 """What a step on it costs, in steps of an optimiser on as many pixels."""
 ZOOM = 0.25
 """Lessons are enlarged or reduced by up to this power of two."""
@@ -47,11 +47,11 @@ FOCUS = 1.5
 STEADY = 30.0
 """How many times staying with the frame before counts: of what a network paints nothing is kept,
 so all of its calm has to be learned."""
-WARM = 10
+WARMUP_STEPS = 10
 """Steps over which the rate rises to that."""
 GAIN = 0.04
 """Two rounds of all lessons that lower the loss by a smaller share are the last but …"""
-COOL = 0.5
+COOLDOWN_RATIO = 0.5
 """… so many times the steps until then, over which the rate falls to nothing."""
 
 
@@ -64,7 +64,7 @@ class Pair:
 
 
 @dataclass(frozen=True, eq=False)
-class Lesson:
+class TrainingCrop:
     """A place of a frame to be painted, and the same place a frame earlier, for it to stay with."""
 
     source: Tensor
@@ -88,9 +88,9 @@ def pairs(frames: Iterable[tuple[Frame, bool]]) -> list[Pair]:
     """
     spread: list[Pair] = []
     firsts: list[Pair] = []
-    every, most, before = 1, LESSONS, None
+    every, most, before = 1, CROPS, None
     for number, (frame, begins) in enumerate(frames):
-        most = min(LESSONS, max(LEAST, KEPT_BYTES // (2 * frame.rgb.nbytes)))
+        most = min(CROPS, max(LEAST, KEPT_BYTES // (2 * frame.rgb.nbytes)))
         if begins:
             firsts.append(Pair(frame, frame))
         elif number % every == 0 and before is not None:
@@ -104,16 +104,16 @@ def pairs(frames: Iterable[tuple[Frame, bool]]) -> list[Pair]:
 
 
 def painting(
-    easel: Easel,
-    model: Model,
+    problem: StyleProblem,
+    model: TransformerNet,
     picture: Tensor,
     parts: Sequence[Part],
     offset: Tensor | None = None,
 ) -> Tensor:
     """What ``model`` makes of a ``picture`` (1, 3, H, W), each part in its own style, where the
     noise has moved by an ``offset`` (1, 2, h, w)."""
-    low = easel.dtype is torch.bfloat16
-    with torch.autocast(easel.device.type, torch.bfloat16, enabled=low):
+    low = problem.dtype is torch.bfloat16
+    with torch.autocast(problem.device.type, torch.bfloat16, enabled=low):
         layers = [
             (1.0 if share is None else share) * model(picture, weights, offset)
             for weights, share in parts
@@ -122,8 +122,8 @@ def painting(
 
 
 def train(
-    easel: Easel,
-    model: Model,
+    problem: StyleProblem,
+    model: TransformerNet,
     seen: Sequence[Pair],
     progress: Progress,
     blends: Sequence[Weights] = (),
@@ -137,42 +137,42 @@ def train(
     Raises:
         NotFiniteError: the loss is not finite.
     """
-    steps = easel.settings.training_steps
-    generator = np.random.default_rng(easel.settings.seed)
-    often = max(1.0, len(seen) / LESSONS)
-    places = [_place(easel, seen[int(i * often) % len(seen)], generator) for i in range(LESSONS)]
-    lessons: dict[int, Lesson] = {}
+    steps = problem.settings.training_steps
+    generator = np.random.default_rng(problem.settings.seed)
+    often = max(1.0, len(seen) / CROPS)
+    places = [_place(problem, seen[int(i * often) % len(seen)], generator) for i in range(CROPS)]
+    crops: dict[int, TrainingCrop] = {}
     optimizer = torch.optim.Adam(model.parameters(), RATE, BETAS)
     losses: list[float] = []
-    warm = round(steps / (1 + COOL))
+    warm = round(steps / (1 + COOLDOWN_RATIO))
     """How many steps come before the rate falls."""
     order: list[int] = []
-    while len(losses) < min(steps, round(warm * (1 + COOL))):
+    while len(losses) < min(steps, round(warm * (1 + COOLDOWN_RATIO))):
         number = len(losses)
-        order = order or generator.permutation(LESSONS).tolist()
+        order = order or generator.permutation(CROPS).tolist()
         place = order.pop()
-        if place not in lessons:
+        if place not in crops:
             base = blends[place % len(blends)] if blends else None
-            lessons[place] = _lesson(easel, places[place], base, generator)
-        left = 1 - (number - warm) / max(1, warm * COOL)
+            crops[place] = _crop(problem, places[place], base, generator)
+        left = 1 - (number - warm) / max(1, warm * COOLDOWN_RATIO)
         for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1.0, (number + 1) / WARM, left)
-        losses.append(_step(easel, model, lessons[place], optimizer))
+            group["lr"] = RATE * min(1.0, (number + 1) / WARMUP_STEPS, left)
+        losses.append(_step(problem, model, crops[place], optimizer))
         if number < warm and learned(losses):
             warm = number + 1
-        done = (number + 1) / min(steps, round(warm * (1 + COOL)))
-        progress(number + 1, done, losses[-1], lessons[place].objective.terms)
+        done = (number + 1) / min(steps, round(warm * (1 + COOLDOWN_RATIO)))
+        progress(number + 1, done, losses[-1], crops[place].objective.terms)
 
 
-def _place(easel: Easel, pair: Pair, generator: np.random.Generator) -> Pair:
+def _place(problem: StyleProblem, pair: Pair, generator: np.random.Generator) -> Pair:
     """A place of two frames, enlarged or reduced a little."""
     zoom = 2 ** generator.uniform(-ZOOM, ZOOM)
-    width, height = (max(SMALLEST, round(side * zoom)) for side in easel.size)
+    width, height = (max(SMALLEST, round(side * zoom)) for side in problem.size)
     share = min(1.0, (AREA / (width * height)) ** 0.5)
     high, wide = max(SMALLEST, round(height * share)), max(SMALLEST, round(width * share))
     top, left = generator.integers(height - high + 1), generator.integers(width - wide + 1)
 
-    def cut(frame: Frame) -> Frame:
+    def cropped(frame: Frame) -> Frame:
         rgb, *masks = (
             np.ascontiguousarray(
                 resized(layer, (width, height))[top : top + high, left : left + wide]
@@ -181,69 +181,74 @@ def _place(easel: Easel, pair: Pair, generator: np.random.Generator) -> Pair:
         )
         return replace(frame, rgb=rgb, masks=tuple(masks))
 
-    return Pair(cut(pair.frame), cut(pair.before))
+    return Pair(cropped(pair.frame), cropped(pair.before))
 
 
-def _lesson(
-    easel: Easel, pair: Pair, base: Weights | None, generator: np.random.Generator
-) -> Lesson:
+def _crop(
+    problem: StyleProblem, pair: Pair, base: Weights | None, generator: np.random.Generator
+) -> TrainingCrop:
     source, before = pair.frame.rgb, pair.before.rgb
     there = np.zeros((*source.shape[:2], 2), np.float32)
     trust = np.zeros(source.shape[:2], np.float32)
-    if easel.flows is not None:
-        there, back = easel.flows(source, before)
+    if problem.flows is not None:
+        there, back = problem.flows(source, before)
         trust = trusted(source, before, there, back)
-    content = easel.tensor(source)
-    regions = easel.regions(pair.frame, easel.size, WHOLE, base)
+    content = problem.tensor(source)
+    regions = problem.regions(pair.frame, problem.size, WHOLE, base)
     offset = generator.integers(2 * TILE, size=(1, 1, 2)).astype(np.float32)
-    return Lesson(
+    return TrainingCrop(
         content,
-        parts(easel, pair.frame, base),
-        easel.objective(content, regions, focus=FOCUS),
-        easel.tensor(before),
-        parts(easel, pair.before, base),
-        _grid(there).to(easel.device),
-        easel.tensor(trust),
-        easel.tensor(there + offset),
-        easel.tensor(offset),
+        parts(problem, pair.frame, base),
+        problem.objective(content, regions, focus=FOCUS),
+        problem.tensor(before),
+        parts(problem, pair.before, base),
+        _grid(there).to(problem.device),
+        problem.tensor(trust),
+        problem.tensor(there + offset),
+        problem.tensor(offset),
     )
 
 
-def parts(easel: Easel, frame: Frame, base: Weights | None = None) -> list[Part]:
+def parts(problem: StyleProblem, frame: Frame, base: Weights | None = None) -> list[Part]:
     """The blends of styles in a frame, and where they belong."""
     return [
         (
-            torch.tensor(weights, device=easel.device),
-            None if share is None else easel.tensor(share),
+            torch.tensor(weights, device=problem.device),
+            None if share is None else problem.tensor(share),
         )
-        for weights, share in easel.parts(frame, easel.size, WHOLE, base)
+        for weights, share in problem.parts(frame, problem.size, WHOLE, base)
     ]
 
 
-def _step(easel: Easel, model: Model, lesson: Lesson, optimizer: torch.optim.Optimizer) -> float:
+def _step(
+    problem: StyleProblem,
+    model: TransformerNet,
+    crop: TrainingCrop,
+    optimizer: torch.optim.Optimizer,
+) -> float:
     """Learn from a lesson; returns the loss."""
     with torch.no_grad():
-        past = painting(
-            easel, model, lesson.before, lesson.parts_before, lesson.offset_before
-        ).clamp(0, 1)
-        warped = F.grid_sample(past, lesson.grid, padding_mode="border", align_corners=True)
-    lesson.objective.kept = warped, STEADY * lesson.trust
-    painted = painting(easel, model, lesson.source, lesson.parts, lesson.offset)
-    loss, slope = lesson.objective(painted.detach().clamp(0, 1))
-    if not (np.isfinite(loss) and bool(slope.isfinite().all())):
+        past = painting(problem, model, crop.before, crop.parts_before, crop.offset_before).clamp(
+            0, 1
+        )
+        warped = F.grid_sample(past, crop.grid, padding_mode="border", align_corners=True)
+    crop.objective.kept = warped, STEADY * crop.trust
+    painted = painting(problem, model, crop.source, crop.parts, crop.offset)
+    loss, grad = crop.objective(painted.detach().clamp(0, 1))
+    if not (np.isfinite(loss) and bool(grad.isfinite().all())):
         raise NotFiniteError
     # What has left the range of a picture is led back, never on: the box of the optimisers.
-    slope[((painted > 1) & (slope < 0)) | ((painted < 0) & (slope > 0))] = 0
+    grad[((painted > 1) & (grad < 0)) | ((painted < 0) & (grad > 0))] = 0
     optimizer.zero_grad()
-    torch.autograd.backward(painted, slope)
+    torch.autograd.backward(painted, grad)
     optimizer.step()
     return loss
 
 
 def learned(losses: Sequence[float]) -> bool:
     """Whether the last two rounds of all lessons hardly lowered the loss."""
-    rounds = 2 * LESSONS
-    if len(losses) % LESSONS or len(losses) < 2 * rounds:
+    rounds = 2 * CROPS
+    if len(losses) % CROPS or len(losses) < 2 * rounds:
         return False
     last, before = np.mean(losses[-rounds:]), np.mean(losses[-2 * rounds : -rounds])
     return bool(last > before * (1 - GAIN))

@@ -7,7 +7,7 @@ from .encoders import CODECS, check_codec
 from .formats import FORMATS, Format, format_of, only_one_frame
 from .reader import describe, open_clip
 from .stills import encoded_image, read_image, save_image
-from .writer import Writer, open_writer, plays
+from .writer import Writer, loop_count, open_writer
 
 __all__ = [
     "CODECS",
@@ -21,10 +21,10 @@ __all__ = [
     "describe",
     "encoded_image",
     "format_of",
+    "loop_count",
     "only_one_frame",
     "open_clip",
     "open_writer",
-    "plays",
     "read_image",
     "resample",
     "save_image",

@@ -35,7 +35,7 @@ class AnimationClip:
                 frames=count - self.default_image,
                 duration=None,
                 time_base=Fraction(1, 100 if image.format == "GIF" else 1000),
-                loop=_plays(image),
+                loop=_loop_count(image),
             )
         self.info = self._read_through()
 
@@ -102,7 +102,7 @@ class AnimationClip:
                 time += duration
 
 
-def _plays(image: Image.Image) -> int:
+def _loop_count(image: Image.Image) -> int:
     """How often it plays in all, 0 for ever. A GIF counts repeats, the others count plays."""
     loop = image.info.get("loop")
     if loop is None:

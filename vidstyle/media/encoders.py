@@ -217,7 +217,7 @@ class VideoEncoder:
                 raise
             raise VidstyleError(f"{what}: {_reason(error)}") from error
 
-    def cut(self) -> None:
+    def begin_shot(self) -> None:
         """A codec finds its own key frames."""
 
     def _mux(self, packets: list[Any]) -> None:
@@ -285,7 +285,7 @@ class AnimationEncoder:
         self.pictures.append(Image.fromarray(picture))
         self.begins.append(begin)
 
-    def cut(self) -> None:
+    def begin_shot(self) -> None:
         """Nothing to do: no palette."""
 
     def close(self) -> None:
@@ -322,7 +322,7 @@ class StillEncoder:
         self.frames += 1
         save_image(self.path, frame.rgb, frame.alpha, self.format.suffix)
 
-    def cut(self) -> None:
+    def begin_shot(self) -> None:
         """Nothing to do."""
 
     def close(self) -> None:
@@ -345,7 +345,7 @@ class FolderEncoder:
         self.frames += 1
         save_image(self.path / frame_name(self.frames), frame.rgb, frame.alpha)
 
-    def cut(self) -> None:
+    def begin_shot(self) -> None:
         """Nothing to do."""
 
     def close(self) -> None:

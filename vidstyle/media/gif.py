@@ -88,13 +88,13 @@ class GifEncoder:
             self.samples = [s[::2] for s in self.samples]
             self.share = max(1, self.share // 2)
 
-    def cut(self) -> None:
+    def begin_shot(self) -> None:
         if self.shot:
             self.shots.append((self.shot, _palette(self.samples, self.random)))
         self.shot, self.samples, self.share = [], [], SHARE
 
     def close(self) -> None:
-        self.cut()
+        self.begin_shot()
         begins = _begins([spooled.time for shot, _ in self.shots for spooled in shot])
         last = self.shots[-1][0][-1]
         final = max(SHORTEST, round((last.time + last.duration) * 100) - max(begins.values()))

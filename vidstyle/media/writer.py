@@ -23,7 +23,7 @@ class Encoder(Protocol):
 
     def write(self, frame: Frame) -> None: ...
 
-    def cut(self) -> None:
+    def begin_shot(self) -> None:
         """The next frame begins a new shot."""
 
     def close(self) -> None:
@@ -48,8 +48,8 @@ class Writer:
         self.encoder.write(frame)
         self.frames += 1
 
-    def cut(self) -> None:
-        self.encoder.cut()
+    def begin_shot(self) -> None:
+        self.encoder.begin_shot()
 
     def keep(self, path: Path, overwrite: bool) -> None:
         """Close what is there, and leave that at ``path`` instead."""
@@ -105,9 +105,9 @@ def open_writer(
         if file_format.kind == "video":
             encoder = VideoEncoder(partial, source, file_format, size, sound, crf, codec)
         elif file_format.kind == "gif":
-            encoder = GifEncoder(partial, size, plays(source, loop))
+            encoder = GifEncoder(partial, size, loop_count(source, loop))
         elif file_format.kind == "animation":
-            encoder = AnimationEncoder(partial, file_format, plays(source, loop))
+            encoder = AnimationEncoder(partial, file_format, loop_count(source, loop))
         elif file_format.kind == "still":
             encoder = StillEncoder(partial, file_format)
         else:
@@ -118,7 +118,7 @@ def open_writer(
     return Writer(output, partial, encoder, overwrite)
 
 
-def plays(source: ClipInfo, asked: int | None) -> int:
+def loop_count(source: ClipInfo, asked: int | None) -> int:
     """How often an animation plays, 0 for ever: as asked, as the source does, else for ever."""
     if asked is not None:
         return asked

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 
 from . import weights as _weights
-from .network import Back, Features, Network
+from .network import Features, Network, Vjp
 from .vgg import VGG, Pooling, layers, shapes
 
-__all__ = ["VGG", "Back", "Features", "Network", "layers", "load", "shapes"]
+__all__ = ["VGG", "Features", "Network", "Vjp", "layers", "load", "shapes"]
 
 
 def load(
@@ -24,7 +24,7 @@ def load(
     seed: int = 0,
     pooling: Pooling = "max",
 ) -> Network:
-    """``network`` with ``weights``, cut after the last layer ``wanted``, ready on ``device``.
+    """``network`` with ``weights``, cut after the last layer ``layers``, ready on ``device``.
 
     Raises:
         UsageError: unknown layer, or weights that are missing or do not fit.

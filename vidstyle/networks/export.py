@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import UsageError
-from .transformer import Model
+from .transformer import TransformerNet
 
 OPSET = 18
 """Of ONNX: the first whose resizing is the one that models do."""
@@ -20,7 +20,7 @@ OPSET = 18
 class Clamped(nn.Module):
     """A model whose paintings stay in 0..1."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: TransformerNet) -> None:
         super().__init__()
         self.model = model
 
@@ -29,7 +29,7 @@ class Clamped(nn.Module):
         return painting.clamp(0, 1)
 
 
-def onnx(model: Model) -> bytes:
+def onnx(model: TransformerNet) -> bytes:
     """A ``model`` as an ONNX file, for pictures of any size.
 
     Its inputs are a ``picture`` (1, 3, H, W), RGB in 0..1, and the ``weights`` (S,) of the styles,

@@ -31,7 +31,7 @@ class GoogLeNet(Network):
         super().__init__("googlenet", LAYERS, wanted, CENTRE, SCALE)
         whole = built()
         whole.load_state_dict(state)
-        self.steps = nn.ModuleDict({name: getattr(whole, name) for name in self.plan})
+        self.steps = nn.ModuleDict({name: getattr(whole, name) for name in self.order})
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 module.padding_mode = "replicate"

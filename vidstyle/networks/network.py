@@ -11,7 +11,7 @@ from ..core.errors import unknown
 
 Features = dict[str, Tensor]
 """By layer: (1, C, h, w)."""
-Back = Callable[[Features], Tensor]
+Vjp = Callable[[Features], Tensor]
 """Maps the gradient of each layer's features to that of the picture (1, 3, H, W)."""
 
 
@@ -43,15 +43,15 @@ class Network(nn.Module):
         scale: Collection[float],
     ) -> None:
         super().__init__()
-        self.wanted = set(wanted)
-        for step in self.wanted:
+        self.layers = set(wanted)
+        for step in self.layers:
             if step not in order:
                 raise unknown(f"layer of {name}", step, order)
-        last = max((order.index(step) for step in self.wanted), default=-1)
-        self.plan: Sequence[str] = order[: last + 1]
-        self.strides = dict.fromkeys(self.plan, 1)
+        last = max((order.index(step) for step in self.layers), default=-1)
+        self.order: Sequence[str] = order[: last + 1]
+        self.strides = dict.fromkeys(self.order, 1)
         """How many pixels apart a step's features are, where that is known."""
-        self.reach: int | None = None
+        self.receptive_radius: int | None = None
         """How far, in pixels, the last features see from their place; None: who knows."""
         self.register_buffer("mean", torch.tensor(tuple(mean)).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(tuple(scale)).view(1, 3, 1, 1))
@@ -70,24 +70,24 @@ class Network(nn.Module):
         """Features by layer of a ``picture`` (1, 3, H, W), RGB in 0..1."""
         x = self.ranged(picture)
         features = {}
-        for name in self.plan:
+        for name in self.order:
             x = self.step(name, x)
-            if name in self.wanted:
+            if name in self.layers:
                 features[name] = x
         return features
 
-    def trace(self, picture: Tensor) -> tuple[Features, Back]:
+    def forward_vjp(self, picture: Tensor) -> tuple[Features, Vjp]:
         """Features as ``forward`` gives them, and the way back to the picture, to be gone once."""
         picture = picture.detach().requires_grad_()
         with torch.enable_grad():
             features = self(picture)
 
-        def back(slopes: Features) -> Tensor:
-            names = [*slopes]
-            (slope,) = torch.autograd.grad(
-                [features[name] for name in names], picture, [slopes[name] for name in names]
+        def back(grads: Features) -> Tensor:
+            names = [*grads]
+            (grad,) = torch.autograd.grad(
+                [features[name] for name in names], picture, [grads[name] for name in names]
             )
-            return slope
+            return grad
 
         return {name: values.detach() for name, values in features.items()}, back
 

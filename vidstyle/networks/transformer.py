@@ -37,7 +37,7 @@ GRAINS = (0.0, 1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True)
-class About:
+class ModelConfig:
     """What a model is, as its file says it."""
 
     styles: tuple[str, ...]
@@ -68,7 +68,7 @@ def noise() -> Tensor:
     return (layers / layers.std((1, 2), keepdim=True))[None]
 
 
-class Norm(nn.Module):
+class ConditionalInstanceNorm(nn.Module):
     """Instance normalisation with the scale and shift of a style, or of a blend of styles."""
 
     def __init__(self, channels: int, styles: int) -> None:
@@ -88,7 +88,7 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         self.conv = _conv(into, out, stride)
-        self.norm = Norm(out, styles)
+        self.norm = ConditionalInstanceNorm(out, styles)
         self.relu = relu
 
     def forward(self, x: Tensor, weights: Tensor) -> Tensor:
@@ -108,7 +108,7 @@ class Residual(nn.Module):
         return x + self.second(self.first(x, weights), weights)
 
 
-class Model(nn.Module):
+class TransformerNet(nn.Module):
     """Maps a picture (1, 3, H, W) and the ``weights`` (S,) of its styles to the painting.
 
     RGB in 0..1; the painting may leave that range a little, and is to be clamped. The noise below
@@ -117,7 +117,7 @@ class Model(nn.Module):
 
     noise: Tensor
 
-    def __init__(self, about: About) -> None:
+    def __init__(self, about: ModelConfig) -> None:
         super().__init__()
         self.about = about
         fine, wide, styles = about.fine, about.wide, len(about.styles)
@@ -162,13 +162,13 @@ def _conv(into: int, out: int, stride: int = 1) -> nn.Conv2d:
     return nn.Conv2d(into, out, 3, stride, 1, padding_mode="replicate")
 
 
-def dump(model: Model) -> bytes:
+def dump(model: TransformerNet) -> bytes:
     """A model as a file of safetensors."""
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     return save(tensors, {ENTRY: json.dumps(asdict(model.about))})
 
 
-def load(path: Path) -> Model:
+def load(path: Path) -> TransformerNet:
     """The model in a file, without running anything of it.
 
     Raises:
@@ -197,10 +197,10 @@ def load(path: Path) -> Model:
         )
     try:
         lists = {name: tuple(facts[name]) for name in ("styles", "weights", "size")}
-        about = About(**facts | lists)
+        about = ModelConfig(**facts | lists)
         if len(about.weights) != len(about.styles) or min(map(int, about.size)) < 1:
             raise ValueError("a weight for each style, and a size")
-        model = Model(about)
+        model = TransformerNet(about)
         model.load_state_dict(tensors)
     except (TypeError, KeyError, RuntimeError, ValueError) as error:
         raise UsageError(f"{path}: its weights are not those of the model it names") from error

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import weights as weight_files
-from .network import Back, Features, Network
+from .network import Features, Network, Vjp
 
 Pooling = Literal["max", "avg"]
 
@@ -56,14 +56,14 @@ class VGG(Network):
         super().__init__(network, layers(network), wanted, weights.mean, weights.scale)
         self.pool = F.max_pool2d if pooling == "max" else F.avg_pool2d
         if pooling == "max":
-            self.plan = _cheaper(self.plan, self.wanted)
+            self.order = _cheaper(self.order, self.layers)
         self.convolutions = nn.ModuleDict()
-        stride, self.reach = 1, 0
-        for name in self.plan:
+        stride, self.receptive_radius = 1, 0
+        for name in self.order:
             stride *= 2 if name.startswith("pool") else 1
-            self.reach += stride if name.startswith("conv") else 0
+            self.receptive_radius += stride if name.startswith("conv") else 0
             self.strides[name] = stride
-        for name in self.plan:
+        for name in self.order:
             if name.startswith("conv"):
                 weight, bias = weights.convolutions[name]
                 conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3)
@@ -80,16 +80,16 @@ class VGG(Network):
         return self.pool(x, 2) if min(x.shape[2:]) > 1 else x
 
     @torch.no_grad()
-    def trace(self, picture: Tensor) -> tuple[Features, Back]:
+    def forward_vjp(self, picture: Tensor) -> tuple[Features, Vjp]:
         # By hand, because most of what automatic differentiation does here is to go through
         # memory: a ReLU needs no copy of its input, a padding no zeros, two gradients no sum.
         features: Features = {}
         way: list[tuple[str, Callable[[Tensor], Tensor]]] = []
         x = self.ranged(picture)
         before = ""
-        for name in self.plan:
+        for name in self.order:
             if name.startswith("relu"):
-                x = F.relu(x) if before in self.wanted else F.relu_(x)
+                x = F.relu(x) if before in self.layers else F.relu_(x)
                 back = partial(_relu_back, x)
             elif name.startswith("conv"):
                 back = partial(self._conv_back, name, x.shape)
@@ -100,24 +100,24 @@ class VGG(Network):
                 back = partial(_pool_back, given, pooled)
                 x = pooled.detach()
             way.append((name, back))
-            if name in self.wanted:
+            if name in self.layers:
                 features[name] = x.detach()
             before = name
-        return features, lambda slopes: self._back(way, slopes)
+        return features, lambda grads: self._vjp(way, grads)
 
     @torch.no_grad()
-    def _back(self, way: list[tuple[str, Callable[[Tensor], Tensor]]], slopes: Features) -> Tensor:
-        slope: Tensor | None = None
+    def _vjp(self, way: list[tuple[str, Callable[[Tensor], Tensor]]], grads: Features) -> Tensor:
+        grad: Tensor | None = None
         while way:
             name, back = way.pop()
-            if name in slopes:
-                slope = slopes[name] if slope is None else slopes[name].add_(slope)
-            if slope is not None:
-                slope = back(slope)
-        assert slope is not None
-        return slope.float() * self.scale
+            if name in grads:
+                grad = grads[name] if grad is None else grads[name].add_(grad)
+            if grad is not None:
+                grad = back(grad)
+        assert grad is not None
+        return grad.float() * self.scale
 
-    def _conv_back(self, name: str, shape: torch.Size, slope: Tensor) -> Tensor:
+    def _conv_back(self, name: str, shape: torch.Size, grad: Tensor) -> Tensor:
         one, channels, high, wide = shape
         weight = self.convolutions[name].get_parameter("weight")
         # Of the convolution's input only the size is asked.
@@ -128,7 +128,7 @@ class VGG(Network):
             memory_format=torch.channels_last,
         )
         around: Tensor = torch.ops.aten.convolution_backward(
-            slope, given, weight, None, (1, 1), (0, 0), (1, 1), False, (0, 0), 1, NOT_THE_WEIGHTS
+            grad, given, weight, None, (1, 1), (0, 0), (1, 1), False, (0, 0), 1, NOT_THE_WEIGHTS
         )[0]
         # What was repeated at the edges counts for what it was a copy of.
         around[:, :, 1] += around[:, :, 0]
@@ -138,18 +138,18 @@ class VGG(Network):
         return around[:, :, 1:-1, 1:-1]
 
 
-def _relu_back(seen: Tensor, slope: Tensor) -> Tensor:
-    if slope.is_contiguous(memory_format=torch.channels_last):
-        return torch.ops.aten.threshold_backward.grad_input(slope, seen, 0, grad_input=slope)
-    return torch.ops.aten.threshold_backward(slope, seen, 0)
+def _relu_back(seen: Tensor, grad: Tensor) -> Tensor:
+    if grad.is_contiguous(memory_format=torch.channels_last):
+        return torch.ops.aten.threshold_backward.grad_input(grad, seen, 0, grad_input=grad)
+    return torch.ops.aten.threshold_backward(grad, seen, 0)
 
 
-def _pool_back(given: Tensor, pooled: Tensor, slope: Tensor) -> Tensor:
-    return torch.autograd.grad(pooled, given, slope)[0]
+def _pool_back(given: Tensor, pooled: Tensor, grad: Tensor) -> Tensor:
+    return torch.autograd.grad(pooled, given, grad)[0]
 
 
 def _cheaper(plan: Sequence[str], wanted: Collection[str]) -> list[str]:
-    """``plan`` with ReLUs after maxima, of which there are fewer: it is the same."""
+    """``order`` with ReLUs after maxima, of which there are fewer: it is the same."""
     found = [*plan]
     for i, (name, following) in enumerate(pairwise(plan)):
         if following.startswith("pool") and not {name, following} & set(wanted):

@@ -27,11 +27,11 @@ def outer(features: Tensor, mask: Tensor | None = None) -> Tensor:
     return (weighted.T @ rows).float()
 
 
-def outer_slope(features: Tensor, slope: Tensor, mask: Tensor | None = None) -> Tensor:
-    """The gradient of ``features``, where that of their ``outer`` products is ``slope`` (C, C),
+def outer_grad(features: Tensor, grad: Tensor, mask: Tensor | None = None) -> Tensor:
+    """The gradient of ``features``, where that of their ``outer`` products is ``grad`` (C, C),
     which is symmetric."""
     rows = _rows(features)
-    found = rows @ (2 * slope).to(rows.dtype)
+    found = rows @ (2 * grad).to(rows.dtype)
     if mask is not None:
         found *= _rows(mask).to(rows.dtype)
     _, channels, high, wide = features.shape
@@ -92,7 +92,7 @@ UNIT_RANGE = 4.425
 
 
 @dataclass(frozen=True)
-class Formula:
+class LossScaling:
     """How a method weighs errors: by the constants before Σ(F − P)² and Σ(G − A)² of a layer.
 
     F and P are features (1, C, h, w), G and A Gram matrices (C, C) divided by their positions.
@@ -112,21 +112,25 @@ class Formula:
         return weights[layer] / (1.0 if self.adds else sum(weights.values()))
 
 
-FORMULAS: Mapping[str, Formula] = {
-    "relative": Formula(
+FORMULAS: Mapping[str, LossScaling] = {
+    "relative": LossScaling(
         lambda energy, n: 1 / max(energy, 1e-12),
         lambda a, n: 1 / max(float(a.square().sum()), 1e-12),
     ),
     # Gatys et al. (2016): ½Σ(F − P)²; 1/(4C²n²) Σ(G − A)² of Gram matrices that are sums.
-    "gatys": Formula(lambda energy, n: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE),
+    "gatys": LossScaling(
+        lambda energy, n: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE
+    ),
     # TensorFlow's tutorial: means of squares, Gram matrices over positions.
-    "tensorflow": Formula(lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 2, range=CAFFE_RANGE),
+    "tensorflow": LossScaling(
+        lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 2, range=CAFFE_RANGE
+    ),
     # PyTorch's tutorial: means of squares, Gram matrices divided by C·n.
-    "pytorch": Formula(
+    "pytorch": LossScaling(
         lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 4, adds=True, range=UNIT_RANGE
     ),
     # Udacity's exercise: the mean square of Gram matrices that are sums, divided by C·n.
-    "udacity": Formula(
+    "udacity": LossScaling(
         lambda energy, n: 1 / n, lambda a, n: n / len(a) ** 3, adds=True, range=UNIT_RANGE
     ),
 }

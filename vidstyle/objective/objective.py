@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core.images import Field
-from ..networks import Back, Features, Network
+from ..networks import Features, Network, Vjp
 from ..settings import Settings
 from . import losses
 from .tiles import Tile, tiles
@@ -84,7 +84,7 @@ class Objective:
         self.network, self.settings, self.kept = network, settings, kept
         self.terms: dict[str, float] = {}
         """What the last loss was the sum of."""
-        self.tiles = tiles(content.shape[2:], most, network.reach)
+        self.tiles = tiles(content.shape[2:], most, network.receptive_radius)
         formula = losses.FORMULAS[settings.loss]
         # Features grow with the range of the input that their weights were trained on.
         grown = 1.0 if formula.range is None else formula.range / float(network.scale.mean())
@@ -143,8 +143,8 @@ class Objective:
         if pixels:
             (gradient,) = torch.autograd.grad(torch.stack([*pixels.values()]).sum(), picture)
         picture = picture.detach()
-        traces: Iterable[tuple[Features, Back]] = (
-            self.network.trace(picture[tile.shown]) for tile in self.tiles
+        traces: Iterable[tuple[Features, Vjp]] = (
+            self.network.forward_vjp(picture[tile.shown]) for tile in self.tiles
         )
         if len(self.tiles) == 1:
             traces = [*traces]
@@ -199,22 +199,22 @@ class Objective:
         self, tile: Tile, targets: Features, features: Features, grams: Sequence[Tensor]
     ) -> Features:
         """The gradient of a tile's features."""
-        slopes: Features = {}
+        grads: Features = {}
 
-        def add(layer: str, slope: Tensor) -> None:
-            if slope.shape != features[layer].shape:
-                core, slope = slope, torch.zeros_like(features[layer])
-                slope[tile.core(self.network.strides[layer])] = core
-            slopes[layer] = slopes[layer] + slope if layer in slopes else slope
+        def add(layer: str, grad: Tensor) -> None:
+            if grad.shape != features[layer].shape:
+                core, grad = grad, torch.zeros_like(features[layer])
+                grad[tile.core(self.network.strides[layer])] = core
+            grads[layer] = grads[layer] + grad if layer in grads else grad
 
         for name, factor in self.content.items():
             error = self._core(features, tile, name).float() - targets[name]
             add(name, (2 * factor * error).to(features[name].dtype))
         for gram, term in zip(grams, self.style, strict=True):
             core, mask = self._core(features, tile, term.layer), self._mask(term, tile)
-            slope = 2 * term.factor / term.count * (gram - term.target)
-            add(term.layer, losses.outer_slope(core, slope, mask))
-        return slopes
+            grad = 2 * term.factor / term.count * (gram - term.target)
+            add(term.layer, losses.outer_grad(core, grad, mask))
+        return grads
 
     def _on_pixels(self, picture: Tensor) -> dict[str, Tensor]:
         """The terms that need no features."""
@@ -238,7 +238,7 @@ def grams(
     """The Gram matrices of a ``picture`` (1, 3, H, W), or of its ``share`` (1, 1, H, W)."""
     sums: dict[str, Tensor] = {}
     counts = dict.fromkeys(layers, 0.0)
-    parts = tiles(picture.shape[2:], most, network.reach)
+    parts = tiles(picture.shape[2:], most, network.receptive_radius)
     for tile in parts:
         features = network(picture[tile.shown])
         for name in counts:

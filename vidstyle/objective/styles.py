@@ -18,7 +18,7 @@ Weights = tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
-class Looks:
+class StyleSchedule:
     """Style pictures, and which of them is wanted when and where."""
 
     pictures: tuple[Image, ...]
@@ -30,7 +30,7 @@ class Looks:
     """Each mask's picture, by number; None where nothing is to be painted."""
 
     @classmethod
-    def of(cls, picture: Image) -> Looks:
+    def of(cls, picture: Image) -> StyleSchedule:
         """One style for all of a clip."""
         return cls((picture,), ("style",), {0.0: (1.0,)})
 
@@ -48,7 +48,7 @@ class Looks:
         return tuple(one + share * (other - one) for one, other in pairs)
 
     @property
-    def steady(self) -> bool:
+    def is_constant(self) -> bool:
         """Whether the style never changes."""
         return len(set(self.keys.values())) < 2
 
@@ -69,12 +69,12 @@ def style_picture(path: Path, max_pixels: int | None = None) -> Image:
     return filled(picture[shown], alpha[shown])
 
 
-def arranged(
+def schedule_from_options(
     styles: Sequence[tuple[Path, float]],
     later: Sequence[tuple[float, Path, float]],
     masks: Sequence[tuple[Path, Path | None]],
     pictures: Mapping[Path, Image],
-) -> Looks:
+) -> StyleSchedule:
     """The looks of a clip: ``styles`` from its start, others ``later`` (seconds), others in
     ``masks``; each with its weight.
 
@@ -99,4 +99,6 @@ def arranged(
             weights[order.index(path)] += weight / total
         keys[time] = tuple(weights)
     regions = tuple(None if path is None else order.index(path) for _, path in masks)
-    return Looks(tuple(pictures.values()), tuple(path.stem for path in order), keys, regions)
+    return StyleSchedule(
+        tuple(pictures.values()), tuple(path.stem for path in order), keys, regions
+    )

@@ -17,18 +17,18 @@ from .. import media
 from ..core import files
 from ..core.errors import UsageError, unknown
 from ..core.images import Image
-from ..engines import PAINTERS, FeedForward, Gatys
+from ..engines import ENGINES, FeedForwardEngine, OptimizingEngine
 from ..media import Clip, Format
 from ..media.stills import StillsClip
 from ..networks import transformer as models
-from ..networks.transformer import Model
+from ..networks.transformer import TransformerNet
 from ..objective.masks import check as check_mask
-from ..objective.styles import Looks, arranged, style_picture
+from ..objective.styles import StyleSchedule, schedule_from_options, style_picture
 from ..settings import SMALLEST_SIZE, Settings, rate_of
 from .output import Output, check_encoding, is_begun, output_of, room, wrote
 
 STATE_BYTES = 24
-"""A pixel, of what a painter needs for the next frame (``Memory``)."""
+"""A pixel, of what a painter needs for the next frame (``TemporalState``)."""
 OF_OPTIMISERS = (
     *("init", "first_init", "iterations", "first_iterations", "tolerance", "coarse_to_fine"),
     *("optimizer", "learning_rate", "betas", "epsilon", "average", "long_term", "passes"),
@@ -51,7 +51,7 @@ PREVIEW_STEPS = (20, 10)
 """Optimiser steps of a preview's first frame, and of the others."""
 NO_PICTURE: Image = np.zeros((1, 1, 3), np.uint8)
 """Stands for a style of a model that is known by name only."""
-Painter = Gatys | FeedForward
+Engine = OptimizingEngine | FeedForwardEngine
 StyleLike = str | Path | tuple[str | Path, float]
 """A picture, or (picture, weight)."""
 Later = tuple[float, StyleLike]
@@ -65,7 +65,7 @@ class Plan:
     """A painting that is understood, checked and not yet begun."""
 
     clip: Clip
-    looks: Looks
+    schedule: StyleSchedule
     target: Output
     width: int
     height: int
@@ -165,10 +165,10 @@ def plan(
         settings = _quick(settings, preview)
     opened = media.open_clip(clip, settings.max_pixels)
     model = None if settings.model is None else models.load(Path(settings.model))
-    looks = looks_of(styles, style_at, masks, settings, model)
+    schedule = schedule_of(styles, style_at, masks, settings, model)
     covers = tuple(media.open_clip(_mask(mask)[0], settings.max_pixels) for mask in masks)
     notes = [note for cover in covers for note in check_mask(cover, opened)]
-    target = output_of(opened.info, looks.names, output, preview is not None, settings)
+    target = output_of(opened.info, schedule.names, output, preview is not None, settings)
     size = size_of(opened, settings, target.format)
     notes += check_encoding(target, size, settings)
     named = [_style(style)[0] for style in styles] + [_style(style)[0] for _, style in style_at]
@@ -176,7 +176,7 @@ def plan(
     named += [Path(name) for name in (settings.model, settings.weights) if name is not None]
     work = Plan(
         opened,
-        looks,
+        schedule,
         target,
         *size,
         settings,
@@ -249,13 +249,13 @@ def check_room(work: Plan) -> list[str]:
     return [f"{told} up to {most / 1e6:.0f}"] if most is not None and free < most else []
 
 
-def looks_of(
+def schedule_of(
     styles: Sequence[StyleLike],
     style_at: Sequence[Later],
     masks: Sequence[MaskLike],
     settings: Settings,
-    model: Model | None,
-) -> Looks:
+    model: TransformerNet | None,
+) -> StyleSchedule:
     first = [_style(style) for style in styles]
     later = [(float(time), *_style(style)) for time, style in style_at]
     covers = [_mask(mask) for mask in masks]
@@ -268,16 +268,16 @@ def looks_of(
     paths = [path for path, _ in first] + [path for _, path, _ in later]
     paths += [path for _, path in covers if path is not None]
     pictures = {path: style_picture(path, settings.max_pixels) for path in dict.fromkeys(paths)}
-    return arranged(first, later, covers, pictures)
+    return schedule_from_options(first, later, covers, pictures)
 
 
 def _of_model(
-    model: Model,
+    model: TransformerNet,
     first: Sequence[tuple[Path, float]],
     later: Sequence[tuple[float, Path, float]],
     covers: Sequence[tuple[Path, Path | None]],
     settings: Settings,
-) -> Looks:
+) -> StyleSchedule:
     """Looks of the styles of a model, each called by its name or by a picture of that name."""
     about = model.about
     if len(set(about.styles)) < len(about.styles):
@@ -297,13 +297,13 @@ def _of_model(
         wanted = [(Path(n), w) for n, w in zip(about.styles, about.weights, strict=True)]
     changes = [(time, named(path), weight) for time, path, weight in later]
     inside = [(mask, None if style is None else named(style)) for mask, style in covers]
-    looks = replace(arranged(wanted, changes, inside, pictures), names=about.styles)
+    schedule = replace(schedule_from_options(wanted, changes, inside, pictures), names=about.styles)
     if (settings.report or settings.engine == "hybrid") and any(
-        picture is NO_PICTURE for picture in looks.pictures
+        picture is NO_PICTURE for picture in schedule.pictures
     ):
         what = "a report" if settings.report else "the engine hybrid"
         raise UsageError(f"{what} needs the pictures of the model's styles: name them by --style")
-    return looks
+    return schedule
 
 
 def _engaged(work: Plan) -> Plan:
@@ -319,7 +319,7 @@ def _engaged(work: Plan) -> Plan:
         wanted, why = "gatys", "nobody knows how long the clip is"
     elif wanted == "auto":
         assert frames is not None
-        costs = {name: PAINTERS[name].cost(settings, size, frames) for name in ("gatys", "network")}
+        costs = {name: ENGINES[name].cost(settings, size, frames) for name in ("gatys", "network")}
         wanted = "network" if CHEAPER * costs["network"] < costs["gatys"] else "gatys"
         why = (
             f"{frames} frames of {size[0]}x{size[1]} cost {costs['gatys']:.0f} steps of the "
@@ -414,7 +414,7 @@ def several(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:
 
 def describe(work: Plan) -> dict[str, Any]:
     """What a plan will do, by name, with an estimate of its time from one measured step."""
-    painter = make_painter(work)
+    engine = make_engine(work)
     check_room(work)
     info = work.clip.info
     sound = ", ".join(info.sound) if work.format.kind == "video" else ""
@@ -429,16 +429,16 @@ def describe(work: Plan) -> dict[str, Any]:
         "engine": work.engine,
         "painted by": _crew(work),
         "network": f"{work.settings.network}, {work.settings.weights} weights",
-        "device": str(painter.device),
-        "precision": precision(painter),
-        "tiles": painter.tiles,
-        "estimated seconds": _estimate(work, painter),
+        "device": str(engine.device),
+        "precision": precision(engine),
+        "tiles": engine.tiles,
+        "estimated seconds": _estimate(work, engine),
     }
 
 
-def make_painter(work: Plan) -> Painter:
+def make_engine(work: Plan) -> Engine:
     """The painter of a plan, once it is known to fit into memory."""
-    return PAINTERS[work.settings.engine](work.settings, work.looks, (work.width, work.height))
+    return ENGINES[work.settings.engine](work.settings, work.schedule, (work.width, work.height))
 
 
 def _crew(work: Plan) -> str:
@@ -470,19 +470,19 @@ def _journal_size(work: Plan) -> str:
     return f"{work.journal}: {needed}"
 
 
-def precision(painter: Painter) -> str:
-    return "bf16" if painter.dtype.itemsize == 2 else "fp32"
+def precision(engine: Engine) -> str:
+    return "bf16" if engine.dtype.itemsize == 2 else "fp32"
 
 
-def _estimate(work: Plan, painter: Painter) -> float | None:
+def _estimate(work: Plan, engine: Engine) -> float | None:
     """Seconds the painting takes at most; None if the length is unknown."""
     if work.frames is None:
         return None
     side = 96
     probe = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    objective, start = painter.task(probe)
+    objective, start = engine.task(probe)
     objective(start)  # the first one is slower
     began = time.perf_counter()
     objective(start)
     step = (time.perf_counter() - began) * work.width * work.height / side**2
-    return step * painter.cost(work.settings, painter.size, work.frames)
+    return step * engine.cost(work.settings, engine.size, work.frames)

@@ -19,25 +19,25 @@ from numpy.typing import NDArray
 from .. import __version__, media
 from ..core import files
 from ..core.errors import UsageError
-from ..core.events import Event, Listener, Noted, Planned
+from ..core.events import Event, Listener, Notice, Started
 from ..core.images import Image, contact_sheet, laid_over
-from ..engines import FeedForward, Gatys, Hybrid
-from ..engines.recovery import Rescued
+from ..engines import FeedForwardEngine, HybridEngine, OptimizingEngine
+from ..engines.recovery import RecoveringEngine
 from ..media import Frame
 from ..media.sound import Sound
-from ..metrics import Judge, Measures
+from ..metrics import MetricAccumulator, Metrics
 from ..networks import transformer as models
 from ..objective.colors import mixed, with_chroma
 from ..objective.masks import shares
 from ..plan import (
+    Engine,
     Later,
     MaskLike,
-    Painter,
     Plan,
     StyleLike,
     check_room,
     files_of,
-    make_painter,
+    make_engine,
     plan,
     precision,
     several,
@@ -45,12 +45,12 @@ from ..plan import (
 from ..plan.output import wrote
 from ..settings import Settings, rate_of
 from . import reel, segments
-from .checkpoint import Journal, Journalled, fingerprint
+from .checkpoint import CheckpointedEngine, CheckpointStore, digest
 from .frames import frames_of
-from .logger import Record
+from .logger import RunLogger
 from .ray import connected
-from .reel import Done, Reel
-from .segments import Alone, Crew, Workshop
+from .reel import PaintedFrame, SequentialScheduler
+from .segments import Executor, LocalExecutor, SegmentScheduler
 
 PATIENCE = 3.0
 """Seconds of painting that a network may lose: it paints faster than a disk is sure to have it."""
@@ -89,7 +89,7 @@ class Result:
     plot: Path | None = None
     snapshots: Path | None = None
     """The folder of pictures on the way."""
-    measures: Measures | None = None
+    measures: Metrics | None = None
     """What it is worth, if that was asked for."""
 
 
@@ -188,15 +188,15 @@ def _rendered(work: Plan, listener: Listener) -> Result:
     began = time.monotonic()
     settings = work.settings
     notes: list[str] = []
-    painter = make_painter(work)
+    engine = make_engine(work)
     cramped = check_room(work)
-    journal = _journal(work, painter)
+    journal = _journal(work, engine)
     kept = journal.count if journal else 0
     training = journal.training if journal else None
-    record = Record(work.plot, work.snapshots, settings.snapshots, training, goes_on=kept > 0)
+    record = RunLogger(work.plot, work.snapshots, settings.snapshots, training, goes_on=kept > 0)
 
-    def tell(event: Event) -> None:
-        if isinstance(event, Noted):
+    def emit(event: Event) -> None:
+        if isinstance(event, Notice):
             notes.append(event.message)
         record(event)
         listener(event)
@@ -205,41 +205,45 @@ def _rendered(work: Plan, listener: Listener) -> Result:
     sound = _sound(work)
     losses: list[float] = []
     shown: list[tuple[Image, Image]] = []
-    judge = Judge(work.looks.pictures[0], (work.height, work.width)) if settings.report else None
+    accumulator = (
+        MetricAccumulator(work.schedule.pictures[0], (work.height, work.width))
+        if settings.report
+        else None
+    )
     with ExitStack() as stack:
         writer = _writer(work, sound)
         if journal is not None and not kept:
             journal.clear()  # not before it is known that all can be written
         stack.enter_context(_kept(journal))
         stack.enter_context(writer)
-        _tell_beginning(work, painter, journal, writer.encoder.keeps_alpha, tell)
+        _tell_beginning(work, engine, journal, writer.encoder.keeps_alpha, emit)
         for note in cramped:
-            tell(Noted(note))
-        tell(
-            Planned(
+            emit(Notice(note))
+        emit(
+            Started(
                 _paintings(work, closes),
                 work.width,
                 work.height,
-                str(painter.device),
-                precision(painter),
+                str(engine.device),
+                precision(engine),
             )
         )
-        _learn(work, painter, journal, tell)
+        _learn(work, engine, journal, emit)
         try:
-            for done in _painted(work, painter, journal, tell, closes):
+            for done in _painted(work, engine, journal, emit, closes):
                 frame = done.frame
                 painted = _finished(done.painted, frame, work)
                 losses.append(done.loss)
-                if done.begins:
-                    writer.cut()
+                if done.starts_shot:
+                    writer.begin_shot()
                 writer.write(replace(frame, rgb=painted))
                 if sound is not None and len(losses) == settings.max_frames:
                     sound.end = sound.start + frame.time + frame.duration
                 if work.sheet is not None and len(shown) < SHEET_COLUMNS:
                     white = partial(laid_over, alpha=frame.alpha, ground=np.float32(255))
                     shown.append((white(frame.rgb), white(painted)))
-                if judge is not None:
-                    judge.add(frame.rgb, painted)
+                if accumulator is not None:
+                    accumulator.add(frame.rgb, painted)
         except BaseException as error:
             if work.keep_partial and losses:
                 if sound is not None:
@@ -251,16 +255,16 @@ def _rendered(work: Plan, listener: Listener) -> Result:
                 f"{work.clip.info.path}: no frame between these times: check --start and --end"
             )
     for note in [*work.notes, *work.clip.notes, *(sound.notes if sound else ())]:
-        tell(Noted(note))
+        emit(Notice(note))
     record.finish()
     if work.sheet is not None:
         sheet = contact_sheet(list(zip(*shown, strict=True)))
         files.write_whole(work.sheet, media.encoded_image(sheet))
     if journal is not None and work.keep_frames:
         journal.flush()
-        if settings.keep_colors == "luma" or settings.strength < 1 or None in work.looks.regions:
-            tell(
-                Noted(
+        if settings.keep_colors == "luma" or settings.strength < 1 or None in work.schedule.regions:
+            emit(
+                Notice(
                     f"{journal.folder}: its frames are as they were painted, before --keep-colors, "
                     f"--strength and masks; a folder as --output has them as they are shown"
                 )
@@ -273,13 +277,13 @@ def _rendered(work: Plan, listener: Listener) -> Result:
         seconds=time.monotonic() - began,
         width=work.width,
         height=work.height,
-        losses=() if isinstance(painter, FeedForward) else tuple(losses),
+        losses=() if isinstance(engine, FeedForwardEngine) else tuple(losses),
         settings=settings,
         notes=tuple(notes),
         sheet=work.sheet,
         plot=work.plot,
         snapshots=work.snapshots,
-        measures=judge.measures() if judge is not None and len(losses) > 1 else None,
+        measures=accumulator.measures() if accumulator is not None and len(losses) > 1 else None,
     )
 
 
@@ -288,7 +292,7 @@ def _closes(work: Plan) -> bool:
     if work.settings.seamless is not None:
         return work.settings.seamless
     animated = work.format.kind in ("gif", "animation")
-    return animated and media.plays(work.clip.info, work.settings.loop) == 0
+    return animated and media.loop_count(work.clip.info, work.settings.loop) == 0
 
 
 def _sound(work: Plan) -> Sound | None:
@@ -325,26 +329,26 @@ def _writer(work: Plan, sound: Sound | None) -> media.Writer:
 
 
 def _tell_beginning(
-    work: Plan, painter: Painter, journal: Journal | None, keeps_alpha: bool, tell: Listener
+    work: Plan, engine: Engine, journal: CheckpointStore | None, keeps_alpha: bool, emit: Listener
 ) -> None:
     """Tell what is worth knowing before the first frame is painted."""
     if work.clip.info.alpha and not keeps_alpha:
-        tell(Noted(f"{work.format.name} cannot hold transparency: what is clear is painted over"))
+        emit(Notice(f"{work.format.name} cannot hold transparency: what is clear is painted over"))
     if journal is not None and journal.count:
-        tell(Noted(f"{journal.count} paintings of a run before are there: going on from them"))
+        emit(Notice(f"{journal.count} paintings of a run before are there: going on from them"))
     if journal is not None and journal.damaged:
-        tell(Noted(f"{journal.folder}: what a run before has left is damaged: beginning anew"))
-    if painter.tiles > 1:
-        tell(
-            Noted(
+        emit(Notice(f"{journal.folder}: what a run before has left is damaged: beginning anew"))
+    if engine.tiles > 1:
+        emit(
+            Notice(
                 f"{work.width}x{work.height} does not fit into memory at once: "
-                f"painted in {painter.tiles} tiles, which takes longer"
+                f"painted in {engine.tiles} tiles, which takes longer"
             )
         )
 
 
 def _leave_partial(
-    work: Plan, writer: media.Writer, journal: Journal | None, error: BaseException
+    work: Plan, writer: media.Writer, journal: CheckpointStore | None, error: BaseException
 ) -> None:
     """Leave what is painted as a clip that plays, and say so with the ``error``."""
     own = journal is not None and wrote(journal.folder, work.partial)
@@ -357,27 +361,29 @@ def _leave_partial(
 
 def _painted(
     work: Plan,
-    painter: Painter,
-    journal: Journal | None,
-    tell: Listener,
+    engine: Engine,
+    journal: CheckpointStore | None,
+    emit: Listener,
     closes: bool,
-) -> Iterator[Done]:
+) -> Iterator[PaintedFrame]:
     """The frames as they are painted: one after the other, or segment by segment."""
     settings = work.settings
-    safe = Rescued(painter, tell) if isinstance(painter, Gatys) else painter
+    safe = RecoveringEngine(engine, emit) if isinstance(engine, OptimizingEngine) else engine
     if settings.segment is None:
-        worker = Journalled(safe, journal) if journal else safe
-        yield from Reel(worker, tell, passes=settings.passes, closes=closes).paint(frames_of(work))
+        worker = CheckpointedEngine(safe, journal) if journal else safe
+        yield from SequentialScheduler(worker, emit, passes=settings.passes, closes=closes).paint(
+            frames_of(work)
+        )
         return
     if journal is not None:
         journal.begin()
     with ExitStack() as stack:
-        crew: Crew = Alone(safe, tell)
+        executor: Executor = LocalExecutor(safe, emit)
         if settings.cluster is not None:
-            assert isinstance(painter, Gatys)
-            crew = stack.enter_context(connected(settings.cluster, painter))
-        shelf = journal.shelf if journal else None
-        shop = Workshop(crew, tell, shelf, settings.segment, closes)
+            assert isinstance(engine, OptimizingEngine)
+            executor = stack.enter_context(connected(settings.cluster, engine))
+        chunks = journal.chunks if journal else None
+        shop = SegmentScheduler(executor, emit, chunks, settings.segment, closes)
         for number, done in enumerate(shop.paint(frames_of(work)), 1):
             if journal is not None and work.keep_frames:
                 journal.show(number, done.painted)
@@ -395,25 +401,28 @@ def _paintings(work: Plan, closes: bool) -> int | None:
 
 
 def _learn(
-    work: Plan, painter: Painter, journal: Journal | None, tell: Callable[[Event], None]
+    work: Plan, engine: Engine, journal: CheckpointStore | None, emit: Callable[[Event], None]
 ) -> None:
     """Let a painter that needs a model have one: of a run before, or by learning the clip."""
-    if not isinstance(painter, (FeedForward, Hybrid)) or painter.apprentice.model is not None:
+    if (
+        not isinstance(engine, (FeedForwardEngine, HybridEngine))
+        or engine.stylizer.model is not None
+    ):
         return
     if journal is not None and journal.model.exists():
         with suppress(UsageError):  # damaged: what is learned anew is the same
-            painter.apprentice.take(models.load(journal.model))
-            tell(Noted("a run before has learned the clip: going on from that"))
+            engine.stylizer.take(models.load(journal.model))
+            emit(Notice("a run before has learned the clip: going on from that"))
             return
     if journal is not None:
         journal.begin()
-        tell(Noted(f"it learns the clip first: see {journal.training}"))
-    model = painter.apprentice.learn(frames_of(work), tell)
+        emit(Notice(f"it learns the clip first: see {journal.training}"))
+    model = engine.stylizer.learn(frames_of(work), emit)
     if journal is not None:
         journal.keep(models.dump(model))
 
 
-def _journal(work: Plan, painter: Painter) -> Journal | None:
+def _journal(work: Plan, engine: Engine) -> CheckpointStore | None:
     """The journal of a painting, with what a run before has left in it.
 
     Raises:
@@ -421,12 +430,12 @@ def _journal(work: Plan, painter: Painter) -> Journal | None:
     """
     if work.journal is None:
         return None
-    clip, looks = work.clip, work.looks
-    times = repr((sorted(looks.keys.items()), looks.regions)).encode()
-    facts = {
-        "clip": fingerprint(files_of(clip)),
-        "style": fingerprint((*looks.pictures, times)),
-        "mask": fingerprint(path for mask in work.masks for path in files_of(mask)),
+    clip, schedule = work.clip, work.schedule
+    times = repr((sorted(schedule.keys.items()), schedule.regions)).encode()
+    fingerprint = {
+        "clip": digest(files_of(clip)),
+        "style": digest((*schedule.pictures, times)),
+        "mask": digest(path for mask in work.masks for path in files_of(mask)),
         "picture size": [work.width, work.height],
         "kind of output": work.format.kind,
         "version": [__version__, torch.__version__],
@@ -435,28 +444,30 @@ def _journal(work: Plan, painter: Painter) -> Journal | None:
             for name, value in asdict(work.settings).items()
             if name not in WRITING
         },
-        "weights": fingerprint(_weights(work, painter)),
-        "device": str(painter.device),
-        "precision": precision(painter),
+        "weights": digest(_weights(work, engine)),
+        "device": str(engine.device),
+        "precision": precision(engine),
     }
-    journal = Journal(work.journal, facts, PATIENCE if isinstance(painter, FeedForward) else 0.0)
+    journal = CheckpointStore(
+        work.journal, fingerprint, PATIENCE if isinstance(engine, FeedForwardEngine) else 0.0
+    )
     if not work.restart:
         journal.load()
     return journal
 
 
-def _weights(work: Plan, painter: Painter) -> Iterable[NDArray[Any]]:
+def _weights(work: Plan, engine: Engine) -> Iterable[NDArray[Any]]:
     """The weights of what paints, as far as they are not made of the rest."""
     known: Iterable[torch.Tensor] = ()
-    if isinstance(painter, (FeedForward, Hybrid)) and painter.apprentice.model is not None:
-        known = painter.apprentice.model.parameters()
-    if not isinstance(painter, FeedForward) or work.settings.model is None:
-        known = (*known, *painter.network.parameters())
+    if isinstance(engine, (FeedForwardEngine, HybridEngine)) and engine.stylizer.model is not None:
+        known = engine.stylizer.model.parameters()
+    if not isinstance(engine, FeedForwardEngine) or work.settings.model is None:
+        known = (*known, *engine.network.parameters())
     return (weight.detach().float().cpu().numpy() for weight in known)
 
 
 @contextmanager
-def _kept(journal: Journal | None) -> Iterator[None]:
+def _kept(journal: CheckpointStore | None) -> Iterator[None]:
     """Say with an error what of the work is not lost."""
     try:
         yield
@@ -480,8 +491,8 @@ def _finished(painted: Image, frame: Frame, work: Plan) -> Image:
         painted = with_chroma(painted, source)
     if settings.strength < 1:
         painted = mixed(painted, source, settings.strength)
-    if None in work.looks.regions:
-        parts = zip(work.looks.regions, shares(frame.masks)[1:], strict=True)
+    if None in work.schedule.regions:
+        parts = zip(work.schedule.regions, shares(frame.masks)[1:], strict=True)
         bare = sum(share for region, share in parts if region is None)
         painted = mixed(painted, source, 1 - bare)
     return painted

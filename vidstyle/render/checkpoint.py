@@ -24,7 +24,7 @@ from ..core.files import FRAME, RANDOM, frame_name, write_whole
 from ..core.images import Image
 from ..media import Frame
 from ..plan.output import FACTS, PARTIAL, identity
-from .reel import Loss, Painter
+from .reel import Engine, Loss
 
 State = Mapping[str, NDArray[Any]]
 """What a painter needs for the next frame."""
@@ -42,17 +42,17 @@ DAMAGE = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile
 """What reading a damaged journal leads to."""
 
 
-class Journal:
+class CheckpointStore:
     """The paintings of a clip, in the order they were made, in a ``folder`` of their own.
 
     Each is a PNG, and beside them lies what the next one needs. A file is written whole, then
     moved to its name: whenever a run ends, the journal is that of some whole painting. What it
-    was made from, ``facts``, are in it: it goes on only with the same ones. Where painting is
+    was made from, ``fingerprint``, are in it: it goes on only with the same ones. Where painting is
     quicker than writing, paintings may wait for so many seconds of ``patience``.
     """
 
-    def __init__(self, folder: Path, facts: Mapping[str, Any], patience: float = 0.0) -> None:
-        self.folder, self.facts, self.patience = folder, facts, patience
+    def __init__(self, folder: Path, fingerprint: Mapping[str, Any], patience: float = 0.0) -> None:
+        self.folder, self.fingerprint, self.patience = folder, fingerprint, patience
         self.waiting: list[tuple[bytes, float]] = []
         """Paintings as PNGs, not yet written, and their losses."""
         self.written = 0.0
@@ -61,7 +61,7 @@ class Journal:
         self.state: State = {}
         self.damaged = False
         """Whether a run before has left something that cannot be used."""
-        self.shelf = Shelf(folder)
+        self.chunks = ChunkStore(folder)
 
     def load(self) -> bool:
         """Take up what a run before has left; whether that is something, and whole.
@@ -70,22 +70,22 @@ class Journal:
             UsageError: it was made from something else.
         """
         painted = (self.folder / STATE).exists()
-        if not painted and not self.shelf.names and not self.model.exists():
+        if not painted and not self.chunks.names and not self.model.exists():
             return False
         try:
-            facts = dict(json.loads((self.folder / FACTS).read_text()))
+            fingerprint = dict(json.loads((self.folder / FACTS).read_text()))
         except DAMAGE:
             self.damaged = True
             return False
-        wanted = json.loads(json.dumps(self.facts))
-        other = [name for name in wanted if facts.get(name) != wanted[name]]
+        wanted = json.loads(json.dumps(self.fingerprint))
+        other = [name for name in wanted if fingerprint.get(name) != wanted[name]]
         if other:
             raise UsageError(
                 f"{self.folder}: a painting was begun here with another {' and '.join(other)}: "
                 f"use --restart to begin anew, or another --output"
             )
         if not painted:
-            self.damaged = not self.shelf.whole()
+            self.damaged = not self.chunks.whole()
             return not self.damaged
         try:
             state = _read(self.folder / STATE)
@@ -110,7 +110,7 @@ class Journal:
         for path in self.folder.glob("*"):
             if FRAME.fullmatch(path.name) or PART.fullmatch(path.name):
                 path.unlink()
-        self.shelf.clear()
+        self.chunks.clear()
         if self.folder.is_dir() and not any(self.folder.iterdir()):
             self.folder.rmdir()
 
@@ -131,7 +131,7 @@ class Journal:
     def begin(self) -> None:
         """Make the folder, and note what the work is made from."""
         self.folder.mkdir(mode=0o700, exist_ok=True)
-        write_whole(self.folder / FACTS, json.dumps(self.facts, indent=1).encode())
+        write_whole(self.folder / FACTS, json.dumps(self.fingerprint, indent=1).encode())
 
     def add(self, painted: Image, loss: float, state: State) -> None:
         """Keep another painting, and what the one after it needs."""
@@ -158,7 +158,7 @@ class Journal:
     @property
     def count(self) -> int:
         """How many paintings are kept."""
-        return len(self.paintings) + self.shelf.count
+        return len(self.paintings) + self.chunks.count
 
     def show(self, number: int, painted: Image) -> None:
         """Leave a painting for those who want to see it."""
@@ -177,7 +177,7 @@ class Journal:
         write_whole(self.folder / PARTIAL, json.dumps(identity(partial)).encode())
 
 
-class Shelf:
+class ChunkStore:
     """Paintings that are made a few at a time, in any order, in the ``folder`` of a journal.
 
     Each few have a name and a file, and another file with what those after them need.
@@ -226,7 +226,7 @@ class Shelf:
         self.names.add(name)
         self.count += len(paintings)
 
-    def settle(self, names: Iterable[str]) -> None:
+    def discard_state(self, names: Iterable[str]) -> None:
         """Nothing comes after these any more."""
         for name in names:
             self._path(name, NEEDED).unlink(missing_ok=True)
@@ -243,7 +243,7 @@ class Shelf:
         return self.folder / f"{name}{suffix}"
 
 
-class Resumable(Painter, Protocol):
+class Resumable(Engine, Protocol):
     """A painter that can be left and taken up again."""
 
     def state(self) -> State: ...
@@ -251,14 +251,14 @@ class Resumable(Painter, Protocol):
     def restore(self, state: State) -> None: ...
 
 
-class Journalled:
+class CheckpointedEngine:
     """A painter whose paintings are kept, and that begins with those of a run before.
 
     The way through the clip is the same as ever, so what comes after them is the same, too.
     """
 
-    def __init__(self, painter: Resumable, journal: Journal) -> None:
-        self.painter, self.journal = painter, journal
+    def __init__(self, engine: Resumable, journal: CheckpointStore) -> None:
+        self.engine, self.journal = engine, journal
         self.begun = len(journal.paintings)
         """How many there were before."""
         self.count = 0
@@ -268,28 +268,28 @@ class Journalled:
         """Whether the painter has still to be brought to where it was left."""
         return self.count < self.begun
 
-    def cut(self) -> None:
+    def reset(self) -> None:
         if not self.behind:
-            self.painter.cut()
+            self.engine.reset()
 
-    def expect(self, source: Image, before: Image) -> None:
+    def prefetch_flow(self, source: Image, before: Image) -> None:
         if not self.behind:
-            self.painter.expect(source, before)
+            self.engine.prefetch_flow(source, before)
 
-    def repeats(self, frame: Frame, before: Frame) -> bool:
-        return self.painter.repeats(frame, before)
+    def is_duplicate(self, frame: Frame, before: Frame) -> bool:
+        return self.engine.is_duplicate(frame, before)
 
-    def turn(self, frame: Frame, painted: Image) -> None:
+    def anchor(self, frame: Frame, painted: Image) -> None:
         if not self.behind:
-            self.painter.turn(frame, painted)
+            self.engine.anchor(frame, painted)
 
     def paint(self, frame: Frame, progress: Callable[[Step], None]) -> Image:
-        return self._next(partial(self.painter.paint, frame), progress)
+        return self._next(partial(self.engine.paint, frame), progress)
 
-    def again(
+    def repaint(
         self, frame: Frame, painted: Image, share: float, progress: Callable[[Step], None]
     ) -> Image:
-        return self._next(partial(self.painter.again, frame, painted, share), progress)
+        return self._next(partial(self.engine.repaint, frame, painted, share), progress)
 
     def _next(
         self, work: Callable[[Callable[[Step], None]], Image], progress: Callable[[Step], None]
@@ -299,15 +299,15 @@ class Journalled:
             painted, loss = self.journal.painting(self.count)
             progress(Step(1.0, loss, {}, lambda: painted))
             if not self.behind:
-                self.painter.restore(self.journal.state)
+                self.engine.restore(self.journal.state)
             return painted
         followed = Loss(progress)
         painted = work(followed)
-        self.journal.add(painted, followed.value, self.painter.state())
+        self.journal.add(painted, followed.value, self.engine.state())
         return painted
 
 
-def fingerprint(parts: Iterable[bytes | NDArray[Any] | Path]) -> str:
+def digest(parts: Iterable[bytes | NDArray[Any] | Path]) -> str:
     """The same for the same data, files by what is in them."""
     found = hashlib.blake2b(digest_size=16)
     for part in parts:

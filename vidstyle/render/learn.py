@@ -13,21 +13,21 @@ import numpy as np
 from .. import media
 from ..core import files
 from ..core.errors import UsageError
-from ..core.events import Event, Learned, Listener, Planned
+from ..core.events import Event, Learned, Listener, Started
 from ..core.files import write_whole
-from ..engines import FeedForward
+from ..engines import FeedForwardEngine
 from ..media.stills import StillsClip
 from ..networks import transformer as models
-from ..objective.styles import Looks
-from ..plan import Plan, StyleLike, files_of, looks_of, precision, several, size_of
+from ..objective.styles import StyleSchedule
+from ..plan import Plan, StyleLike, files_of, precision, schedule_of, several, size_of
 from ..plan.output import Output
 from ..settings import Settings
 from .frames import frames_of
-from .logger import Record
+from .logger import RunLogger
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingResult:
     """What was learned from a clip."""
 
     output: Path
@@ -52,7 +52,7 @@ def train(
     overwrite: bool = False,
     listener: Listener = lambda event: None,
     **options: Any,
-) -> Training:
+) -> TrainingResult:
     """Fit a model to a clip, or to a folder of pictures, for ``stylize(..., model=...)``.
 
     Args:
@@ -73,11 +73,11 @@ def train(
     opened = media.open_clip(clip, settings.max_pixels)
     if isinstance(opened, StillsClip):
         opened.fit = True
-    looks = looks_of(several(style), (), (), settings, None)
+    schedule = schedule_of(several(style), (), (), settings, None)
     styles = [Path(one[0] if isinstance(one, tuple) else one) for one in several(style)]
-    target = Path(output or opened.info.path.absolute().with_name(_model_name(looks)))
+    target = Path(output or opened.info.path.absolute().with_name(_model_name(schedule)))
     sheet = target.with_name(f"{target.stem}.training.jpg")
-    twice = {name for name in looks.names if looks.names.count(name) > 1}
+    twice = {name for name in schedule.names if schedule.names.count(name) > 1}
     if twice:
         raise UsageError(
             f"two styles are called {' and '.join(sorted(twice))}, and a model knows them by their "
@@ -86,26 +86,26 @@ def train(
     for path in (target, sheet):
         files.check_writable(path, overwrite, (*files_of(opened), *styles))
     size = size_of(opened, settings, media.FORMATS["mp4"])
-    work = Plan(opened, looks, Output(target, media.FORMATS["mp4"]), *size, settings)
-    painter = FeedForward(settings, looks, size)
-    record = Record(None, None, None, sheet)
+    work = Plan(opened, schedule, Output(target, media.FORMATS["mp4"]), *size, settings)
+    engine = FeedForwardEngine(settings, schedule, size)
+    record = RunLogger(None, None, None, sheet)
     losses: list[float] = []
 
-    def tell(event: Event) -> None:
+    def emit(event: Event) -> None:
         if isinstance(event, Learned):
             losses.append(event.loss)
         record(event)
         listener(event)
 
-    tell(Planned(None, *size, str(painter.device), precision(painter)))
-    alone = tuple(tuple(map(float, row)) for row in np.eye(len(looks.pictures)))
+    emit(Started(None, *size, str(engine.device), precision(engine)))
+    alone = tuple(tuple(map(float, row)) for row in np.eye(len(schedule.pictures)))
     # Each style alone, and the blend that was asked for.
-    blends = sorted({*alone, *looks.keys.values()})
+    blends = sorted({*alone, *schedule.keys.values()})
     with files.set_aside(sheet):
-        model = painter.apprentice.learn(frames_of(work), tell, blends)
-        write_whole(sheet, media.encoded_image(painter.apprentice.sheet(), suffix=".jpg"))
+        model = engine.stylizer.learn(frames_of(work), emit, blends)
+        write_whole(sheet, media.encoded_image(engine.stylizer.sheet(), suffix=".jpg"))
         write_whole(target, models.dump(model))
-    return Training(
+    return TrainingResult(
         output=target,
         styles=model.about.styles,
         steps=len(losses),
@@ -118,5 +118,5 @@ def train(
     )
 
 
-def _model_name(looks: Looks) -> str:
-    return f"{'+'.join(looks.names)}.safetensors"
+def _model_name(schedule: StyleSchedule) -> str:
+    return f"{'+'.join(schedule.names)}.safetensors"

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from .. import media
-from ..core.events import Event, Learned, Painted, Planned, Step, Stepped
+from ..core.events import Event, Learned, Painted, Started, Step, Stepped
 from ..core.files import is_own_frame, write_whole
 
 SNAPSHOTS = "[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9].png"
@@ -18,7 +18,7 @@ EVERY = 10.0
 """Seconds between two pictures of what is learned."""
 
 
-class Record:
+class RunLogger:
     """A listener that keeps the losses for a ``plot``, ``every`` so many steps the picture in the
     folder ``snapshots``, and what is learned as the picture ``training``.
     """
@@ -45,7 +45,7 @@ class Record:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case Planned() if self.snapshots is not None:
+            case Started() if self.snapshots is not None:
                 self.snapshots.mkdir(parents=True, exist_ok=True)
                 if not self.goes_on:
                     for path in self.snapshots.glob(SNAPSHOTS):  # of another painting

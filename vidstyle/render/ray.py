@@ -18,14 +18,14 @@ from typing import Any
 
 from .. import __version__
 from ..core.errors import UsageError, VidstyleError
-from ..core.events import Event, Noted
-from ..engines import PAINTERS, Gatys, Hybrid
-from ..engines.recovery import Rescued
+from ..core.events import Event, Notice
+from ..engines import ENGINES, HybridEngine, OptimizingEngine
+from ..engines.recovery import RecoveringEngine
 from ..networks import transformer as models
-from ..objective.styles import Looks
+from ..objective.styles import StyleSchedule
 from ..plan import HERE, REMOTE
 from ..settings import Settings
-from .segments import Promise, Stretch
+from .segments import Chunk, Future
 
 TOKEN = Path("~/.ray/auth_token")
 """Where Ray keeps the secret that later versions of it ask for."""
@@ -36,11 +36,11 @@ TRIES = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Craft:
+class EngineSpec:
     """All that a worker needs to paint as this process would."""
 
     settings: Settings
-    looks: Looks
+    schedule: StyleSchedule
     size: tuple[int, int]
     model: bytes | None = None
     """What was learned from the clip."""
@@ -48,13 +48,13 @@ class Craft:
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @classmethod
-    def of(cls, painter: Gatys) -> Craft:
+    def of(cls, engine: OptimizingEngine) -> EngineSpec:
         """That of a painter here; its model, if it has one, travels by itself."""
-        learned = painter.apprentice.model if isinstance(painter, Hybrid) else None
+        learned = engine.stylizer.model if isinstance(engine, HybridEngine) else None
         model = None if learned is None else models.dump(learned)
-        return cls(replace(painter.settings, model=None), painter.looks, painter.size, model)
+        return cls(replace(engine.settings, model=None), engine.schedule, engine.size, model)
 
-    def painter(self) -> Gatys:
+    def engine(self) -> OptimizingEngine:
         """A painter that has it.
 
         Raises:
@@ -65,20 +65,20 @@ class Craft:
                 f"a worker of the cluster has vidstyle {__version__}, not {self.version}: "
                 f"install the same everywhere"
             )
-        painter = PAINTERS[self.settings.engine](self.settings, self.looks, self.size)
-        assert isinstance(painter, Gatys)
-        if isinstance(painter, Hybrid) and self.model is not None:
+        engine = ENGINES[self.settings.engine](self.settings, self.schedule, self.size)
+        assert isinstance(engine, OptimizingEngine)
+        if isinstance(engine, HybridEngine) and self.model is not None:
             with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
                 file.write(self.model)
                 file.flush()
-                painter.apprentice.take(models.load(Path(file.name)))
-        return painter
+                engine.stylizer.take(models.load(Path(file.name)))
+        return engine
 
 
-class Cluster:
+class RayExecutor:
     """A crew of Ray's workers. What one of them paints as it dies, another one begins again."""
 
-    def __init__(self, craft: Craft) -> None:
+    def __init__(self, craft: EngineSpec) -> None:
         import ray
 
         self.ray: Any = ray
@@ -90,12 +90,12 @@ class Cluster:
             num_cpus=0 if on_gpu else 1, num_gpus=1 if on_gpu else 0, max_retries=TRIES
         )
 
-    def submit(self, work: Callable[..., Stretch], *given: Any) -> Promise:
-        """See ``Crew``."""
+    def submit(self, work: Callable[..., Chunk], *given: Any) -> Future:
+        """See ``Executor``."""
         return self.work.remote(self.craft, work, *given)
 
-    def done(self, promises: Mapping[str, Promise], wait: bool) -> dict[str, Stretch]:
-        """See ``Crew``.
+    def done(self, promises: Mapping[str, Future], wait: bool) -> dict[str, Chunk]:
+        """See ``Executor``.
 
         Raises:
             VidstyleError: a painting failed, or the cluster is gone.
@@ -118,7 +118,7 @@ class Cluster:
 
 
 @contextmanager
-def connected(address: str, painter: Gatys) -> Iterator[Cluster]:
+def connected(address: str, engine: OptimizingEngine) -> Iterator[RayExecutor]:
     """The crew at ``address``: ``local``, or ``ray://HOST:PORT``.
 
     Raises:
@@ -148,7 +148,7 @@ def connected(address: str, painter: Gatys) -> Iterator[Cluster]:
             raise UsageError(f"--cluster {address}: no cluster there: {_line(error)}") from error
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminated)  # Ray has put its own there
-        yield Cluster(Craft.of(painter))
+        yield RayExecutor(EngineSpec.of(engine))
     finally:
         ray.shutdown()
         shutil.rmtree(private, ignore_errors=True)
@@ -165,20 +165,20 @@ def _line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-_painters: dict[str, Gatys] = {}
+_painters: dict[str, OptimizingEngine] = {}
 """The painter that this worker has, by the name of its craft."""
 
 
-def _work(craft: Craft, work: Callable[..., Stretch], *given: Any) -> Stretch:
+def _work(craft: EngineSpec, work: Callable[..., Chunk], *given: Any) -> Chunk:
     """What a worker does."""
     if craft.name not in _painters:
         _painters.clear()
-        _painters[craft.name] = craft.painter()
+        _painters[craft.name] = craft.engine()
     notes: list[str] = []
 
-    def tell(event: Event) -> None:
-        if isinstance(event, Noted):
+    def emit(event: Event) -> None:
+        if isinstance(event, Notice):
             notes.append(event.message)
 
-    stretch = work(Rescued(_painters[craft.name], tell), lambda step: None, *given)
-    return replace(stretch, notes=tuple(notes))
+    chunk = work(RecoveringEngine(_painters[craft.name], emit), lambda step: None, *given)
+    return replace(chunk, notes=tuple(notes))

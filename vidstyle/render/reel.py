@@ -40,79 +40,79 @@ class Loss:
         self.progress(step)
 
 
-class Painter(Protocol):
+class Engine(Protocol):
     """What paints frames, one after the other. See ``painters.gatys``."""
 
-    def cut(self) -> None: ...
+    def reset(self) -> None: ...
 
-    def expect(self, source: Image, before: Image) -> None: ...
+    def prefetch_flow(self, source: Image, before: Image) -> None: ...
 
-    def repeats(self, frame: Frame, before: Frame) -> bool: ...
+    def is_duplicate(self, frame: Frame, before: Frame) -> bool: ...
 
     def paint(self, frame: Frame, progress: Callable[[Step], None]) -> Image: ...
 
-    def turn(self, frame: Frame, painted: Image) -> None: ...
+    def anchor(self, frame: Frame, painted: Image) -> None: ...
 
-    def again(
+    def repaint(
         self, frame: Frame, painted: Image, share: float, progress: Callable[[Step], None]
     ) -> Image: ...
 
 
 @dataclass(frozen=True, eq=False)
-class Done:
+class PaintedFrame:
     """A frame and its painting (H, W, 3)."""
 
     frame: Frame
     painted: Image
     loss: float
     """The objective at the end."""
-    begins: bool
+    starts_shot: bool
     """Whether it is a shot's first."""
 
 
-class Reel:
-    """Paints frames with ``painter``, ``passes`` times, and closes the loop if it ``closes``.
+class SequentialScheduler:
+    """Paints frames with ``engine``, ``passes`` times, and closes the loop if it ``closes``.
 
     Frames stream; more than one pass keeps a shot on disk.
     """
 
     def __init__(
-        self, painter: Painter, tell: Listener, *, passes: int = 1, closes: bool = False
+        self, engine: Engine, emit: Listener, *, passes: int = 1, closes: bool = False
     ) -> None:
-        self.painter = painter
-        self.tell = tell
+        self.engine = engine
+        self.emit = emit
         self.passes, self.closes = passes, closes
         self.count = 0
 
-    def paint(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[Done]:
+    def paint(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[PaintedFrame]:
         """``frames``, each with whether it begins a shot, painted."""
         done = (one for shot in _by_shot(frames) for one in self._shot(shot))
         return self._closed(done) if self.closes else done
 
-    def _shot(self, frames: Iterator[Frame]) -> Iterator[Done]:
+    def _shot(self, frames: Iterator[Frame]) -> Iterator[PaintedFrame]:
         done = self._forward(frames)
         return done if self.passes == 1 else self._again(done)
 
-    def _forward(self, frames: Iterator[Frame]) -> Iterator[Done]:
-        self.painter.cut()
-        before: Done | None = None
+    def _forward(self, frames: Iterator[Frame]) -> Iterator[PaintedFrame]:
+        self.engine.reset()
+        before: PaintedFrame | None = None
         frame = next(frames, None)
         while frame is not None:
             following = next(frames, None)
             if following is not None:
-                self.painter.expect(following.rgb, frame.rgb)
-            if before is not None and self.painter.repeats(frame, before.frame):
+                self.engine.prefetch_flow(following.rgb, frame.rgb)
+            if before is not None and self.engine.is_duplicate(frame, before.frame):
                 # A frame that repeats the one before is the one before.
                 self._told(0.0, False)
-                before = replace(before, frame=frame, begins=False)
+                before = replace(before, frame=frame, starts_shot=False)
             else:
-                begins = before is None
-                painted, loss = self._timed(partial(self.painter.paint, frame), begins)
-                before = Done(frame, painted, loss, begins)
+                starts_shot = before is None
+                painted, loss = self._timed(partial(self.engine.paint, frame), starts_shot)
+                before = PaintedFrame(frame, painted, loss, starts_shot)
             yield before
             frame = following
 
-    def _again(self, done: Iterable[Done]) -> Iterator[Done]:
+    def _again(self, done: Iterable[PaintedFrame]) -> Iterator[PaintedFrame]:
         """A whole shot, painted again backward and forward (Ruder et al. 2016)."""
         with Spool() as shot:
             for one in done:
@@ -120,20 +120,20 @@ class Reel:
             for number in range(1, self.passes):
                 order = range(len(shot))[:: -1 if number % 2 else 1]
                 start = shot[order[0]]
-                self.painter.turn(start.frame, start.painted)
+                self.engine.anchor(start.frame, start.painted)
                 for i in order[1:]:
                     shot[i] = self._over(shot[i], BLEND)
             yield from (shot[i] for i in range(len(shot)))
 
-    def _closed(self, done: Iterable[Done]) -> Iterator[Done]:
+    def _closed(self, done: Iterable[PaintedFrame]) -> Iterator[PaintedFrame]:
         """The last frames painted again, backward from the first one, ever less of which goes in:
         so the last frame leads into the first.
         """
-        first: Done | None = None
-        tail: deque[Done] = deque()
+        first: PaintedFrame | None = None
+        tail: deque[PaintedFrame] = deque()
         for one in done:
             first = first or one
-            if one.begins:
+            if one.starts_shot:
                 yield from tail
                 tail.clear()
             tail.append(one)
@@ -142,13 +142,13 @@ class Reel:
         many = led(len(tail))
         # The source's own loop may have a cut: nothing leads over that.
         if first is not None and many and follows(first.frame.rgb, tail[-1].frame.rgb):
-            self.painter.turn(first.frame, first.painted)
+            self.engine.anchor(first.frame, first.painted)
             for step in range(many):
                 tail[-1 - step] = self._over(tail[-1 - step], 1 - step / many)
         yield from tail
 
-    def _over(self, one: Done, share: float) -> Done:
-        again = partial(self.painter.again, one.frame, one.painted, share)
+    def _over(self, one: PaintedFrame, share: float) -> PaintedFrame:
+        again = partial(self.engine.repaint, one.frame, one.painted, share)
         painted, loss = self._timed(again, False)
         return replace(one, painted=painted, loss=loss)
 
@@ -157,14 +157,14 @@ class Reel:
     ) -> tuple[Image, float]:
         """What ``work`` paints, and the loss that it told last."""
         began = time.monotonic()
-        loss = Loss(lambda step: self.tell(Stepped(self.count + 1, step)))
+        loss = Loss(lambda step: self.emit(Stepped(self.count + 1, step)))
         painted = work(loss)
         self._told(time.monotonic() - began, first)
         return painted, loss.value
 
     def _told(self, seconds: float, first: bool) -> None:
         self.count += 1
-        self.tell(Painted(self.count, seconds, first))
+        self.emit(Painted(self.count, seconds, first))
 
 
 def paintings(frames: int, passes: int, closes: bool) -> int:
@@ -194,7 +194,7 @@ class Spool:
 
     def __init__(self) -> None:
         self.file = tempfile.TemporaryFile(prefix="vidstyle")  # noqa: SIM115
-        self.rest: list[Done] = []
+        self.rest: list[PaintedFrame] = []
         """What is not pixels."""
 
     def __enter__(self) -> Spool:
@@ -206,11 +206,11 @@ class Spool:
     def __len__(self) -> int:
         return len(self.rest)
 
-    def append(self, done: Done) -> None:
+    def append(self, done: PaintedFrame) -> None:
         self.rest.append(done)
         self[len(self.rest) - 1] = done
 
-    def __setitem__(self, index: int, done: Done) -> None:
+    def __setitem__(self, index: int, done: PaintedFrame) -> None:
         height, width = done.painted.shape[:2]
         alpha, masks = done.frame.alpha, done.frame.masks
         layers = [*done.frame.rgb.transpose(2, 0, 1), *done.painted.transpose(2, 0, 1), *masks]
@@ -227,7 +227,7 @@ class Spool:
         )
         self.rest[index] = replace(done, frame=frame, painted=nothing)
 
-    def __getitem__(self, index: int) -> Done:
+    def __getitem__(self, index: int) -> PaintedFrame:
         rest = self.rest[index]
         height, width = rest.painted.shape[:2]
         layers = 7 + len(rest.frame.masks)

@@ -13,21 +13,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from ..core.events import Listener, Noted, Painted, Step, Stepped
+from ..core.events import Listener, Notice, Painted, Step, Stepped
 from ..core.images import Image
 from ..media import Frame
 from ..temporal.shots import follows
-from .checkpoint import Resumable, Shelf, State
-from .reel import TAIL, Done, Loss, Progress, led
+from .checkpoint import ChunkStore, Resumable, State
+from .reel import TAIL, Loss, PaintedFrame, Progress, led
 
-STRETCH = 4
+CHUNK = 4
 """Frames that are painted at one go: what is lost with a worker that dies."""
 
 KEY, LEAD = "key", "lead"
 """In the names of stretches: of a key frame, and of what leads into the next one."""
 
-Promise = Any
-"""A ``Stretch``, or what stands for one that is not there yet."""
+Future = Any
+"""A ``Chunk``, or what stands for one that is not there yet."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,12 +36,12 @@ class Segment:
 
     number: int
     frames: tuple[Frame, ...]
-    begins: bool
+    starts_shot: bool
     """Whether it begins a shot."""
 
 
 @dataclass(frozen=True, eq=False)
-class Stretch:
+class Chunk:
     """Frames that were painted at one go."""
 
     paintings: tuple[Image, ...]
@@ -56,14 +56,14 @@ class Stretch:
 
 def segments(frames: Iterable[tuple[Frame, bool]], length: int) -> Iterator[Segment]:
     """``frames``, each with whether it begins a shot, in segments of at most this length."""
-    number, held, begins = 0, list[Frame](), True
+    number, held, starts_shot = 0, list[Frame](), True
     for frame, cut in frames:
         if held and (cut or len(held) == length):
-            yield Segment(number, tuple(held), begins)
-            number, held, begins = number + 1, [], cut
+            yield Segment(number, tuple(held), starts_shot)
+            number, held, starts_shot = number + 1, [], cut
         held.append(frame)
     if held:
-        yield Segment(number, tuple(held), begins)
+        yield Segment(number, tuple(held), starts_shot)
 
 
 def paintings(frames: int, length: int, closes: bool) -> int:
@@ -73,156 +73,161 @@ def paintings(frames: int, length: int, closes: bool) -> int:
 
 
 def paint(
-    painter: Resumable, progress: Progress, frames: Sequence[Frame], before: Stretch | None
-) -> Stretch:
+    engine: Resumable, progress: Progress, frames: Sequence[Frame], before: Chunk | None
+) -> Chunk:
     """Paint frames that come after those of the stretch ``before``, or begin a shot."""
     began = time.monotonic()
     if before is None:
-        painter.cut()
+        engine.reset()
     else:
-        painter.restore(before.state)
+        engine.restore(before.state)
     done = None
     if before is not None:
-        done = Done(before.last, before.paintings[-1], before.losses[-1], False)
-    made: list[Done] = []
+        done = PaintedFrame(before.last, before.paintings[-1], before.losses[-1], False)
+    made: list[PaintedFrame] = []
     for frame, following in zip(frames, [*frames[1:], None], strict=True):
         if following is not None:
-            painter.expect(following.rgb, frame.rgb)
-        if done is not None and painter.repeats(frame, done.frame):
+            engine.prefetch_flow(following.rgb, frame.rgb)
+        if done is not None and engine.is_duplicate(frame, done.frame):
             done = replace(done, frame=frame)
         else:
             loss = Loss(progress)
-            done = Done(frame, painter.paint(frame, loss), loss.value, False)
+            done = PaintedFrame(frame, engine.paint(frame, loss), loss.value, False)
         made.append(done)
-    return _stretch(made, painter.state(), began)
+    return _chunk(made, engine.state(), began)
 
 
 def lead(
-    painter: Resumable,
+    engine: Resumable,
     progress: Progress,
     frames: Sequence[Frame],
-    into: Stretch,
-    *painted: Stretch,
-) -> Stretch:
+    into: Chunk,
+    *painted: Chunk,
+) -> Chunk:
     """Paint the last ``frames`` of a segment once more, backward from the key frame that they lead
     ``into``, ever less of which goes in. The segment's last stretches were ``painted`` before.
     """
     began = time.monotonic()
-    before = [picture for stretch in painted for picture in stretch.paintings][-len(frames) :]
-    painter.restore(painted[-1].state)
-    painter.turn(into.last, into.paintings[-1])
-    made: list[Done] = []
+    before = [picture for chunk in painted for picture in chunk.paintings][-len(frames) :]
+    engine.restore(painted[-1].state)
+    engine.anchor(into.last, into.paintings[-1])
+    made: list[PaintedFrame] = []
     for step, (frame, picture) in enumerate(zip(frames[::-1], before[::-1], strict=True)):
         loss = Loss(progress)
-        again = painter.again(frame, picture, 1 - step / len(frames), loss)
-        made.append(Done(frame, again, loss.value, False))
-    return _stretch(made[::-1], {}, began)
+        again = engine.repaint(frame, picture, 1 - step / len(frames), loss)
+        made.append(PaintedFrame(frame, again, loss.value, False))
+    return _chunk(made[::-1], {}, began)
 
 
-def _stretch(made: Sequence[Done], state: State, began: float) -> Stretch:
+def _chunk(made: Sequence[PaintedFrame], state: State, began: float) -> Chunk:
     paintings, losses = tuple(one.painted for one in made), tuple(one.loss for one in made)
-    return Stretch(paintings, losses, state, made[-1].frame, time.monotonic() - began)
+    return Chunk(paintings, losses, state, made[-1].frame, time.monotonic() - began)
 
 
-class Crew(Protocol):
+class Executor(Protocol):
     """Those who paint stretches."""
 
     size: int
     """How many paint at the same time."""
 
-    def submit(self, work: Callable[..., Stretch], *given: Any) -> Promise:
+    def submit(self, work: Callable[..., Chunk], *given: Any) -> Future:
         """Let one of them do ``work(painter, progress, *given)``; what is given may be promises."""
 
-    def done(self, promises: Mapping[str, Promise], wait: bool) -> dict[str, Stretch]:
+    def done(self, promises: Mapping[str, Future], wait: bool) -> dict[str, Chunk]:
         """What is there of these; if there is to be a ``wait``, one at least."""
 
 
-class Alone:
+class LocalExecutor:
     """A crew of one: this process."""
 
     size = 1
 
-    def __init__(self, painter: Resumable, tell: Listener) -> None:
-        self.painter, self.tell = painter, tell
+    def __init__(self, engine: Resumable, emit: Listener) -> None:
+        self.engine, self.emit = engine, emit
         self.count = 0
 
-    def submit(self, work: Callable[..., Stretch], *given: Any) -> Stretch:
-        stretch = work(self.painter, self._progress, *given)
-        self.count += len(stretch.paintings)
-        return stretch
+    def submit(self, work: Callable[..., Chunk], *given: Any) -> Chunk:
+        chunk = work(self.engine, self._progress, *given)
+        self.count += len(chunk.paintings)
+        return chunk
 
-    def done(self, promises: Mapping[str, Stretch], wait: bool) -> dict[str, Stretch]:
+    def done(self, promises: Mapping[str, Chunk], wait: bool) -> dict[str, Chunk]:
         return {**promises}
 
     def _progress(self, step: Step) -> None:
-        self.tell(Stepped(self.count + 1, step))
+        self.emit(Stepped(self.count + 1, step))
 
 
 @dataclass(eq=False)
-class Job:
+class SegmentJob:
     """A segment at work."""
 
     segment: Segment
-    key: Promise
+    key: Future
     names: list[str]
     """Of its stretches, in the order of its frames: the key frame's first."""
-    tail: deque[Promise]
+    tail: deque[Future]
     """Its last stretches: those that lead into another segment, and one that counts for none."""
     leads: str | None = None
     """The name of what does."""
 
 
-class Workshop:
-    """Paints the frames of a clip segment by segment with a ``crew``, and closes the loop if it
-    ``closes``. What is painted is kept on a ``shelf``, if there is one, and not painted again.
+class SegmentScheduler:
+    """Paints the frames of a clip segment by segment with a ``executor``, and closes the loop if it
+    ``closes``. What is painted is kept on a ``chunks``, if there is one, and not painted again.
     """
 
     def __init__(
-        self, crew: Crew, tell: Listener, shelf: Shelf | None, length: int, closes: bool = False
+        self,
+        executor: Executor,
+        emit: Listener,
+        chunks: ChunkStore | None,
+        length: int,
+        closes: bool = False,
     ) -> None:
-        self.crew, self.tell, self.shelf = crew, tell, shelf
+        self.executor, self.emit, self.chunks = executor, emit, chunks
         self.length, self.closes = length, closes
-        self.open: dict[str, Promise] = {}
+        self.open: dict[str, Future] = {}
         """What is promised and was not there yet, by its name."""
-        self.made: dict[str, Stretch] = {}
+        self.made: dict[str, Chunk] = {}
         """What is there, and not written yet."""
         self.spent: dict[str, str] = {}
         """What nothing but a stretch of that name goes on from."""
         self.count = 0
 
-    def paint(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[Done]:
+    def paint(self, frames: Iterable[tuple[Frame, bool]]) -> Iterator[PaintedFrame]:
         """``frames``, each with whether it begins a shot, painted."""
-        jobs: deque[Job] = deque()
-        first: Job | None = None
+        jobs: deque[SegmentJob] = deque()
+        first: SegmentJob | None = None
         for segment in segments(frames, self.length):
-            before = None if segment.begins else jobs[-1]
+            before = None if segment.starts_shot else jobs[-1]
             name = f"{segment.number:05}-{KEY}"
             key = self._do(name, paint, segment.frames[:1], before and before.key)
             if before is not None:
                 self._lead(before, key)
-            job = Job(segment, key, [name], deque([key], TAIL // STRETCH + 1))
+            job = SegmentJob(segment, key, [name], deque([key], TAIL // CHUNK + 1))
             self._go_on(job)
             jobs.append(job)
             first = first or job
             # One more than are at work: its key frame is what the one before leads into.
-            while len(jobs) > self.crew.size + 1:
+            while len(jobs) > self.executor.size + 1:
                 yield from self._finished(jobs)
         if self.closes and first is not None and _joins(jobs[-1].segment, first.segment):
             self._lead(jobs[-1], first.key)
         while jobs:
             yield from self._finished(jobs)
 
-    def _go_on(self, job: Job) -> None:
+    def _go_on(self, job: SegmentJob) -> None:
         """Have a segment painted on from its key frame."""
         frames = job.segment.frames
-        for at in range(1, len(frames), STRETCH):
+        for at in range(1, len(frames), CHUNK):
             name = f"{job.segment.number:05}-{at:05}"
             if at > 1:
                 self.spent[name] = job.names[-1]
-            job.tail.append(self._do(name, paint, frames[at : at + STRETCH], job.tail[-1]))
+            job.tail.append(self._do(name, paint, frames[at : at + CHUNK], job.tail[-1]))
             job.names.append(name)
 
-    def _lead(self, job: Job, into: Promise) -> None:
+    def _lead(self, job: SegmentJob, into: Future) -> None:
         """Have the end of a segment lead into the painting of the frame after it."""
         frames = job.segment.frames
         if many := led(len(frames)):
@@ -230,45 +235,45 @@ class Workshop:
             self._do(job.leads, lead, frames[-many:], into, *job.tail)
 
     def _do(
-        self, name: str, work: Callable[..., Stretch], frames: Sequence[Frame], *given: Promise
-    ) -> Promise:
+        self, name: str, work: Callable[..., Chunk], frames: Sequence[Frame], *given: Future
+    ) -> Future:
         """What ``work`` makes of ``frames``: promised, or kept from a run before."""
-        kept = self.shelf.get(name) if self.shelf else None
+        kept = self.chunks.get(name) if self.chunks else None
         if kept is not None:
-            promise: Promise = Stretch(*kept, last=frames[-1])
+            promise: Future = Chunk(*kept, last=frames[-1])
             self._took(name, promise)
         else:
-            promise = self.open[name] = self.crew.submit(work, frames, *given)
+            promise = self.open[name] = self.executor.submit(work, frames, *given)
             self._take(wait=False)
         return promise
 
     def _take(self, wait: bool) -> None:
-        for name, stretch in self.crew.done(self.open, wait).items():
+        for name, chunk in self.executor.done(self.open, wait).items():
             del self.open[name]
-            if self.shelf:
-                self.shelf.put(name, stretch.paintings, stretch.losses, stretch.state)
-                self.shelf.settle({self.spent.pop(name, name)} - {name})
-            self._took(name, stretch)
+            if self.chunks:
+                self.chunks.put(name, chunk.paintings, chunk.losses, chunk.state)
+                self.chunks.discard_state({self.spent.pop(name, name)} - {name})
+            self._took(name, chunk)
 
-    def _took(self, name: str, stretch: Stretch) -> None:
+    def _took(self, name: str, chunk: Chunk) -> None:
         # What comes after has its state from the crew.
-        self.made[name] = replace(stretch, state={})
-        for note in stretch.notes:
-            self.tell(Noted(note))
-        for _ in stretch.paintings:
+        self.made[name] = replace(chunk, state={})
+        for note in chunk.notes:
+            self.emit(Notice(note))
+        for _ in chunk.paintings:
             self.count += 1
-            seconds = stretch.seconds / len(stretch.paintings) / self.crew.size
-            self.tell(Painted(self.count, seconds, name.endswith(KEY)))
+            seconds = chunk.seconds / len(chunk.paintings) / self.executor.size
+            self.emit(Painted(self.count, seconds, name.endswith(KEY)))
 
-    def _finished(self, jobs: deque[Job]) -> Iterator[Done]:
+    def _finished(self, jobs: deque[SegmentJob]) -> Iterator[PaintedFrame]:
         job = jobs.popleft()
         names = [*job.names, *([job.leads] if job.leads else [])]
         # The next key frame goes on from this one: what that needs is thrown away after it.
         while not self.made.keys() >= {*names, *(later.names[0] for later in jobs)}:
             self._take(wait=True)
         made = [self.made.pop(name) for name in names]
-        if self.shelf:
-            self.shelf.settle(names)
+        if self.chunks:
+            self.chunks.discard_state(names)
         done = [one for some in made for one in zip(some.paintings, some.losses, strict=True)]
         if job.leads:
             many = len(made[-1].paintings)
@@ -276,7 +281,7 @@ class Workshop:
         for number, (frame, (painted, loss)) in enumerate(
             zip(job.segment.frames, done, strict=True)
         ):
-            yield Done(frame, painted, loss, job.segment.begins and number == 0)
+            yield PaintedFrame(frame, painted, loss, job.segment.starts_shot and number == 0)
 
 
 def _joins(last: Segment, first: Segment) -> bool:

@@ -133,7 +133,7 @@ class Flows:
         # Two: those of the next frame are expected before those of this one are asked for.
         self.expected: deque[tuple[Image, Image, Future[tuple[Field, Field]]]] = deque(maxlen=2)
 
-    def expect(self, frame: Image, other: Image) -> None:
+    def prefetch_flow(self, frame: Image, other: Image) -> None:
         """Begin with these two, on another thread."""
         self.expected.append((frame, other, self.worker.submit(self._both, frame, other)))
 

@@ -28,7 +28,7 @@ REACHES = (5, 19, 75)
 there are."""
 
 
-class Ground:
+class NoiseField:
     """How far the noise has gone since the beginning of a shot."""
 
     def __init__(self, follows: bool = True) -> None:
@@ -38,7 +38,7 @@ class Ground:
         self.offset: Field | None = None
         """Which place of the noise lies under each pixel, as seen from that pixel (h, w, 2)."""
 
-    def cut(self) -> None:
+    def reset(self) -> None:
         """A new shot begins: the noise lies anyhow."""
         self.source = self.offset = None
 

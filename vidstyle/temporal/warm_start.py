@@ -82,14 +82,14 @@ class Painting:
 
 
 @dataclass(frozen=True, eq=False)
-class Memory:
+class TemporalState:
     """What is remembered of a shot."""
 
     first: Painting
     """The shot's first frame, whose look the others keep: copies of copies would fade."""
     last: Painting
     """The frame before; its still parts with the source of the frame that they were painted in."""
-    ground: Painting
+    background: Painting
     """What each place looked like when it last lay still for long: what comes back when a
     passer-by has gone is not painted anew."""
     known: NDArray[np.bool_]
@@ -100,7 +100,7 @@ class Memory:
     """The last frames as they were, the latest last."""
 
     @classmethod
-    def begin(cls, source: Image, painted: Image, first: Painting | None = None) -> Memory:
+    def begin(cls, source: Image, painted: Image, first: Painting | None = None) -> TemporalState:
         """The memory after the first frame of a shot, or of a walk back through one."""
         last = Painting(source, painted)
         shape = source.shape[:2]
@@ -110,7 +110,7 @@ class Memory:
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All of it by name, for ``of``."""
-        paintings = {"first": self.first, "last": self.last, "ground": self.ground}
+        paintings = {"first": self.first, "last": self.last, "ground": self.background}
         paintings |= {f"past{i}": painting for i, painting in enumerate(self.past)}
         found = {
             f"{name}.{part}": getattr(painting, part)
@@ -120,7 +120,7 @@ class Memory:
         return {"known": self.known, "calm": self.calm, **found}
 
     @classmethod
-    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> Memory:
+    def of(cls, arrays: Mapping[str, NDArray[Any]]) -> TemporalState:
         """The memory that ``arrays`` were taken of."""
 
         def painting(name: str) -> Painting:
@@ -129,12 +129,12 @@ class Memory:
         past: list[Painting] = []
         while f"past{len(past)}.source" in arrays:
             past.append(painting(f"past{len(past)}"))
-        first, last, ground = (painting(name) for name in ("first", "last", "ground"))
-        return cls(first, last, ground, arrays["known"], arrays["calm"], tuple(past))
+        first, last, background = (painting(name) for name in ("first", "last", "ground"))
+        return cls(first, last, background, arrays["known"], arrays["calm"], tuple(past))
 
 
 @dataclass(frozen=True, eq=False)
-class Carried:
+class WarmStart:
     """Where the painting of a new frame begins. Pictures (H, W, 3) and masks (H, W) in 0..1."""
 
     start: Field
@@ -148,7 +148,7 @@ class Carried:
     origin: Image
     """The source that was there when it was painted, where it is still."""
 
-    def over(self, own: Image, share: float) -> Carried:
+    def over(self, own: Image, share: float) -> WarmStart:
         """For a frame that has a painting of its ``own``: only a ``share`` of the others' goes
         into it, where they are trusted (Ruder et al. 2016, their multi-pass algorithm)."""
         values = own.astype(np.float32) / 255
@@ -159,18 +159,22 @@ class Carried:
             self, start=values + self.trust[..., None] * (warped - values), warped=warped
         )
 
-    def remember(self, memory: Memory, source: Image, painted: Image, frames: int = 1) -> Memory:
+    def remember(
+        self, state: TemporalState, source: Image, painted: Image, frames: int = 1
+    ) -> TemporalState:
         """The memory for the frame after, with the last ``frames`` frames in it."""
         last = Painting(np.where(self.still[..., None], self.origin, source), painted)
-        calm = np.where(self.still, np.minimum(memory.calm, 254) + 1, 0).astype(np.uint8)
+        calm = np.where(self.still, np.minimum(state.calm, 254) + 1, 0).astype(np.uint8)
         settled = calm >= SETTLED
-        ground = last.where(settled, memory.ground)
-        past = (*memory.past, Painting(source, painted))[-frames:]
-        return Memory(memory.first, last, ground, memory.known | settled, calm, past)
+        background = last.where(settled, state.background)
+        past = (*state.past, Painting(source, painted))[-frames:]
+        return TemporalState(state.first, last, background, state.known | settled, calm, past)
 
 
-def carry(memory: Memory, source: Image, flows: Both, back: Sequence[int] = (1,)) -> Carried:
-    """Carry what is in ``memory`` over to the frame ``source``.
+def warm_start(
+    state: TemporalState, source: Image, flows: Both, back: Sequence[int] = (1,)
+) -> WarmStart:
+    """Carry what is in ``state`` over to the frame ``source``.
 
     ``back`` says which earlier frames to take paint from, so many frames back. Each pixel is
     trusted once: to an older frame it only goes where no nearer one is to be had (the long-term
@@ -178,23 +182,23 @@ def carry(memory: Memory, source: Image, flows: Both, back: Sequence[int] = (1,)
     all trust adds up to 1 at most, one loss against the mean of what is carried has the
     gradient of their sum of losses.
     """
-    same, bared = _still(memory, source)
+    same, bared = _still(state, source)
     still = same | bared
-    kept = memory.last.where(same, memory.ground)
+    kept = state.last.where(same, state.background)
     trust = still.astype(np.float32)
     warped = np.where(still[..., None], kept.painted, 0).astype(np.float32) / 255
     for distance in sorted(back):
-        if distance <= len(memory.past) and not (trust == 1).all():
-            carried, reached = _along(memory.past[-distance], source, flows)
+        if distance <= len(state.past) and not (trust == 1).all():
+            warm, reached = _along(state.past[-distance], source, flows)
             new = np.clip(reached - trust, 0, 1)
             trust += new
-            warped += new[..., None] * carried
+            warped += new[..., None] * warm
     warped /= np.maximum(trust, 1e-6)[..., None]
     shift = (0, 0) if still.any() else _shift(source)
-    start = memory.last.colors(source) + strokes_for(source, memory.first, trust < 1, shift)
+    start = state.last.colors(source) + strokes_for(source, state.first, trust < 1, shift)
     start = np.clip(start, 0, 1)
     start += trust[..., None] * (warped - start)
-    return Carried(start, warped, trust, still, kept.source)
+    return WarmStart(start, warped, trust, still, kept.source)
 
 
 def trusted(source: Image, old: Image, there: Field, back: Field) -> Field:
@@ -215,19 +219,19 @@ def _along(old: Painting, source: Image, flows: Both) -> tuple[Field, Field]:
     return flow.warp(old.painted, there, cv2.INTER_LANCZOS4).astype(np.float32) / 255, trust
 
 
-def _still(memory: Memory, source: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def _still(state: TemporalState, source: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where the source is what it was, but for noise, and where the ground has come back.
 
     What changes has a border around it, for paint to join; the ground may come close to it.
     """
-    changed = difference(source, memory.last.source) >= NOISE
-    if _sways(memory.last.source, changed):
+    changed = difference(source, state.last.source) >= NOISE
+    if _sways(state.last.source, changed):
         nothing = np.zeros_like(changed)
         return nothing, nothing
     grown = cv2.dilate(changed.astype(np.uint8), np.ones((BORDER, BORDER), np.uint8))
     same = cv2.morphologyEx(grown, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8)) == 0
-    other = (difference(source, memory.ground.source) >= NOISE).astype(np.uint8)
-    back = memory.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
+    other = (difference(source, state.background.source) >= NOISE).astype(np.uint8)
+    back = state.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
     return same, back & ~same
 
 
@@ -265,9 +269,9 @@ class ColorMap:
         shared = self._mean(guide[..., :, None] * paint[..., None, :])
         shared -= guide_mean[..., :, None] * paint_mean[..., None, :]
         ridge = smooth * np.eye(3, dtype=np.float32)
-        slope = np.linalg.solve(variance + ridge, shared + ridge @ _global_slope(guide, paint))
-        offset = paint_mean - np.einsum("hwi,hwij->hwj", guide_mean, slope)
-        self.slope, self.offset = self._mean(slope), self._mean(offset)
+        grad = np.linalg.solve(variance + ridge, shared + ridge @ _global_slope(guide, paint))
+        offset = paint_mean - np.einsum("hwi,hwij->hwj", guide_mean, grad)
+        self.grad, self.offset = self._mean(grad), self._mean(offset)
 
     def _mean(self, values: Field) -> Field:
         flat = values.reshape(*values.shape[:2], -1)
@@ -277,7 +281,7 @@ class ColorMap:
     def __call__(self, source: Image) -> Field:
         """``source`` in painted colours (0..1)."""
         colors = source.astype(np.float32) / 255
-        return np.clip(np.einsum("hwi,hwij->hwj", colors, self.slope) + self.offset, 0, 1)
+        return np.clip(np.einsum("hwi,hwij->hwj", colors, self.grad) + self.offset, 0, 1)
 
 
 def _global_slope(guide: Field, paint: Field) -> Field:

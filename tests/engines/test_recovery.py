@@ -11,7 +11,7 @@ import torch
 
 import vidstyle
 from vidstyle import VidstyleError, media
-from vidstyle.engines import Gatys
+from vidstyle.engines import OptimizingEngine
 from vidstyle.engines import optimize as gatys
 from vidstyle.objective.objective import Objective
 
@@ -29,8 +29,8 @@ def failing(
         found = fails(self, count[0])
         if isinstance(found, Exception):
             raise found
-        loss, slope = real(self, picture)
-        return (loss if found is None else found), slope
+        loss, grad = real(self, picture)
+        return (loss if found is None else found), grad
 
     monkeypatch.setattr(Objective, "__call__", step)
     return count
@@ -99,14 +99,14 @@ def test_lower_precision_comes_after_the_smallest_tiles(
     style: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from vidstyle import Settings
-    from vidstyle.objective.styles import Looks
+    from vidstyle.objective.styles import StyleSchedule
 
     picture, _ = media.read_image(style)
-    painter = Gatys(Settings(**QUICK), Looks.of(picture), (64, 48))
-    assert painter.lighten() is None
+    engine = OptimizingEngine(Settings(**QUICK), StyleSchedule.of(picture), (64, 48))
+    assert engine.reduce_memory() is None
     monkeypatch.setattr(gatys, "SMALLEST_TILE", 64 * 48 // 2)
-    assert "tiles" in str(painter.lighten()) and painter.lighten() is None
+    assert "tiles" in str(engine.reduce_memory()) and engine.reduce_memory() is None
     monkeypatch.setattr(gatys.devices, "forget", lambda device: None)
-    painter.device = torch.device("cuda")
-    assert painter.lighten() == "in bf16" and painter.dtype is torch.bfloat16
-    assert painter.lighten() is None
+    engine.device = torch.device("cuda")
+    assert engine.reduce_memory() == "in bf16" and engine.dtype is torch.bfloat16
+    assert engine.reduce_memory() is None

@@ -76,12 +76,12 @@ def test_the_way_back_is_that_of_automatic_differentiation(
 ) -> None:
     net = networks.load("vgg19", "bundled", wanted, device=CPU, pooling=pooling)  # type: ignore[arg-type]
     picture = torch.rand(1, 3, 21, 34)
-    features, back = net.trace(picture)
-    expected, expected_back = Network.trace(net, picture)
-    slopes = {name: torch.randn_like(values) for name, values in expected.items()}
+    features, back = net.forward_vjp(picture)
+    expected, expected_back = Network.forward_vjp(net, picture)
+    grads = {name: torch.randn_like(values) for name, values in expected.items()}
     for name in wanted:
         assert torch.equal(features[name], expected[name])
-    assert far(back({n: s.clone() for n, s in slopes.items()}), expected_back(slopes)) < 1e-5
+    assert far(back({n: s.clone() for n, s in grads.items()}), expected_back(grads)) < 1e-5
 
 
 def test_the_slope_of_a_gram_matrix_is_that_of_automatic_differentiation() -> None:
@@ -92,7 +92,7 @@ def test_the_slope_of_a_gram_matrix_is_that_of_automatic_differentiation() -> No
     for where in (None, mask):
         value = (losses.outer(features, where) * symmetric).sum()
         (expected,) = torch.autograd.grad(value, features)
-        found = losses.outer_slope(features.detach(), symmetric, where)
+        found = losses.outer_grad(features.detach(), symmetric, where)
         assert far(found, expected) < 1e-6
 
 

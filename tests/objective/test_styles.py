@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from vidstyle import Settings, UsageError, networks
-from vidstyle.engines import Gatys
+from vidstyle.engines import OptimizingEngine
 from vidstyle.media import Frame
 from vidstyle.objective import masks
 from vidstyle.objective.objective import Objective, Region
-from vidstyle.objective.styles import Looks, arranged
+from vidstyle.objective.styles import StyleSchedule, schedule_from_options
 
 A, B, C = Path("a.jpg"), Path("b.jpg"), Path("c.jpg")
 PLAIN = np.full((16, 16, 3), 90, np.uint8)
@@ -23,19 +23,21 @@ PICTURES = {A: PLAIN, B: PLAIN + 40, C: PLAIN + 80}
 
 
 def test_a_style_blends_over_into_the_next() -> None:
-    looks = arranged([(A, 1.0)], [(2.0, B, 1.0), (4.0, C, 3.0)], [], PICTURES)
-    assert looks.at(0) == (1, 0, 0)
-    assert looks.at(0.5) == (0.75, 0.25, 0)
-    assert looks.at(3) == (0, 0.5, 0.5)
-    assert looks.at(99) == (0, 0, 1)
-    assert not looks.steady and Looks.of(PLAIN).steady
+    schedule = schedule_from_options([(A, 1.0)], [(2.0, B, 1.0), (4.0, C, 3.0)], [], PICTURES)
+    assert schedule.at(0) == (1, 0, 0)
+    assert schedule.at(0.5) == (0.75, 0.25, 0)
+    assert schedule.at(3) == (0, 0.5, 0.5)
+    assert schedule.at(99) == (0, 0, 1)
+    assert not schedule.is_constant and StyleSchedule.of(PLAIN).is_constant
 
 
 def test_weights_share_one_style_and_a_later_one_holds_before_it_too() -> None:
-    looks = arranged([(A, 3.0), (B, 1.0)], [], [(Path("m"), C), (Path("n"), None)], PICTURES)
-    assert looks.at(5) == (0.75, 0.25, 0)
-    assert looks.regions == (2, None)
-    assert arranged([], [(3.0, B, 1.0)], [], PICTURES).at(0) == (0, 1, 0)
+    schedule = schedule_from_options(
+        [(A, 3.0), (B, 1.0)], [], [(Path("m"), C), (Path("n"), None)], PICTURES
+    )
+    assert schedule.at(5) == (0.75, 0.25, 0)
+    assert schedule.regions == (2, None)
+    assert schedule_from_options([], [(3.0, B, 1.0)], [], PICTURES).at(0) == (0, 1, 0)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +50,7 @@ def test_weights_share_one_style_and_a_later_one_holds_before_it_too() -> None:
 )
 def test_weights_that_make_no_sense(styles: list, later: list, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        arranged(styles, later, [], PICTURES)
+        schedule_from_options(styles, later, [], PICTURES)
 
 
 def test_of_masks_that_overlap_the_last_counts() -> None:
@@ -174,23 +176,27 @@ def test_the_temporal_term_weighs_against_what_an_empty_picture_would_cost() -> 
 def test_each_region_is_pulled_to_its_own_style() -> None:
     """A grey frame, its left half masked to be red, the rest to be blue."""
     red, blue = (np.full((32, 32, 3), color, np.uint8) for color in ((220, 40, 40), (40, 40, 220)))
-    looks = Looks((blue, red), ("blue", "red"), {0.0: (1.0, 0.0)}, (1,))
+    schedule = StyleSchedule((blue, red), ("blue", "red"), {0.0: (1.0, 0.0)}, (1,))
     settings = Settings(first_iterations=15, content_weight=0, style_layers=("relu1_1",))
     left = np.zeros((48, 64), np.uint8)
     left[:, :32] = 255
     frame = Frame(np.full((48, 64, 3), 128, np.uint8), Fraction(0), Fraction(1, 25), None, (left,))
-    painted = Gatys(settings, looks, (64, 48)).paint(frame).astype(float)
+    painted = OptimizingEngine(settings, schedule, (64, 48)).paint(frame).astype(float)
     there, rest = painted[:, 4:28].mean((0, 1)), painted[:, 36:60].mean((0, 1))
     assert there[0] > there[2] + 60 and rest[2] > rest[0] + 60
 
 
 def test_a_frame_repeats_another_only_in_the_same_style_and_mask() -> None:
-    looks = Looks((PLAIN, PLAIN), ("a", "b"), {0.0: (1.0, 0.0), 1.0: (0.0, 1.0)}, (None,))
-    painter = Gatys(Settings(weights="random", style_layers=("relu1_1",)), looks, (16, 16))
+    schedule = StyleSchedule(
+        (PLAIN, PLAIN), ("a", "b"), {0.0: (1.0, 0.0), 1.0: (0.0, 1.0)}, (None,)
+    )
+    engine = OptimizingEngine(
+        Settings(weights="random", style_layers=("relu1_1",)), schedule, (16, 16)
+    )
     mask = np.zeros((16, 16), np.uint8)
     one, later, other = (
         Frame(PLAIN, Fraction(time), Fraction(1), None, (layer,))
         for time, layer in ((0, mask), (Fraction(1, 2), mask), (0, mask + 1))
     )
-    assert painter.repeats(one, one)
-    assert not painter.repeats(later, one) and not painter.repeats(other, one)
+    assert engine.is_duplicate(one, one)
+    assert not engine.is_duplicate(later, one) and not engine.is_duplicate(other, one)

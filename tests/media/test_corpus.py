@@ -21,9 +21,9 @@ import pytest
 
 from vidstyle import media
 
-from .conftest import scene, write_video
+from ..conftest import scene, write_video
 
-SAMPLES = Path(__file__).parent.parent / "samples"
+SAMPLES = Path(__file__).parents[2] / "samples"
 LONGEST = 20.0
 """Seconds a file may take."""
 MOST_MEMORY = 2000.0
@@ -37,8 +37,8 @@ def run(files: list[Path], folder: Path) -> list[dict[str, Any]]:
     while len(rows) < len(files):
         left = files[len(rows) :]
         worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.corpus_worker", str(folder)],
-            cwd=Path(__file__).parent.parent,
+            [sys.executable, "-m", "tests.media.corpus_worker", str(folder)],
+            cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -59,7 +59,7 @@ def run(files: list[Path], folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def judge(rows: list[dict[str, Any]]) -> None:
+def accumulator(rows: list[dict[str, Any]]) -> None:
     counts = Counter(row["ended"] for row in rows)
     print(f"\n{len(rows)} files: {dict(counts)}, {sum(r['frames'] for r in rows)} frames written")
     bad = [row for row in rows if row["ended"] not in ("written", "refused")]
@@ -118,13 +118,13 @@ def damaged(folder: Path, copies: int, seed: int = 0) -> list[Path]:
 
 def test_damaged_clips_end_well(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    judge(run(damaged(tmp_path, copies=6), tmp_path / "out"))
+    accumulator(run(damaged(tmp_path, copies=6), tmp_path / "out"))
 
 
 @pytest.mark.slow
 def test_hundreds_of_damaged_clips_end_well(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    judge(run(damaged(tmp_path, copies=50, seed=1), tmp_path / "out"))
+    accumulator(run(damaged(tmp_path, copies=50, seed=1), tmp_path / "out"))
 
 
 @pytest.mark.slow
@@ -134,4 +134,4 @@ def test_every_file_of_a_corpus_ends_well(tmp_path: Path) -> None:
     folder = Path(os.environ["VIDSTYLE_CORPUS"])
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     assert files
-    judge(run(files, tmp_path / "out"))
+    accumulator(run(files, tmp_path / "out"))

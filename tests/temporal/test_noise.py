@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import torch
 
-from vidstyle.networks.transformer import TILE, About, Model, noise
-from vidstyle.temporal.noise import Ground
+from vidstyle.networks.transformer import TILE, ModelConfig, TransformerNet, noise
+from vidstyle.temporal.noise import NoiseField
 
 
 def scenery(width: int = 320, height: int = 120) -> np.ndarray:
@@ -27,7 +27,7 @@ def test_the_noise_goes_on_at_its_other_side() -> None:
 
 
 def test_an_offset_moves_the_noise() -> None:
-    model = Model(About(("one",), (1.0,), (64, 48)))
+    model = TransformerNet(ModelConfig(("one",), (1.0,), (64, 48)))
     squares = torch.zeros(1, 12, 24, 32)
     still = model._noise(squares, None)
     torch.testing.assert_close(still, noise()[..., :24, :32])
@@ -38,14 +38,14 @@ def test_an_offset_moves_the_noise() -> None:
 
 def test_flat_ground_is_painted_with_strokes() -> None:
     torch.manual_seed(0)
-    model = Model(About(("one",), (1.0,), (64, 48)))
+    model = TransformerNet(ModelConfig(("one",), (1.0,), (64, 48)))
     torch.nn.init.normal_(model.leave.weight, std=0.1)
     painted = model(torch.full((1, 3, 48, 64), 0.5), torch.ones(1))
     assert painted[..., 8:-8, 8:-8].std() > 0.01
 
 
 def test_the_ground_of_a_still_camera_stays_to_the_bit() -> None:
-    ground = Ground()
+    ground = NoiseField()
     picture = scenery()[:, :160]
     first = ground.under(picture).copy()
     assert not first.any()
@@ -55,18 +55,18 @@ def test_the_ground_of_a_still_camera_stays_to_the_bit() -> None:
 
 
 def test_the_ground_goes_along_with_a_camera() -> None:
-    ground, whole = Ground(), scenery()
+    ground, whole = NoiseField(), scenery()
     for step in range(6):
         offset = ground.under(whole[:, 4 * step : 4 * step + 160])
     # What is new on the right goes on as what lies beside it.
     np.testing.assert_allclose(offset[20:-20, 20:, 0], 20, atol=2)
     np.testing.assert_allclose(offset[20:-20, 20:, 1], 0, atol=1)
-    ground.cut()
+    ground.reset()
     assert not ground.under(whole[:, :160]).any()
 
 
 def test_offsets_are_in_pixels_of_the_frame() -> None:
-    ground, whole = Ground(), cv2.resize(scenery(), None, fx=3, fy=3)
+    ground, whole = NoiseField(), cv2.resize(scenery(), None, fx=3, fy=3)
     ground.under(whole[:, :480])
     offset = ground.under(whole[:, 12:492])
     assert offset.shape[1] == 160
@@ -74,7 +74,7 @@ def test_offsets_are_in_pixels_of_the_frame() -> None:
 
 
 def test_a_ground_can_be_taken_up_again() -> None:
-    one, other, whole = Ground(), Ground(), scenery()
+    one, other, whole = NoiseField(), NoiseField(), scenery()
     for step in range(3):
         one.under(whole[:, 4 * step : 4 * step + 160])
     other.restore(one.state())
@@ -85,6 +85,6 @@ def test_a_ground_can_be_taken_up_again() -> None:
 
 
 def test_without_flow_the_ground_stays() -> None:
-    ground, whole = Ground(follows=False), scenery()
+    ground, whole = NoiseField(follows=False), scenery()
     ground.under(whole[:, :160])
     assert not ground.under(whole[:, 8:168]).any()

@@ -21,15 +21,15 @@ import pytest
 import vidstyle
 from vidstyle import UsageError, media
 from vidstyle.core import events
-from vidstyle.engines import PAINTERS
+from vidstyle.engines import ENGINES
 from vidstyle.media import Frame
 from vidstyle.networks import transformer as model
-from vidstyle.objective.styles import Looks
+from vidstyle.objective.styles import StyleSchedule
 from vidstyle.plan import describe, plan
 from vidstyle.render import ray as cluster
-from vidstyle.render.segments import Alone, Workshop, paintings, segments
+from vidstyle.render.segments import LocalExecutor, SegmentScheduler, paintings, segments
 
-from .conftest import scene, write_video
+from ..conftest import scene, write_video
 
 QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
 OPTIONS = ("--size", "64", "--first-iterations", "3", "--iterations", "2", "--segment", "8")
@@ -42,7 +42,7 @@ def numbered(count: int, cuts: tuple[int, ...] = (0,)) -> list[tuple[Frame, bool
     return [(frame, i in cuts) for i, frame in enumerate(frames)]
 
 
-class Clerk:
+class FakeEngine:
     """Paints a frame's green as that of the frame before and one more; notes what it is asked."""
 
     def __init__(self) -> None:
@@ -50,12 +50,12 @@ class Clerk:
         self.asked: list[tuple[str, int]] = []
         self.shares: list[float] = []
 
-    def cut(self) -> None:
+    def reset(self) -> None:
         self.last = 0
 
-    def expect(self, source: Any, before: Any) -> None: ...
+    def prefetch_flow(self, source: Any, before: Any) -> None: ...
 
-    def repeats(self, frame: Frame, before: Frame) -> bool:
+    def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         return False
 
     def state(self) -> dict[str, Any]:
@@ -64,7 +64,7 @@ class Clerk:
     def restore(self, state: Any) -> None:
         self.last = int(state["last"])
 
-    def turn(self, frame: Frame, painted: Any) -> None:
+    def anchor(self, frame: Frame, painted: Any) -> None:
         self.last = int(painted[0, 0, 1])
 
     def paint(self, frame: Frame, progress: Any) -> Any:
@@ -72,7 +72,7 @@ class Clerk:
         self.last += 1
         return np.full_like(frame.rgb, (frame.rgb[0, 0, 0], self.last, 0))
 
-    def again(self, frame: Frame, painted: Any, share: float, progress: Any) -> Any:
+    def repaint(self, frame: Frame, painted: Any, share: float, progress: Any) -> Any:
         self.asked.append(("again", int(frame.rgb[0, 0, 0])))
         self.shares.append(share)
         self.last = round(share * self.last + (1 - share) * int(painted[0, 0, 1]))
@@ -92,8 +92,8 @@ def test_shots_are_cut_into_segments() -> None:
 
 
 def test_segments_begin_with_key_frames_and_lead_into_the_next() -> None:
-    clerk = Clerk()
-    shop = Workshop(Alone(clerk, lambda event: None), lambda event: None, None, 20)
+    clerk = FakeEngine()
+    shop = SegmentScheduler(LocalExecutor(clerk, lambda event: None), lambda event: None, None, 20)
     done = list(shop.paint(numbered(50, cuts=(0, 40))))
     assert [int(one.painted[0, 0, 0]) for one in done] == list(range(50))
     assert [number for number, one in enumerate(done) if one.begins] == [0, 40]
@@ -108,8 +108,10 @@ def test_segments_begin_with_key_frames_and_lead_into_the_next() -> None:
 
 
 def test_the_last_segment_of_a_loop_leads_into_the_first() -> None:
-    clerk = Clerk()
-    shop = Workshop(Alone(clerk, lambda event: None), lambda event: None, None, 6, closes=True)
+    clerk = FakeEngine()
+    shop = SegmentScheduler(
+        LocalExecutor(clerk, lambda event: None), lambda event: None, None, 6, closes=True
+    )
     green = [int(one.painted[0, 0, 1]) for one in shop.paint(numbered(10))]
     assert green[-1] == green[0]
 
@@ -121,21 +123,25 @@ def test_how_many_pictures_are_painted_is_known_before(
     count: int, length: int, closes: bool
 ) -> None:
     told: list[events.Event] = []
-    shop = Workshop(Alone(Clerk(), lambda event: None), told.append, None, length, closes)
+    shop = SegmentScheduler(
+        LocalExecutor(FakeEngine(), lambda event: None), told.append, None, length, closes
+    )
     list(shop.paint(numbered(count)))
     assert sum(isinstance(e, events.Painted) for e in told) == paintings(count, length, closes)
 
 
-def test_the_first_segment_is_painted_as_a_whole_shot_is(desk: Path) -> None:
-    whole = vidstyle.stylize(desk / "long.mp4", desk / "stripes.png", desk / "whole", **QUICK)
+def test_the_first_segment_is_painted_as_a_whole_shot_is(workdir: Path) -> None:
+    whole = vidstyle.stylize(
+        workdir / "long.mp4", workdir / "stripes.png", workdir / "whole", **QUICK
+    )
     apart = vidstyle.stylize(
-        desk / "long.mp4", desk / "stripes.png", desk / "apart", segment=12, **QUICK
+        workdir / "long.mp4", workdir / "stripes.png", workdir / "apart", segment=12, **QUICK
     )
     assert whole.frames == apart.frames == 18
     assert whole.losses[: 12 - 6] == apart.losses[: 12 - 6]
     assert whole.losses[12:] != apart.losses[12:]
     for name in ("000001.png", "000006.png"):
-        assert (desk / "whole" / name).read_bytes() == (desk / "apart" / name).read_bytes()
+        assert (workdir / "whole" / name).read_bytes() == (workdir / "apart" / name).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -149,38 +155,42 @@ def test_the_first_segment_is_painted_as_a_whole_shot_is(desk: Path) -> None:
     ],
 )
 def test_what_does_not_go_with_segments_is_refused(
-    options: dict[str, Any], told: str, desk: Path
+    options: dict[str, Any], told: str, workdir: Path
 ) -> None:
     with pytest.raises(UsageError, match=told):
-        vidstyle.stylize(desk / "long.mp4", desk / "stripes.png", desk / "o.mp4", **options)
-    assert not (desk / "o.mp4").exists() and not (desk / ".o.mp4.vidstyle").exists()
+        vidstyle.stylize(
+            workdir / "long.mp4", workdir / "stripes.png", workdir / "o.mp4", **options
+        )
+    assert not (workdir / "o.mp4").exists() and not (workdir / ".o.mp4.vidstyle").exists()
 
 
-def test_the_plan_says_who_paints(desk: Path) -> None:
+def test_the_plan_says_who_paints(workdir: Path) -> None:
     settings = vidstyle.Settings(cluster="local", size=64)
-    work = plan(desk / "long.mp4", [desk / "stripes.png"], desk / "o.mp4", settings=settings)
+    work = plan(
+        workdir / "long.mp4", [workdir / "stripes.png"], workdir / "o.mp4", settings=settings
+    )
     told = describe(work)
     assert told["painted by"] == "local, in segments of 96 frames"
     assert "for each segment at work" in told["journal"]
     alone = dataclasses.replace(settings, engine="network")
-    work = plan(desk / "long.mp4", [desk / "stripes.png"], desk / "o.mp4", settings=alone)
+    work = plan(workdir / "long.mp4", [workdir / "stripes.png"], workdir / "o.mp4", settings=alone)
     assert describe(work)["painted by"] == "this process"
     assert any("faster than frames travel" in note for note in work.notes)
 
 
 @pytest.fixture
-def desk(style: Path, tmp_path: Path) -> Path:
+def workdir(style: Path, tmp_path: Path) -> Path:
     shutil.copy(style, tmp_path)
     write_video(tmp_path / "long.mp4", [scene(i) for i in range(18)])
     return tmp_path
 
 
-def start(desk: Path, output: str, *more: str) -> subprocess.Popen[str]:
+def start(workdir: Path, output: str, *more: str) -> subprocess.Popen[str]:
     """The command line on one thread, as Ray's workers are."""
     command = [sys.executable, "-m", "vidstyle", "long.mp4", "--style", "stripes.png", "-o", output]
     return subprocess.Popen(
         [*command, *OPTIONS, *more],
-        cwd=desk,
+        cwd=workdir,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -218,62 +228,70 @@ def wait_for(many: int, journal: Path, process: subprocess.Popen[str]) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for Ray's processes")
 @pytest.mark.parametrize("runs", [1, pytest.param(5, marks=pytest.mark.slow)])
 def test_a_cluster_paints_the_same_though_it_is_stopped_and_workers_die(
-    runs: int, desk: Path
+    runs: int, workdir: Path
 ) -> None:
-    finished(start(desk, "alone.mp4"))
-    whole = (desk / "alone.mp4").read_bytes()
-    journal = desk / ".cluster.mp4.vidstyle"
+    finished(start(workdir, "alone.mp4"))
+    whole = (workdir / "alone.mp4").read_bytes()
+    journal = workdir / ".cluster.mp4.vidstyle"
     for _ in range(runs):
-        process = start(desk, "cluster.mp4", "--cluster", "local", "--overwrite")
+        process = start(workdir, "cluster.mp4", "--cluster", "local", "--overwrite")
         wait_for(2, journal, process)
         process.send_signal(signal.SIGTERM)
         _, error = process.communicate(timeout=300)
         assert process.returncode == 143 and "paintings are kept" in error, error
-        process = start(desk, "cluster.mp4", "--cluster", "local", "--overwrite")
+        process = start(workdir, "cluster.mp4", "--cluster", "local", "--overwrite")
         wait_for(4, journal, process)
         killed = workers(process)
         assert killed, process.communicate()[1]
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
         assert "of a run before" in finished(process)
-        assert (desk / "cluster.mp4").read_bytes() == whole
+        assert (workdir / "cluster.mp4").read_bytes() == whole
         assert not journal.exists()
     print(f"\n{runs} runs stopped and their workers killed: all went on to the same bytes")
 
 
-def test_a_cluster_that_is_not_there_is_told_in_one_line(desk: Path) -> None:
+def test_a_cluster_that_is_not_there_is_told_in_one_line(workdir: Path) -> None:
     with pytest.raises(UsageError, match="no cluster there"):
         vidstyle.stylize(
-            desk / "long.mp4",
-            desk / "stripes.png",
-            desk / "o.mp4",
+            workdir / "long.mp4",
+            workdir / "stripes.png",
+            workdir / "o.mp4",
             cluster="ray://127.0.0.1:9",
             **QUICK,
         )
-    assert not (desk / "o.mp4").exists() and not (desk / ".o.mp4.vidstyle").exists()
+    assert not (workdir / "o.mp4").exists() and not (workdir / ".o.mp4.vidstyle").exists()
 
 
-def test_without_ray_it_is_said_how_to_have_it(desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ray_it_is_said_how_to_have_it(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(UsageError, match=r"vidstyle\[cluster\]"):
         vidstyle.stylize(
-            desk / "long.mp4", desk / "stripes.png", desk / "o.mp4", cluster="local", **QUICK
+            workdir / "long.mp4",
+            workdir / "stripes.png",
+            workdir / "o.mp4",
+            cluster="local",
+            **QUICK,
         )
 
 
-def test_a_worker_has_the_model_that_was_learned(desk: Path) -> None:
-    looks = Looks.of(media.read_image(desk / "stripes.png")[0])
-    named = desk / "m.safetensors"
-    named.write_bytes(model.dump(model.Model(model.About(("one",), (1.0,), (64, 48)))))
+def test_a_worker_has_the_model_that_was_learned(workdir: Path) -> None:
+    schedule = StyleSchedule.of(media.read_image(workdir / "stripes.png")[0])
+    named = workdir / "m.safetensors"
+    named.write_bytes(
+        model.dump(model.TransformerNet(model.ModelConfig(("one",), (1.0,), (64, 48))))
+    )
     settings = vidstyle.Settings(engine="hybrid", model=str(named), **QUICK)
-    craft = cluster.Craft.of(PAINTERS["hybrid"](settings, looks, (64, 48)))
+    craft = cluster.EngineSpec.of(ENGINES["hybrid"](settings, schedule, (64, 48)))
     named.unlink()
-    there = pickle.loads(pickle.dumps(craft)).painter()
-    assert there.apprentice.model.about.size == (64, 48)
+    there = pickle.loads(pickle.dumps(craft)).engine()
+    assert there.stylizer.model.about.size == (64, 48)
     assert there.paint(Frame(scene(0), Fraction(0), Fraction(1))).shape == (48, 64, 3)
 
 
 def test_a_worker_of_another_version_is_refused() -> None:
-    craft = cluster.Craft(vidstyle.Settings(), None, (64, 48), version="0.0")  # type: ignore[arg-type]
+    craft = cluster.EngineSpec(vidstyle.Settings(), None, (64, 48), version="0.0")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="install the same"):
-        craft.painter()
+        craft.engine()

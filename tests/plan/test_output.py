@@ -17,7 +17,7 @@ from vidstyle.cli import main
 from vidstyle.core import events
 from vidstyle.plan import plan
 
-from .conftest import contents, scene
+from ..conftest import contents, scene
 
 STYLE = ("--style", "stripes.png", "--size", "64")
 

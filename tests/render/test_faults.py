@@ -19,12 +19,12 @@ import vidstyle
 from vidstyle import media
 from vidstyle.core import events
 from vidstyle.core.images import Image
-from vidstyle.engines import PAINTERS, FeedForward
+from vidstyle.engines import ENGINES, FeedForwardEngine
 from vidstyle.media import Frame
 from vidstyle.networks import transformer as model
-from vidstyle.networks.transformer import About, Model
+from vidstyle.networks.transformer import ModelConfig, TransformerNet
 
-from .conftest import scene, write_video
+from ..conftest import scene, write_video
 
 QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
 COMMAND = (
@@ -34,18 +34,18 @@ COMMAND = (
 
 
 @pytest.fixture
-def desk(video: Path, style: Path, tmp_path: Path) -> Path:
+def workdir(video: Path, style: Path, tmp_path: Path) -> Path:
     for path in (video, style):
         shutil.copy(path, tmp_path)
     return tmp_path
 
 
-class Same(FeedForward):
+class Same(FeedForwardEngine):
     """Paints each frame as it is."""
 
     def __init__(self, *given: object) -> None:
         super().__init__(*given)  # type: ignore[arg-type]
-        self.apprentice.take(Model(About(("one",), (1.0,), (64, 48))))
+        self.stylizer.take(TransformerNet(ModelConfig(("one",), (1.0,), (64, 48))))
 
     def paint(self, frame: Frame, progress: object = None) -> Image:
         return frame.rgb.copy()
@@ -60,39 +60,41 @@ def memory() -> float:
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how much memory there is in use")
 @pytest.mark.parametrize("painter", ["the same", "a small network"])
 def test_memory_is_flat_over_two_thousand_frames(
-    painter: str, desk: Path, monkeypatch: pytest.MonkeyPatch
+    engine: str, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clip = write_video(desk / "long.mp4", [scene(i % 24) for i in range(2000)])
+    clip = write_video(workdir / "long.mp4", [scene(i % 24) for i in range(2000)])
     options: dict[str, object] = {"size": 64, "engine": "network"}
-    if painter == "the same":
-        monkeypatch.setitem(PAINTERS, "network", Same)
+    if engine == "the same":
+        monkeypatch.setitem(ENGINES, "network", Same)
     else:
-        made = model.dump(Model(About(("stripes",), (1.0,), (64, 48))))
-        (desk / "m.safetensors").write_bytes(made)
-        options["model"] = str(desk / "m.safetensors")
+        made = model.dump(TransformerNet(ModelConfig(("stripes",), (1.0,), (64, 48))))
+        (workdir / "m.safetensors").write_bytes(made)
+        options["model"] = str(workdir / "m.safetensors")
     held: list[float] = []
 
     def listen(event: events.Event) -> None:
         if isinstance(event, events.Painted) and event.frame % 100 == 0:
             held.append(memory())
 
-    done = vidstyle.stylize(clip, desk / "stripes.png", desk / "o.mp4", listener=listen, **options)
+    done = vidstyle.stylize(
+        clip, workdir / "stripes.png", workdir / "o.mp4", listener=listen, **options
+    )
     assert done.frames == 2000
-    print(f"\n{painter}: {held[2]:.0f} MB after 300 frames, {held[-1]:.0f} after 2000")
+    print(f"\n{engine}: {held[2]:.0f} MB after 300 frames, {held[-1]:.0f} after 2000")
     assert held[-1] - held[2] < 20
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_at_any_moment_lose_nothing(sent: int, code: int, desk: Path) -> None:
-    subprocess.run(COMMAND, cwd=desk, check=True, capture_output=True)
-    whole = (desk / "out.mp4").read_bytes()
+def test_signals_at_any_moment_lose_nothing(sent: int, code: int, workdir: Path) -> None:
+    subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
+    whole = (workdir / "out.mp4").read_bytes()
     chance = random.Random(sent)
     ends = []
     for _ in range(20):
-        (desk / "out.mp4").unlink()
-        process = subprocess.Popen(COMMAND, cwd=desk, stderr=subprocess.PIPE, text=True)
-        begun = desk / ".out.mp4.vidstyle" / "000001.png"
+        (workdir / "out.mp4").unlink()
+        process = subprocess.Popen(COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True)
+        begun = workdir / ".out.mp4.vidstyle" / "000001.png"
         while process.poll() is None and not begun.exists():
             time.sleep(0.01)
         time.sleep(chance.random() * 1.5)
@@ -101,9 +103,9 @@ def test_signals_at_any_moment_lose_nothing(sent: int, code: int, desk: Path) ->
         ends.append(process.returncode)
         assert process.returncode in (0, code) and "Traceback" not in error
         if process.returncode:
-            assert not (desk / "out.mp4").exists()
-            subprocess.run(COMMAND, cwd=desk, check=True, capture_output=True)
-        assert (desk / "out.mp4").read_bytes() == whole and not [*desk.glob(".*")]
+            assert not (workdir / "out.mp4").exists()
+            subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
+        assert (workdir / "out.mp4").read_bytes() == whole and not [*workdir.glob(".*")]
     print(
         f"\n20 times signal {sent}: stopped {ends.count(code)} runs, all went on to the same bytes"
     )
@@ -111,20 +113,20 @@ def test_signals_at_any_moment_lose_nothing(sent: int, code: int, desk: Path) ->
 
 
 @pytest.mark.parametrize("room", [40_000, pytest.param(12_000, marks=pytest.mark.slow)])
-def test_where_the_disk_ends_nothing_is_lost(room: int, desk: Path) -> None:
+def test_where_the_disk_ends_nothing_is_lost(room: int, workdir: Path) -> None:
     """A limit on the size of files stands for it: the state is larger than the paintings."""
 
     def limited() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (room, room))
 
-    ended = subprocess.run(COMMAND, cwd=desk, capture_output=True, text=True, preexec_fn=limited)
+    ended = subprocess.run(COMMAND, cwd=workdir, capture_output=True, text=True, preexec_fn=limited)
     assert ended.returncode in (1, 2) and "Traceback" not in ended.stderr
     assert len(ended.stderr.strip().splitlines()[-1]) < 300
-    assert not (desk / "out.mp4").exists() and not [*desk.glob(".*.part")]
-    again = subprocess.run(COMMAND, cwd=desk, capture_output=True, text=True)
+    assert not (workdir / "out.mp4").exists() and not [*workdir.glob(".*.part")]
+    again = subprocess.run(COMMAND, cwd=workdir, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
-    assert len([*media.open_clip(desk / "out.mp4")]) == 5
+    assert len([*media.open_clip(workdir / "out.mp4")]) == 5
 
 
 def bound_by_permissions() -> None:
@@ -137,16 +139,16 @@ def bound_by_permissions() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="takes root's rights away as Linux does")
 @pytest.mark.parametrize("runs", [1, pytest.param(10, marks=pytest.mark.slow)])
-def test_a_folder_that_becomes_read_only_loses_nothing(runs: int, desk: Path) -> None:
-    subprocess.run(COMMAND, cwd=desk, check=True, capture_output=True)
-    whole = (desk / "out.mp4").read_bytes()
-    journal = desk / ".out.mp4.vidstyle"
+def test_a_folder_that_becomes_read_only_loses_nothing(runs: int, workdir: Path) -> None:
+    subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
+    whole = (workdir / "out.mp4").read_bytes()
+    journal = workdir / ".out.mp4.vidstyle"
     chance = random.Random(1)
     stopped = 0
     for _ in range(runs):
-        (desk / "out.mp4").unlink()
+        (workdir / "out.mp4").unlink()
         process = subprocess.Popen(
-            COMMAND, cwd=desk, stderr=subprocess.PIPE, text=True, preexec_fn=bound_by_permissions
+            COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True, preexec_fn=bound_by_permissions
         )
         number = chance.randint(2, 4)
         while process.poll() is None and not (journal / f"{number:06}.png").exists():
@@ -157,27 +159,27 @@ def test_a_folder_that_becomes_read_only_loses_nothing(runs: int, desk: Path) ->
         if process.returncode:
             stopped += 1
             assert process.returncode == 1 and "Traceback" not in error and "are kept" in error
-            assert not (desk / "out.mp4").exists()
+            assert not (workdir / "out.mp4").exists()
             journal.chmod(0o700)
-            subprocess.run(COMMAND, cwd=desk, check=True, capture_output=True)
-        assert (desk / "out.mp4").read_bytes() == whole and not [*desk.glob(".*")]
+            subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
+        assert (workdir / "out.mp4").read_bytes() == whole and not [*workdir.glob(".*")]
     print(f"\n{runs} times read-only: stopped {stopped} runs, all went on to the same bytes")
     assert stopped > runs // 2
 
 
-def test_an_output_folder_that_goes_away_is_told_in_one_line(desk: Path) -> None:
-    (desk / "there").mkdir()
+def test_an_output_folder_that_goes_away_is_told_in_one_line(workdir: Path) -> None:
+    (workdir / "there").mkdir()
 
     def remove(event: events.Event) -> None:
         if isinstance(event, events.Painted) and event.frame == 2:
-            shutil.rmtree(desk / "there")
+            shutil.rmtree(workdir / "there")
 
     with pytest.raises(OSError, match="there"):
         vidstyle.stylize(
-            desk / "walk.mp4",
-            desk / "stripes.png",
-            desk / "there" / "out.mp4",
+            workdir / "walk.mp4",
+            workdir / "stripes.png",
+            workdir / "there" / "out.mp4",
             listener=remove,
             **QUICK,
         )
-    assert not (desk / "there").exists()
+    assert not (workdir / "there").exists()

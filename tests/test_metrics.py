@@ -13,7 +13,7 @@ from PIL import Image
 
 from vidstyle import UsageError, media
 from vidstyle.core import events
-from vidstyle.metrics import Measures, measure, pairs
+from vidstyle.metrics import Metrics, measure, pairs
 
 from .conftest import scene
 
@@ -40,17 +40,17 @@ def folder(path: Path, pictures: Pictures) -> Path:
 
 
 @pytest.fixture
-def judged(style: Path, tmp_path: Path) -> Callable[[Pictures], Measures]:
+def judged(style: Path, tmp_path: Path) -> Callable[[Pictures], Metrics]:
     source = folder(tmp_path / "source", walk())
 
-    def judge(pictures: Pictures) -> Measures:
+    def accumulator(pictures: Pictures) -> Metrics:
         painted = folder(tmp_path / f"painted{len(list(tmp_path.iterdir()))}", pictures)
         return measure(source, painted, style)
 
-    return judge
+    return accumulator
 
 
-def test_a_clip_measured_against_itself(judged: Callable[[Pictures], Measures]) -> None:
+def test_a_clip_measured_against_itself(judged: Callable[[Pictures], Metrics]) -> None:
     found = judged(walk())
     assert found.frames == 7
     assert found.content == 0 and found.motion == 0
@@ -60,14 +60,14 @@ def test_a_clip_measured_against_itself(judged: Callable[[Pictures], Measures]) 
     assert 0.02 < found.moving < 0.4
 
 
-def test_a_frozen_clip_does_not_move(judged: Callable[[Pictures], Measures]) -> None:
+def test_a_frozen_clip_does_not_move(judged: Callable[[Pictures], Metrics]) -> None:
     frozen = judged([walk()[0]] * 7)
     assert frozen.motion == pytest.approx(1, abs=0.1)
     assert frozen.smear > 1, "what should be there is not"
 
 
 def test_flicker_is_seen_where_the_source_is_still(
-    judged: Callable[[Pictures], Measures],
+    judged: Callable[[Pictures], Metrics],
 ) -> None:
     pictures = [np.roll(p, 10 * (i % 2), axis=2) for i, p in enumerate(walk())]
     noisy = [np.clip(p.astype(int) + 10 * (i % 2), 0, 255).astype(np.uint8)
@@ -77,7 +77,7 @@ def test_flicker_is_seen_where_the_source_is_still(
     assert found.warping > 2 * found.warping_source
 
 
-def test_drift_and_fog_are_seen(judged: Callable[[Pictures], Measures]) -> None:
+def test_drift_and_fog_are_seen(judged: Callable[[Pictures], Metrics]) -> None:
     pictures = [
         np.clip(cv2.GaussianBlur(p, (0, 0), 0.1 + 0.2 * i).astype(int) - 2 * i, 0, 255)
         for i, p in enumerate(walk())
@@ -88,7 +88,7 @@ def test_drift_and_fog_are_seen(judged: Callable[[Pictures], Measures]) -> None:
 
 
 def test_a_painted_hole_is_told_from_an_unpainted_one(
-    judged: Callable[[Pictures], Measures], style: Path
+    judged: Callable[[Pictures], Metrics], style: Path
 ) -> None:
     stripes = cv2.resize(media.read_image(style)[0], (128, 96))
     painted = [cv2.addWeighted(p, 0.3, stripes, 0.7, 0) for p in walk()]

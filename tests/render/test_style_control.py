@@ -20,7 +20,7 @@ from vidstyle.objective.masks import masked
 from vidstyle.objective.styles import style_picture
 from vidstyle.settings import recipes
 
-from .conftest import HEIGHT, WIDTH, scene, write_video
+from ..conftest import HEIGHT, WIDTH, scene, write_video
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 FAST = ("--size", 64, "--first-iterations", 3, "--iterations", 2, "--quiet")

@@ -6,9 +6,16 @@ import torch
 
 from vidstyle.objective import losses
 from vidstyle.temporal import flow
-from vidstyle.temporal.warm_start import SETTLED, ColorMap, Memory, Painting, carry, strokes_for
+from vidstyle.temporal.warm_start import (
+    SETTLED,
+    ColorMap,
+    Painting,
+    TemporalState,
+    carry,
+    strokes_for,
+)
 
-from .conftest import scene
+from ..conftest import scene
 
 BOTH = flow.Flows(flow.dis)
 
@@ -23,49 +30,49 @@ def big(step: int) -> np.ndarray:
 
 
 def test_what_does_not_change_stays_to_the_bit() -> None:
-    memory = Memory.begin(big(0), painted(big(0)))
-    carried = carry(memory, big(3), BOTH)
-    assert carried.still[70:].all() and carried.still[:25].all()
-    left = np.rint(carried.start * 255).astype(np.uint8)
-    assert np.array_equal(left[carried.still], memory.last.painted[carried.still])
+    memory = TemporalState.begin(big(0), painted(big(0)))
+    warm = carry(memory, big(3), BOTH)
+    assert warm.still[70:].all() and warm.still[:25].all()
+    left = np.rint(warm.start * 255).astype(np.uint8)
+    assert np.array_equal(left[warm.still], memory.last.painted[warm.still])
 
 
 def test_noise_is_no_change() -> None:
     noisy = np.clip(big(0) + np.random.default_rng(0).normal(0, 4, big(0).shape), 0, 255)
-    carried = carry(Memory.begin(big(0), painted(big(0))), noisy.astype(np.uint8), BOTH)
-    assert carried.still.all()
+    warm = carry(TemporalState.begin(big(0), painted(big(0))), noisy.astype(np.uint8), BOTH)
+    assert warm.still.all()
 
 
 def test_what_moves_is_carried_along_and_what_it_uncovers_is_not_kept() -> None:
-    memory = Memory.begin(big(0), painted(big(0)))
-    carried = carry(memory, big(3), BOTH)
-    square, trail = carried.start[42:50, 12:20], carried.start[42:50, 4:8]
+    memory = TemporalState.begin(big(0), painted(big(0)))
+    warm = carry(memory, big(3), BOTH)
+    square, trail = warm.start[42:50, 12:20], warm.start[42:50, 4:8]
     assert square[..., 2].mean() > 0.7 > 0.4 > square[..., 0].mean(), "the square is painted blue"
-    assert not carried.still[42:50, 4:20].any()
+    assert not warm.still[42:50, 4:20].any()
     ground, ghost = (painted(big(step))[42:50, 4:8] / 255 for step in (3, 0))
     assert np.abs(trail - ground).mean() < 0.6 * np.abs(trail - ghost).mean()
 
 
 def test_a_moving_camera_leaves_nothing_still() -> None:
     wide = scene(0, 200, 160)
-    memory = Memory.begin(wide[20:140, 20:180], painted(wide[20:140, 20:180]))
-    carried = carry(memory, wide[20:140, 24:184], BOTH)
-    assert not carried.still.any()
+    memory = TemporalState.begin(wide[20:140, 20:180], painted(wide[20:140, 20:180]))
+    warm = carry(memory, wide[20:140, 24:184], BOTH)
+    assert not warm.still.any()
     inner = np.s_[20:-20, 20:-20]
-    assert carried.trust[inner].mean() > 0.8
-    assert np.abs(carried.start - painted(wide[20:140, 24:184]) / 255)[inner].mean() < 0.05
+    assert warm.trust[inner].mean() > 0.8
+    assert np.abs(warm.start - painted(wide[20:140, 24:184]) / 255)[inner].mean() < 0.05
 
 
 def test_the_ground_comes_back_as_it_was_when_a_passer_by_has_gone() -> None:
     ground = scene(-40, 160, 120)  # the square is outside
-    memory = Memory.begin(ground, painted(ground))
+    memory = TemporalState.begin(ground, painted(ground))
     for _ in range(SETTLED):
         memory = carry(memory, ground, BOTH).remember(memory, ground, painted(ground))
     for step in (0, 8, 16):
-        carried = carry(memory, big(step), BOTH)
-        kept = np.rint(carried.start * 255)
-        messy = np.where(carried.still[..., None], kept, 128)  # a bad painter
-        memory = carried.remember(memory, big(step), messy.astype(np.uint8))
+        warm = carry(memory, big(step), BOTH)
+        kept = np.rint(warm.start * 255)
+        messy = np.where(warm.still[..., None], kept, 128)  # a bad painter
+        memory = warm.remember(memory, big(step), messy.astype(np.uint8))
     after = carry(memory, ground, BOTH)
     assert after.still.all()
     assert np.array_equal(np.rint(after.start * 255).astype(np.uint8), painted(ground))
@@ -74,13 +81,13 @@ def test_the_ground_comes_back_as_it_was_when_a_passer_by_has_gone() -> None:
 def test_slow_change_adds_up() -> None:
     """Each step of a fade is below the noise; the memory's source is the one that was painted."""
     source = big(0)
-    memory = Memory.begin(source, painted(source))
+    memory = TemporalState.begin(source, painted(source))
     for step in range(1, 10):
         faded = np.clip(source.astype(int) + 3 * step, 0, 255).astype(np.uint8)
-        carried = carry(memory, faded, BOTH)
-        if not carried.still.all():
+        warm = carry(memory, faded, BOTH)
+        if not warm.still.all():
             break
-        memory = carried.remember(memory, faded, memory.last.painted)
+        memory = warm.remember(memory, faded, memory.last.painted)
     assert 2 <= step <= 5
 
 
@@ -110,8 +117,8 @@ def test_a_thing_that_fills_the_middle_is_no_camera() -> None:
     block = np.random.default_rng(5).integers(0, 255, (16, 20, 3), np.uint8).repeat(5, 0)
     block = block.repeat(5, 1)
     before[20:100, 20:120], after[20:100, 26:126] = block, block
-    carried = carry(Memory.begin(before, painted(before)), after, BOTH)
-    assert carried.still[-10:].all()
+    warm = carry(TemporalState.begin(before, painted(before)), after, BOTH)
+    assert warm.still[-10:].all()
 
 
 def test_strokes_add_nothing_to_the_tone() -> None:
@@ -138,9 +145,9 @@ def test_an_older_frame_is_trusted_only_for_what_no_nearer_one_shows() -> None:
     wide = scene(-40, 240, 120)
     frames = [np.ascontiguousarray(wide[:, 4 * i : 160 + 4 * i]) for i in range(3)]
     frames[1][30:80, 60:110] = (220, 30, 30)
-    memory = Memory.begin(frames[0], painted(frames[0]))
-    carried = carry(memory, frames[1], BOTH, (1, 2))
-    memory = carried.remember(memory, frames[1], painted(frames[1]), 2)
+    memory = TemporalState.begin(frames[0], painted(frames[0]))
+    warm = carry(memory, frames[1], BOTH, (1, 2))
+    memory = warm.remember(memory, frames[1], painted(frames[1]), 2)
     short, long = (carry(memory, frames[2], BOTH, back) for back in ((1,), (1, 2)))
     hidden = np.s_[40:70, 66:96]
     assert short.trust[hidden].mean() < 0.2 and long.trust[hidden].mean() > 0.8
@@ -165,12 +172,12 @@ def test_one_loss_against_the_mean_has_the_gradient_of_the_sum() -> None:
 
 
 def test_a_painting_takes_a_share_of_the_one_beside_it() -> None:
-    memory = Memory.begin(big(0), painted(big(0)))
+    memory = TemporalState.begin(big(0), painted(big(0)))
     own = np.full_like(big(0), 100)
-    carried = carry(memory, big(3), BOTH)
-    none, half = carried.over(own, 0), carried.over(own, 0.5)
+    warm = carry(memory, big(3), BOTH)
+    none, half = warm.over(own, 0), warm.over(own, 0.5)
     assert np.allclose(none.start, 100 / 255)
-    still = carried.still
+    still = warm.still
     mean = (100 + memory.last.painted[still].astype(float)) / 2
     assert np.abs(half.start[still] * 255 - mean).max() <= 0.5
     assert np.allclose(half.start[still] * 255, np.rint(half.start[still] * 255), atol=1e-3)
@@ -178,7 +185,7 @@ def test_a_painting_takes_a_share_of_the_one_beside_it() -> None:
 
 def test_flat_frames_are_not_trusted() -> None:
     black = np.zeros((48, 64, 3), np.uint8)
-    carried = carry(
-        Memory.begin(scene(0), painted(scene(0))), black, flow.Flows(flow.estimator("dis"))
+    warm = carry(
+        TemporalState.begin(scene(0), painted(scene(0))), black, flow.Flows(flow.estimator("dis"))
     )
-    assert carried.trust.max() == 0 and not carried.still.any()
+    assert warm.trust.max() == 0 and not warm.still.any()

@@ -28,7 +28,7 @@ from vidstyle import media
 from vidstyle.cli import main
 from vidstyle.media import Frame
 
-from .conftest import contents, write_video
+from ..conftest import contents, write_video
 
 SIDE = (32, 24)
 LONGEST = 5.0
@@ -191,23 +191,23 @@ def check_painting(command: Command, wanted: list[Frame], output: Path) -> None:
     asked = command.options.get("format")
     kind = str(asked or ("folder" if output.is_dir() else media.format_of(output).name))
     clock = Fraction(1, 1000)
-    plays = kind in ("gif", "webp", "apng") or output.suffix in (".webp", ".apng")
-    plays = plays or media.open_clip(output).info.kind == "animation"
-    if plays:  # there is no waiting for the first frame
+    loop_count = kind in ("gif", "webp", "apng") or output.suffix in (".webp", ".apng")
+    loop_count = loop_count or media.open_clip(output).info.kind == "animation"
+    if loop_count:  # there is no waiting for the first frame
         wanted = [replace(frame, time=frame.time - wanted[0].time) for frame in wanted]
     end = wanted[-1].time + wanted[-1].duration
     if kind == "gif":
         wanted, clock = spaced(wanted, Fraction(2, 100), 100), Fraction(1, 100)
-    elif plays:
+    elif loop_count:
         wanted = spaced(wanted, Fraction(11, 1000), 1000)
     if kind not in ("gif", "folder", *VIDEO):  # Pillow joins frames that are the same
         assert 1 <= len(found) <= len(wanted)
     else:
         assert len(found) == len(wanted), f"{len(found)} frames, not {len(wanted)}"
-        if plays or kind in VIDEO:
+        if loop_count or kind in VIDEO:
             for one, other in zip(found, wanted, strict=True):
                 assert abs(one.time - other.time) <= 2 * clock, (one.time, other.time)
-    if kind in ("gif", *VIDEO) or (plays and len(found) > 1):
+    if kind in ("gif", *VIDEO) or (loop_count and len(found) > 1):
         assert abs(found[-1].time + found[-1].duration - end) <= LATE, end
     holds = kind in WITH_ALPHA or (kind == "webm" and command.options.get("codec", "vp9") == "vp9")
     if holds and len(found) == len(wanted):

@@ -15,11 +15,11 @@ from PIL import Image
 import vidstyle
 from vidstyle import UsageError, media
 from vidstyle.core import devices, events
-from vidstyle.engines import problem as easel
+from vidstyle.engines import problem as problem
 from vidstyle.media import Frame
 
-from .conftest import scene, write_video
-from .media.test_video import sound_of
+from ..conftest import scene, write_video
+from ..media.test_video import sound_of
 
 FAST = {"size": 64, "iterations": 3, "first_iterations": 4}
 
@@ -323,9 +323,9 @@ def test_a_frame_that_does_not_fit_is_painted_in_tiles_and_looks_the_same(
     quick = {"first_iterations": 4, "iterations": 2, "max_frames": 2, "size": 96, "device": "cpu"}
     options = shallow | quick
     whole = vidstyle.stylize(video, style, tmp_path / "whole", **options)
-    each = easel.BYTES_A_PIXEL[torch.float32]
-    monkeypatch.setattr(easel, "SMALLEST_TILE", 0)
-    free = 96 * 72 * easel.BYTES_KEPT + 2400 * each
+    each = problem.BYTES_A_PIXEL[torch.float32]
+    monkeypatch.setattr(problem, "SMALLEST_TILE", 0)
+    free = 96 * 72 * problem.BYTES_KEPT + 2400 * each
     monkeypatch.setattr(devices, "free_memory", lambda device: free)
     parts = vidstyle.stylize(video, style, tmp_path / "parts", **options)
     assert "tiles" in " ".join(parts.notes) and "tiles" not in " ".join(whole.notes)

@@ -10,7 +10,7 @@ from vidstyle.media import Frame
 from vidstyle.settings import seconds
 from vidstyle.temporal.shots import Cuts, follows, shots
 
-from .conftest import scene
+from ..conftest import scene
 
 
 def begins(pictures: list[np.ndarray], cuts: Cuts = "auto") -> list[int]:

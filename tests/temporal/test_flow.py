@@ -10,7 +10,7 @@ import torch
 from vidstyle import UsageError
 from vidstyle.temporal import flow
 
-from .conftest import scene
+from ..conftest import scene
 
 
 def shifted(dx: int, dy: int) -> tuple[np.ndarray, np.ndarray]:
@@ -88,8 +88,8 @@ def test_flows_are_the_same_ahead_of_need() -> None:
 
     flows = flow.Flows(estimate)
     plain = flows(after, before)
-    flows.expect(after, before)
-    flows.expect(before, after)  # those of the next frame
+    flows.prefetch_flow(after, before)
+    flows.prefetch_flow(before, after)  # those of the next frame
     ahead = flows(after, before)
     assert all(np.array_equal(a, b) for a, b in zip(plain, ahead, strict=True))
     assert not np.array_equal(*flows(before, after))

@@ -6,7 +6,7 @@ import pytest
 
 from vidstyle.objective.colors import matched, mixed, with_chroma
 
-from .conftest import scene
+from ..conftest import scene
 
 
 def other() -> np.ndarray:

@@ -10,27 +10,27 @@ import numpy as np
 
 from vidstyle.core.events import Event, Painted, Step
 from vidstyle.media import Frame
-from vidstyle.render.reel import TAIL, Done, Reel, paintings
+from vidstyle.render.reel import TAIL, PaintedFrame, SequentialScheduler, paintings
 
-from .conftest import scene
+from ..conftest import scene
 
 Told = Callable[[Step], None]
 
 
-class Clerk:
+class FakeEngine:
     """Paints a frame as its number, the mean of both where it paints again."""
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, int]] = []
         self.beside = 0.0
 
-    def cut(self) -> None:
+    def reset(self) -> None:
         self.asked.append(("cut", 0))
 
-    def expect(self, source: np.ndarray, before: np.ndarray) -> None:
+    def prefetch_flow(self, source: np.ndarray, before: np.ndarray) -> None:
         self.asked.append(("expect", int(source[0, 0, 0])))
 
-    def repeats(self, frame: Frame, before: Frame) -> bool:
+    def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         return np.array_equal(frame.rgb, before.rgb)
 
     def paint(self, frame: Frame, progress: Told) -> np.ndarray:
@@ -38,11 +38,13 @@ class Clerk:
         self.asked.append(("paint", int(frame.rgb[0, 0, 0])))
         return frame.rgb.copy()
 
-    def turn(self, frame: Frame, painted: np.ndarray) -> None:
+    def anchor(self, frame: Frame, painted: np.ndarray) -> None:
         self.asked.append(("turn", int(frame.rgb[0, 0, 0])))
         self.beside = float(painted[0, 0, 1])
 
-    def again(self, frame: Frame, painted: np.ndarray, share: float, progress: Told) -> np.ndarray:
+    def repaint(
+        self, frame: Frame, painted: np.ndarray, share: float, progress: Told
+    ) -> np.ndarray:
         self.asked.append(("again", int(frame.rgb[0, 0, 0])))
         self.beside = painted[0, 0, 1] + share * (self.beside - painted[0, 0, 1])
         result = painted.copy()
@@ -61,13 +63,13 @@ def numbered(count: int, first: int = 0) -> list[tuple[Frame, bool]]:
     return frames
 
 
-def names(done: list[Done]) -> list[int]:
+def names(done: list[PaintedFrame]) -> list[int]:
     return [int(one.frame.rgb[0, 0, 0]) for one in done]
 
 
 def test_frames_come_out_in_order_and_one_at_a_time() -> None:
-    clerk = Clerk()
-    reel = Reel(clerk, lambda event: None).paint(numbered(3) + numbered(2, 3))
+    clerk = FakeEngine()
+    reel = SequentialScheduler(clerk, lambda event: None).paint(numbered(3) + numbered(2, 3))
     assert next(reel).begins
     assert [what for what, _ in clerk.asked] == ["cut", "expect", "paint"]
     rest = list(reel)
@@ -78,9 +80,11 @@ def test_frames_come_out_in_order_and_one_at_a_time() -> None:
 
 
 def test_passes_go_backward_and_forward_within_a_shot() -> None:
-    clerk = Clerk()
+    clerk = FakeEngine()
     events: list[Event] = []
-    done = list(Reel(clerk, events.append, passes=3).paint(numbered(3) + numbered(2, 3)))
+    done = list(
+        SequentialScheduler(clerk, events.append, passes=3).paint(numbered(3) + numbered(2, 3))
+    )
     assert names(done) == [0, 1, 2, 3, 4]
     again = [number for what, number in clerk.asked if what in ("turn", "again")]
     assert again == [2, 1, 0, 0, 1, 2, 4, 3, 3, 4]
@@ -91,8 +95,8 @@ def test_passes_go_backward_and_forward_within_a_shot() -> None:
 
 
 def test_the_end_of_a_loop_leads_into_its_beginning_step_by_step() -> None:
-    clerk = Clerk()
-    done = list(Reel(clerk, lambda event: None, closes=True).paint(numbered(20)))
+    clerk = FakeEngine()
+    done = list(SequentialScheduler(clerk, lambda event: None, closes=True).paint(numbered(20)))
     assert names(done) == list(range(20))
     assert [n for what, n in clerk.asked if what == "again"] == list(range(19, 19 - TAIL, -1))
     green = [int(one.painted[0, 0, 1]) for one in done]
@@ -105,21 +109,21 @@ def test_the_end_of_a_loop_leads_into_its_beginning_step_by_step() -> None:
 def test_how_many_pictures_are_painted_is_known_before() -> None:
     for count, passes, closes in ((1, 1, False), (5, 1, True), (20, 3, True), (2, 2, True)):
         events: list[Event] = []
-        reel = Reel(Clerk(), events.append, passes=passes, closes=closes)
+        reel = SequentialScheduler(FakeEngine(), events.append, passes=passes, closes=closes)
         list(reel.paint(numbered(count)))
         assert sum(isinstance(e, Painted) for e in events) == paintings(count, passes, closes)
 
 
 def test_a_loop_with_a_cut_is_left_alone() -> None:
-    clerk = Clerk()
+    clerk = FakeEngine()
     frames = numbered(6)
     other = [(Frame(255 - f.rgb, f.time, f.duration), False) for f, _ in numbered(6)]
-    done = list(Reel(clerk, lambda event: None, closes=True).paint(frames + other))
+    done = list(SequentialScheduler(clerk, lambda event: None, closes=True).paint(frames + other))
     assert len(done) == 12
     assert not [what for what, _ in clerk.asked if what == "again"]
 
 
 def test_clips_too_short_to_close() -> None:
     for count in (0, 1, 2):
-        reel = Reel(Clerk(), lambda event: None, passes=2, closes=True)
+        reel = SequentialScheduler(FakeEngine(), lambda event: None, passes=2, closes=True)
         assert len(list(reel.paint(numbered(count)))) == count

@@ -16,7 +16,7 @@ from vidstyle.cli import main
 from vidstyle.core.devices import container_memory
 from vidstyle.plan import plan
 
-from .conftest import contents, scene, write_video
+from ..conftest import contents, scene, write_video
 
 pytestmark = pytest.mark.usefixtures("unpainted")
 

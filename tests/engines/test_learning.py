@@ -18,14 +18,14 @@ from safetensors.torch import load_file, save_file
 import vidstyle
 from vidstyle import Settings, UsageError, VidstyleError, media
 from vidstyle.core import events
-from vidstyle.engines import FeedForward, training
+from vidstyle.engines import FeedForwardEngine, training
 from vidstyle.media import Frame
 from vidstyle.networks import transformer as model
-from vidstyle.networks.transformer import About, Model
-from vidstyle.objective.styles import Looks
+from vidstyle.networks.transformer import ModelConfig, TransformerNet
+from vidstyle.objective.styles import StyleSchedule
 from vidstyle.plan import describe, plan
 
-from .conftest import scene, write_video
+from ..conftest import scene, write_video
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SHALLOW = {"content_layers": ("relu2_1",), "style_layers": ("relu1_1", "relu2_1")}
@@ -34,7 +34,7 @@ FAST = ("--size", 64, "--training-steps", 4, "--style-layers", "relu1_1")
 
 
 @pytest.fixture
-def desk(video: Path, gif: Path, style: Path, tmp_path: Path) -> Path:
+def workdir(video: Path, gif: Path, style: Path, tmp_path: Path) -> Path:
     for path in (video, gif, style):
         shutil.copy(path, tmp_path)
     rows = np.indices((40, 56))[0].astype(np.uint8)
@@ -42,9 +42,9 @@ def desk(video: Path, gif: Path, style: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def untrained(styles: tuple[str, ...] = ("one",), noise: float = 0.05) -> Model:
+def untrained(styles: tuple[str, ...] = ("one",), noise: float = 0.05) -> TransformerNet:
     torch.manual_seed(3)
-    made = Model(About(styles, (1 / len(styles),) * len(styles), (64, 48)))
+    made = TransformerNet(ModelConfig(styles, (1 / len(styles),) * len(styles), (64, 48)))
     for parameter in made.parameters():
         parameter.data += noise * torch.randn_like(parameter)
     return made
@@ -58,7 +58,7 @@ def frames(count: int, cuts: tuple[int, ...] = (0,)) -> list[tuple[Frame, bool]]
 @pytest.mark.parametrize("size", [(48, 64), (33, 50), (1, 40), (37, 2)])
 def test_before_any_training_the_painting_is_its_source(size: tuple[int, int]) -> None:
     picture = torch.rand(1, 3, *size)
-    painted = Model(About(("one",), (1.0,), (64, 48)))(picture, torch.ones(1))
+    painted = TransformerNet(ModelConfig(("one",), (1.0,), (64, 48)))(picture, torch.ones(1))
     assert torch.equal(painted, picture)
 
 
@@ -122,9 +122,9 @@ def test_lessons_are_spread_over_all_of_a_clip_and_never_reach_over_a_cut() -> N
     cuts = (0, 100, 107, 350)
     seen = training.pairs(frames(400, cuts))
     times = [round(pair.frame.time * 25) for pair in seen]
-    assert len(seen) <= 2 * training.LESSONS and times == sorted(times)
+    assert len(seen) <= 2 * training.CROPS and times == sorted(times)
     assert set(cuts) <= set(times)
-    assert max(np.diff([0, *times, 400])) <= 400 // training.LESSONS * 2 + 1
+    assert max(np.diff([0, *times, 400])) <= 400 // training.CROPS * 2 + 1
     for pair in seen:
         step = round((pair.frame.time - pair.before.time) * 25)
         assert step == (0 if round(pair.frame.time * 25) in cuts else 1)
@@ -138,13 +138,13 @@ def test_large_frames_are_kept_as_far_as_memory_goes(monkeypatch: pytest.MonkeyP
 def test_training_lowers_the_objective_of_frames_that_it_has_not_seen(style: Path) -> None:
     settings = Settings(**QUICK | {"training_steps": 40})
     picture, _ = media.read_image(style)
-    painter = FeedForward(settings, Looks.of(picture), (64, 48))
+    engine = FeedForwardEngine(settings, StyleSchedule.of(picture), (64, 48))
     told: list[events.Learned] = []
-    painter.apprentice.learn(frames(8), told.append)
+    engine.stylizer.learn(frames(8), told.append)
     assert [event.number for event in told] == [*range(1, 41)] and told[-1].done == 1
     assert told[-1].picture().ndim == 3
-    objective, start = painter.task(scene(15))
-    painted = painter.tensor(painter.paint(Frame(scene(15), Fraction(0), Fraction(1, 25))))
+    objective, start = engine.task(scene(15))
+    painted = engine.tensor(engine.paint(Frame(scene(15), Fraction(0), Fraction(1, 25))))
     assert objective.value(painted) < 0.8 * objective.value(start)
 
 
@@ -152,11 +152,13 @@ def test_in_low_precision_it_learns_and_paints_much_the_same(style: Path) -> Non
     picture, _ = media.read_image(style)
     painted = []
     for precision in ("fp32", "bf16"):
-        painter = FeedForward(
-            Settings(**QUICK, precision=precision, device="cpu"), Looks.of(picture), (64, 48)
+        engine = FeedForwardEngine(
+            Settings(**QUICK, precision=precision, device="cpu"),
+            StyleSchedule.of(picture),
+            (64, 48),
         )
-        painter.apprentice.learn(frames(4))
-        painted.append(painter.paint(Frame(scene(3), Fraction(0), Fraction(1, 25))).astype(int))
+        engine.stylizer.learn(frames(4))
+        painted.append(engine.paint(Frame(scene(3), Fraction(0), Fraction(1, 25))).astype(int))
     assert 0 < np.abs(painted[0] - painted[1]).mean() < 4
 
 
@@ -165,68 +167,82 @@ def test_training_is_repeated_to_the_bit(style: Path) -> None:
     made = []
     for _ in range(2):
         torch.rand(3)  # what else is random has no part in it
-        painter = FeedForward(Settings(**QUICK), Looks.of(picture), (64, 48))
-        made.append(model.dump(painter.apprentice.learn(frames(4))))
+        engine = FeedForwardEngine(Settings(**QUICK), StyleSchedule.of(picture), (64, 48))
+        made.append(model.dump(engine.stylizer.learn(frames(4))))
     assert made[0] == made[1]
 
 
 def test_a_model_that_learns_no_more_is_done_early() -> None:
-    flat = [1.0] * 4 * training.LESSONS
+    flat = [1.0] * 4 * training.CROPS
     assert training.learned(flat) and not training.learned(flat[:-1])
-    assert not training.learned([0.99**i for i in range(4 * training.LESSONS)])
+    assert not training.learned([0.99**i for i in range(4 * training.CROPS)])
 
 
-def test_a_loss_that_is_not_finite_stops_the_work_and_leaves_nothing(desk: Path) -> None:
-    before = {path.name for path in desk.iterdir()}
+def test_a_loss_that_is_not_finite_stops_the_work_and_leaves_nothing(workdir: Path) -> None:
+    before = {path.name for path in workdir.iterdir()}
     with pytest.raises(VidstyleError, match="not finite"):
         vidstyle.stylize(
-            desk / "walk.mp4", desk / "stripes.png", engine="network", style_weight=1e300, **QUICK
+            workdir / "walk.mp4",
+            workdir / "stripes.png",
+            engine="network",
+            style_weight=1e300,
+            **QUICK,
         )
-    assert {path.name for path in desk.iterdir()} == before
+    assert {path.name for path in workdir.iterdir()} == before
 
 
-def test_the_network_paints_a_clip_and_leaves_only_that(desk: Path) -> None:
+def test_the_network_paints_a_clip_and_leaves_only_that(workdir: Path) -> None:
     told: list[events.Event] = []
-    before = {path.name for path in desk.iterdir()}
+    before = {path.name for path in workdir.iterdir()}
     done = vidstyle.stylize(
-        desk / "walk.mp4", desk / "stripes.png", engine="network", listener=told.append, **QUICK
+        workdir / "walk.mp4",
+        workdir / "stripes.png",
+        engine="network",
+        listener=told.append,
+        **QUICK,
     )
     assert done.frames == 5 and done.losses == ()
     assert sum(isinstance(event, events.Learned) for event in told) == 8
-    assert {path.name for path in desk.iterdir()} == before | {"walk.stripes.mp4"}
+    assert {path.name for path in workdir.iterdir()} == before | {"walk.stripes.mp4"}
     assert any("training.jpg" in note for note in done.notes)
     sources, paintings = (
         [frame.rgb.astype(int) for frame in media.open_clip(path)]
-        for path in (desk / "walk.mp4", done.output)
+        for path in (workdir / "walk.mp4", done.output)
     )
     for source, painted in zip(sources, paintings, strict=True):
         assert np.abs(painted - source).mean() > 2
 
 
-def test_training_can_be_watched_and_leaves_no_half_of_a_model(desk: Path) -> None:
+def test_training_can_be_watched_and_leaves_no_half_of_a_model(workdir: Path) -> None:
     class StopError(Exception):
         pass
 
     def stop(event: events.Event) -> None:
         if isinstance(event, events.Learned) and event.number == 3:
-            assert [*desk.rglob("*training.jpg")]
+            assert [*workdir.rglob("*training.jpg")]
             raise StopError
 
     for made in (vidstyle.stylize, vidstyle.train):
         options = QUICK | ({"engine": "network"} if made is vidstyle.stylize else {})
         with pytest.raises(StopError):
             made(
-                desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", listener=stop, **options
+                workdir / "walk.mp4",
+                workdir / "stripes.png",
+                workdir / "out.mp4",
+                listener=stop,
+                **options,
             )
-        assert not (desk / "out.mp4").exists() and not (desk / "out.training.jpg").exists()
+        assert not (workdir / "out.mp4").exists() and not (workdir / "out.training.jpg").exists()
     other = QUICK | {"engine": "network", "style_weight": 3.0}  # nothing was kept of the first
-    assert vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **other)
-    assert not [*desk.rglob("*training.jpg")]
+    assert vidstyle.stylize(
+        workdir / "walk.mp4", workdir / "stripes.png", workdir / "out.mp4", **other
+    )
+    assert not [*workdir.rglob("*training.jpg")]
 
 
-def test_a_stopped_run_has_not_to_learn_again_and_ends_in_the_same_bytes(desk: Path) -> None:
-    clip, look = desk / "walk.gif", desk / "stripes.png"
-    whole = vidstyle.stylize(clip, look, desk / "whole.gif", engine="network", **QUICK)
+def test_a_stopped_run_has_not_to_learn_again_and_ends_in_the_same_bytes(workdir: Path) -> None:
+    clip, look = workdir / "walk.gif", workdir / "stripes.png"
+    whole = vidstyle.stylize(clip, look, workdir / "whole.gif", engine="network", **QUICK)
 
     class StopError(Exception):
         pass
@@ -238,44 +254,44 @@ def test_a_stopped_run_has_not_to_learn_again_and_ends_in_the_same_bytes(desk: P
     for damage in (False, True):
         with pytest.raises(StopError):
             vidstyle.stylize(
-                clip, look, desk / "again.gif", engine="network", listener=stop, **QUICK
+                clip, look, workdir / "again.gif", engine="network", listener=stop, **QUICK
             )
-        kept = desk / ".again.gif.vidstyle" / "model.safetensors"
+        kept = workdir / ".again.gif.vidstyle" / "model.safetensors"
         if not damage:
             kept.write_bytes(kept.read_bytes()[:-50])
     told: list[events.Event] = []
     again = vidstyle.stylize(
-        clip, look, desk / "again.gif", engine="network", listener=told.append, **QUICK
+        clip, look, workdir / "again.gif", engine="network", listener=told.append, **QUICK
     )
     assert not any(isinstance(event, events.Learned) for event in told)
     assert again.output.read_bytes() == whole.output.read_bytes()
-    assert not list(desk.glob(".*"))
+    assert not list(workdir.glob(".*"))
 
 
-def test_the_hybrid_begins_with_the_picture_of_the_model(desk: Path) -> None:
-    clip, look = desk / "walk.mp4", desk / "stripes.png"
-    made = vidstyle.train(clip, look, desk / "m.safetensors", **QUICK | {"training_steps": 20})
+def test_the_hybrid_begins_with_the_picture_of_the_model(workdir: Path) -> None:
+    clip, look = workdir / "walk.mp4", workdir / "stripes.png"
+    made = vidstyle.train(clip, look, workdir / "m.safetensors", **QUICK | {"training_steps": 20})
     quick = {"size": 64, "iterations": 2, "first_iterations": 2, **SHALLOW}
-    plain = vidstyle.stylize(clip, look, desk / "plain.mp4", coarse_to_fine=1.0, **quick)
+    plain = vidstyle.stylize(clip, look, workdir / "plain.mp4", coarse_to_fine=1.0, **quick)
     both = vidstyle.stylize(
-        clip, look, desk / "both.mp4", engine="hybrid", model=str(made.output), **quick
+        clip, look, workdir / "both.mp4", engine="hybrid", model=str(made.output), **quick
     )
     assert both.frames == 5 and both.losses[0] < plain.losses[0]
 
 
-def test_a_preview_is_painted_by_the_optimiser_unless_there_is_a_model(desk: Path) -> None:
+def test_a_preview_is_painted_by_the_optimiser_unless_there_is_a_model(workdir: Path) -> None:
     quick = Settings(engine="network", size=64)
-    work = plan(desk / "walk.mp4", [desk / "stripes.png"], settings=quick, preview=2)
+    work = plan(workdir / "walk.mp4", [workdir / "stripes.png"], settings=quick, preview=2)
     assert work.settings.engine == "gatys"
-    (desk / "m.safetensors").write_bytes(model.dump(untrained()))
-    known = Settings(model=str(desk / "m.safetensors"), size=64)
-    assert plan(desk / "walk.mp4", [], settings=known, preview=2).settings.engine == ("network")
+    (workdir / "m.safetensors").write_bytes(model.dump(untrained()))
+    known = Settings(model=str(workdir / "m.safetensors"), size=64)
+    assert plan(workdir / "walk.mp4", [], settings=known, preview=2).settings.engine == ("network")
 
 
-def test_auto_takes_the_optimiser_for_short_clips_and_says_why(desk: Path, style: Path) -> None:
-    long = write_video(desk / "long.mp4", [scene(i % 20) for i in range(300)])
+def test_auto_takes_the_optimiser_for_short_clips_and_says_why(workdir: Path, style: Path) -> None:
+    long = write_video(workdir / "long.mp4", [scene(i % 20) for i in range(300)])
     engines = {}
-    for clip in (desk / "walk.mp4", long):
+    for clip in (workdir / "walk.mp4", long):
         work = plan(clip, [style], settings=Settings(engine="auto", size=64))
         engines[clip.name] = work.settings.engine
         assert f"{work.frames} frames of 64x48" in describe(work)["engine"]
@@ -283,83 +299,85 @@ def test_auto_takes_the_optimiser_for_short_clips_and_says_why(desk: Path, style
 
 
 @pytest.mark.parametrize("by", ["luma", "histogram"])
-def test_colours_can_be_those_of_the_clip(by: str, desk: Path) -> None:
+def test_colours_can_be_those_of_the_clip(by: str, workdir: Path) -> None:
     red = [np.clip(scene(i) * [1, 0.4, 0.4], 0, 255).astype(np.uint8) for i in range(4)]
-    clip = write_video(desk / "red.mp4", red)
+    clip = write_video(workdir / "red.mp4", red)
     quick = QUICK | {"training_steps": 30, "engine": "network"}
     means = {}
     for kept in ("none", by):
         done = vidstyle.stylize(
-            clip, desk / "dusk.png", desk / kept, keep_colors=kept, style_weight=30.0, **quick
+            clip, workdir / "dusk.png", workdir / kept, keep_colors=kept, style_weight=30.0, **quick
         )
         means[kept] = np.mean([frame.rgb.mean((0, 1)) for frame in media.open_clip(done.output)], 0)
     source = np.mean([picture.mean((0, 1)) for picture in red], 0)
     assert np.abs(means[by] - source).max() < np.abs(means["none"] - source).max()
 
 
-def test_another_size_than_the_model_has_learned_at_is_noted(desk: Path) -> None:
-    (desk / "m.safetensors").write_bytes(model.dump(untrained()))
+def test_another_size_than_the_model_has_learned_at_is_noted(workdir: Path) -> None:
+    (workdir / "m.safetensors").write_bytes(model.dump(untrained()))
     for size, told in ((64, False), (80, False), (100, True), (40, True)):
-        options = Settings(model=str(desk / "m.safetensors"), size=size)
-        work = plan(desk / "walk.mp4", [], desk / f"{size}.mp4", settings=options)
+        options = Settings(model=str(workdir / "m.safetensors"), size=size)
+        work = plan(workdir / "walk.mp4", [], workdir / f"{size}.mp4", settings=options)
         assert any("has learned at 64x48" in note for note in work.notes) is told
 
 
-def test_masks_have_styles_of_their_own(desk: Path) -> None:
-    (desk / "m.safetensors").write_bytes(model.dump(untrained(("stripes", "dusk"))))
+def test_masks_have_styles_of_their_own(workdir: Path) -> None:
+    (workdir / "m.safetensors").write_bytes(model.dump(untrained(("stripes", "dusk"))))
     cover = np.zeros((48, 64), np.uint8)
     cover[:, 32:] = 255
-    Image.fromarray(cover).save(desk / "right.png")
-    options = {"model": str(desk / "m.safetensors"), "size": 64, "feather": 0.0}
+    Image.fromarray(cover).save(workdir / "right.png")
+    options = {"model": str(workdir / "m.safetensors"), "size": 64, "feather": 0.0}
     one, two, both = (
-        _painted(desk, "1", "stripes", (), options),
-        _painted(desk, "2", "dusk", (), options),
-        _painted(desk, "3", "stripes", [(desk / "right.png", "dusk")], options),
+        _painted(workdir, "1", "stripes", (), options),
+        _painted(workdir, "2", "dusk", (), options),
+        _painted(workdir, "3", "stripes", [(workdir / "right.png", "dusk")], options),
     )
     assert np.abs(both[:, :30] - one[:, :30]).max() <= 1
     assert np.abs(both[:, 34:] - two[:, 34:]).max() <= 1
     assert np.abs(one - two).max() > 5
 
 
-def _painted(desk: Path, name: str, look: str, masks: object, options: dict) -> np.ndarray:
-    done = vidstyle.stylize(desk / "walk.mp4", look, desk / name, masks=masks, **options)
+def _painted(workdir: Path, name: str, look: str, masks: object, options: dict) -> np.ndarray:
+    done = vidstyle.stylize(workdir / "walk.mp4", look, workdir / name, masks=masks, **options)
     return next(iter(media.open_clip(done.output))).rgb.astype(int)
 
 
-def test_train_then_paint_another_clip(desk: Path, vidstyle: Run) -> None:
+def test_train_then_paint_another_clip(workdir: Path, vidstyle: Run) -> None:
     styles = ("--style", "stripes.png", "--style", "dusk.png:3")
-    made = vidstyle("train", "walk.mp4", *styles, "-o", "m.safetensors", "--json", *FAST, cwd=desk)
+    made = vidstyle(
+        "train", "walk.mp4", *styles, "-o", "m.safetensors", "--json", *FAST, cwd=workdir
+    )
     assert made.returncode == 0, made.stderr
     report = json.loads(made.stdout)
     assert report["styles"] == ["stripes", "dusk"] and report["steps"] == 4
-    about = model.load(desk / "m.safetensors").about
+    about = model.load(workdir / "m.safetensors").about
     assert about.weights == (0.25, 0.75) and about.settings["training_steps"] == 4
-    assert Image.open(desk / "m.training.jpg").width > 64
+    assert Image.open(workdir / "m.training.jpg").width > 64
     blend = ("--style", "dusk:2", "--style", "stripes", "--size", 64, "-o", "out.gif")
-    done = vidstyle("walk.gif", "--model", "m.safetensors", *blend, cwd=desk)
+    done = vidstyle("walk.gif", "--model", "m.safetensors", *blend, cwd=workdir)
     assert done.returncode == 0, done.stderr
-    lost = vidstyle("export", "m.safetensors", "-o", "nowhere/m.onnx", cwd=desk)
+    lost = vidstyle("export", "m.safetensors", "-o", "nowhere/m.onnx", cwd=workdir)
     assert lost.returncode == 2 and "no such folder" in lost.stderr
 
 
-def test_styles_of_a_model_go_by_their_names(desk: Path) -> None:
-    (desk / "m.safetensors").write_bytes(model.dump(untrained(("stripes", "dusk"))))
-    known = {"model": str(desk / "m.safetensors"), "size": 64, "overwrite": True}
-    clip, output = desk / "walk.gif", desk / "out.gif"
+def test_styles_of_a_model_go_by_their_names(workdir: Path) -> None:
+    (workdir / "m.safetensors").write_bytes(model.dump(untrained(("stripes", "dusk"))))
+    known = {"model": str(workdir / "m.safetensors"), "size": 64, "overwrite": True}
+    clip, output = workdir / "walk.gif", workdir / "out.gif"
     assert vidstyle.stylize(clip, output=output, **known).frames == 4
-    later = vidstyle.stylize(clip, output=output, style_at=[(0, desk / "stripes.png")], **known)
+    later = vidstyle.stylize(clip, output=output, style_at=[(0, workdir / "stripes.png")], **known)
     assert later.frames == 4
     with pytest.raises(UsageError, match="did you mean 'stripes'"):
-        vidstyle.stylize(clip, "strips", desk / "no.gif", **known)
-    assert not (desk / "no.gif").exists()
+        vidstyle.stylize(clip, "strips", workdir / "no.gif", **known)
+    assert not (workdir / "no.gif").exists()
 
 
-def test_training_never_replaces_a_file_unasked(desk: Path) -> None:
-    clip, look, target = desk / "walk.mp4", desk / "stripes.png", desk / "m.safetensors"
+def test_training_never_replaces_a_file_unasked(workdir: Path) -> None:
+    clip, look, target = workdir / "walk.mp4", workdir / "stripes.png", workdir / "m.safetensors"
     with pytest.raises(UsageError, match="no such folder"):
-        vidstyle.train(clip, look, desk / "nowhere" / "m.safetensors", **QUICK)
+        vidstyle.train(clip, look, workdir / "nowhere" / "m.safetensors", **QUICK)
     vidstyle.train(clip, look, target, **QUICK | {"training_steps": 2})
-    before = {path: path.read_bytes() for path in (target, desk / "m.training.jpg")}
+    before = {path: path.read_bytes() for path in (target, workdir / "m.training.jpg")}
     with pytest.raises(UsageError, match="exists already"):
         vidstyle.train(clip, look, target, **QUICK)
     with pytest.raises(VidstyleError, match="not finite"):
@@ -367,27 +385,27 @@ def test_training_never_replaces_a_file_unasked(desk: Path) -> None:
     assert all(path.read_bytes() == data for path, data in before.items())
 
 
-def test_a_model_can_learn_from_a_folder_of_pictures_of_any_size(desk: Path) -> None:
-    folder = desk / "photos"
+def test_a_model_can_learn_from_a_folder_of_pictures_of_any_size(workdir: Path) -> None:
+    folder = workdir / "photos"
     folder.mkdir()
     for number, size in enumerate(((64, 48), (50, 90), (120, 40))):
         Image.fromarray(scene(number)).resize(size).save(folder / f"{number}.png")
-    made = vidstyle.train(folder, desk / "stripes.png", desk / "m.safetensors", **QUICK)
+    made = vidstyle.train(folder, workdir / "stripes.png", workdir / "m.safetensors", **QUICK)
     assert made.steps == 8 and (made.width, made.height) == (64, 48)
     with pytest.raises(UsageError, match="same size"):
         vidstyle.stylize(folder, model=str(made.output), size=64)
 
 
 @pytest.mark.parametrize("kind", ["one frame", "black", "one colour of style"])
-def test_there_is_always_a_picture_or_one_line(kind: str, desk: Path, vidstyle: Run) -> None:
+def test_there_is_always_a_picture_or_one_line(kind: str, workdir: Path, vidstyle: Run) -> None:
     pictures = {"one frame": [scene(0)], "black": [np.zeros_like(scene(0))] * 3}
-    write_video(desk / "odd.mp4", pictures.get(kind, [scene(i) for i in range(2)]))
+    write_video(workdir / "odd.mp4", pictures.get(kind, [scene(i) for i in range(2)]))
     if kind == "one colour of style":
-        Image.new("RGB", (40, 40), (90, 20, 20)).save(desk / "stripes.png")
+        Image.new("RGB", (40, 40), (90, 20, 20)).save(workdir / "stripes.png")
     command = ("odd.mp4", "--style", "stripes.png", "--engine", "network", "--size", 64)
-    done = vidstyle(*command, "--training-steps", 6, "-o", "out.mp4", cwd=desk)
+    done = vidstyle(*command, "--training-steps", 6, "-o", "out.mp4", cwd=workdir)
     assert done.returncode == 0, done.stderr
-    painted = [frame.rgb for frame in media.open_clip(desk / "out.mp4")]
+    painted = [frame.rgb for frame in media.open_clip(workdir / "out.mp4")]
     assert len(painted) == len(pictures.get(kind, [0, 0]))
 
 
@@ -407,27 +425,27 @@ def test_a_model_as_onnx_paints_the_same_at_any_size(tmp_path: Path) -> None:
         assert np.abs(found - wanted).max() < 1e-4
 
 
-def test_two_styles_of_one_name_are_refused_before_training(desk: Path) -> None:
-    (desk / "other").mkdir()
-    shutil.copy(desk / "dusk.png", desk / "other" / "stripes.png")
-    styles = [desk / "stripes.png", desk / "other" / "stripes.png"]
+def test_two_styles_of_one_name_are_refused_before_training(workdir: Path) -> None:
+    (workdir / "other").mkdir()
+    shutil.copy(workdir / "dusk.png", workdir / "other" / "stripes.png")
+    styles = [workdir / "stripes.png", workdir / "other" / "stripes.png"]
     with pytest.raises(UsageError, match="two styles are called stripes"):
-        vidstyle.train(desk / "walk.mp4", styles, desk / "two.safetensors", **QUICK)
-    (desk / "two.safetensors").write_bytes(model.dump(untrained(("stripes", "stripes"))))
-    settings = Settings(model=str(desk / "two.safetensors"))
+        vidstyle.train(workdir / "walk.mp4", styles, workdir / "two.safetensors", **QUICK)
+    (workdir / "two.safetensors").write_bytes(model.dump(untrained(("stripes", "stripes"))))
+    settings = Settings(model=str(workdir / "two.safetensors"))
     with pytest.raises(UsageError, match="two styles of one name"):
-        plan(desk / "walk.mp4", ["stripes"], settings=settings)
+        plan(workdir / "walk.mp4", ["stripes"], settings=settings)
 
 
-def test_training_writes_over_nothing_that_it_reads(desk: Path) -> None:
-    shutil.copy(desk / "dusk.png", desk / "m.training.jpg")
+def test_training_writes_over_nothing_that_it_reads(workdir: Path) -> None:
+    shutil.copy(workdir / "dusk.png", workdir / "m.training.jpg")
     for output, what in (
-        (desk / "m.safetensors", desk / "m.training.jpg"),
-        (desk / "walk.mp4",) * 2,
+        (workdir / "m.safetensors", workdir / "m.training.jpg"),
+        (workdir / "walk.mp4",) * 2,
     ):
         before = what.read_bytes()
         with pytest.raises(UsageError, match="read by this very run"):
             vidstyle.train(
-                desk / "walk.mp4", desk / "m.training.jpg", output, overwrite=True, **QUICK
+                workdir / "walk.mp4", workdir / "m.training.jpg", output, overwrite=True, **QUICK
             )
         assert what.read_bytes() == before

@@ -19,7 +19,7 @@ import vidstyle
 from vidstyle import UsageError, media
 from vidstyle.core import events
 from vidstyle.plan import describe, plan
-from vidstyle.render.checkpoint import Journal
+from vidstyle.render.checkpoint import CheckpointStore
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
@@ -54,7 +54,7 @@ def stopping(after: int) -> Callable[[events.Event], None]:
 
 
 @pytest.fixture
-def desk(video: Path, gif: Path, style: Path, tmp_path: Path) -> Path:
+def workdir(video: Path, gif: Path, style: Path, tmp_path: Path) -> Path:
     for path in (video, gif, style):
         shutil.copy(path, tmp_path)
     shutil.copy(style, tmp_path / "other.png")
@@ -63,9 +63,9 @@ def desk(video: Path, gif: Path, style: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
-    way: str, desk: Path, monkeypatch: pytest.MonkeyPatch
+    way: str, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(desk)
+    monkeypatch.chdir(workdir)
     clip, more = WAYS[way]
     options = QUICK | more
     suffix = Path(clip).suffix
@@ -81,24 +81,24 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
     assert any("going on" in note for note in parts.notes)
     assert Path(f"parts{suffix}").read_bytes() == Path(f"whole{suffix}").read_bytes()
     assert parts.losses == pytest.approx(whole.losses)
-    assert not [*desk.glob(".*")]
+    assert not [*workdir.glob(".*")]
 
 
-def stopped(desk: Path, **options: object) -> Path:
+def stopped(workdir: Path, **options: object) -> Path:
     """The journal of a run that was stopped after two frames."""
     with pytest.raises(StopError):
         vidstyle.stylize(
-            desk / "walk.mp4",
-            desk / "stripes.png",
-            desk / "out.mp4",
+            workdir / "walk.mp4",
+            workdir / "stripes.png",
+            workdir / "out.mp4",
             listener=stopping(2),
             **(QUICK | options),
         )
-    return desk / ".out.mp4.vidstyle"
+    return workdir / ".out.mp4.vidstyle"
 
 
-def test_another_painting_does_not_go_on_with_it(desk: Path) -> None:
-    journal = stopped(desk)
+def test_another_painting_does_not_go_on_with_it(workdir: Path) -> None:
+    journal = stopped(workdir)
     before = {path.name: path.read_bytes() for path in journal.iterdir()}
     for change, told in (
         ({"style_weight": 3.0}, "another style-weight"),
@@ -106,21 +106,26 @@ def test_another_painting_does_not_go_on_with_it(desk: Path) -> None:
     ):
         with pytest.raises(UsageError, match=f"{told}.*--restart"):
             vidstyle.stylize(
-                desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **(QUICK | change)
+                workdir / "walk.mp4",
+                workdir / "stripes.png",
+                workdir / "out.mp4",
+                **(QUICK | change),
             )
-    shutil.copy(desk / "walk.gif", desk / "walk.mp4")
+    shutil.copy(workdir / "walk.gif", workdir / "walk.mp4")
     with pytest.raises(UsageError, match="another clip"):
-        vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **QUICK)
+        vidstyle.stylize(
+            workdir / "walk.mp4", workdir / "stripes.png", workdir / "out.mp4", **QUICK
+        )
     assert {path.name: path.read_bytes() for path in journal.iterdir()} == before
 
 
-def test_a_restart_begins_anew(desk: Path) -> None:
-    stopped(desk, style_weight=3.0)
+def test_a_restart_begins_anew(workdir: Path) -> None:
+    stopped(workdir, style_weight=3.0)
     made = vidstyle.stylize(
-        desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", restart=True, **QUICK
+        workdir / "walk.mp4", workdir / "stripes.png", workdir / "out.mp4", restart=True, **QUICK
     )
     assert made.frames == 5 and not made.notes
-    assert not (desk / ".out.mp4.vidstyle").exists()
+    assert not (workdir / ".out.mp4.vidstyle").exists()
 
 
 @pytest.mark.parametrize(
@@ -134,8 +139,8 @@ def test_a_restart_begins_anew(desk: Path) -> None:
         ("journal.json", "nonsense"),
     ],
 )
-def test_a_damaged_journal_is_not_believed(name: str, damage: str, desk: Path) -> None:
-    path = stopped(desk) / name
+def test_a_damaged_journal_is_not_believed(name: str, damage: str, workdir: Path) -> None:
+    path = stopped(workdir) / name
     data = bytearray(path.read_bytes())
     if damage == "gone":
         path.unlink()
@@ -146,24 +151,30 @@ def test_a_damaged_journal_is_not_believed(name: str, damage: str, desk: Path) -
     else:
         data[len(data) // 2] ^= 255
         path.write_bytes(data)
-    made = vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **QUICK)
-    assert made.frames == 5 and any("damaged" in note for note in made.notes)
-    assert not (desk / ".out.mp4.vidstyle").exists()
-
-
-def test_painted_frames_are_kept_when_asked_and_what_is_not_ours_stays(desk: Path) -> None:
-    folder = desk / ".out.mp4.vidstyle"
     made = vidstyle.stylize(
-        desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", keep_frames=True, **QUICK
+        workdir / "walk.mp4", workdir / "stripes.png", workdir / "out.mp4", **QUICK
+    )
+    assert made.frames == 5 and any("damaged" in note for note in made.notes)
+    assert not (workdir / ".out.mp4.vidstyle").exists()
+
+
+def test_painted_frames_are_kept_when_asked_and_what_is_not_ours_stays(workdir: Path) -> None:
+    folder = workdir / ".out.mp4.vidstyle"
+    made = vidstyle.stylize(
+        workdir / "walk.mp4",
+        workdir / "stripes.png",
+        workdir / "out.mp4",
+        keep_frames=True,
+        **QUICK,
     )
     assert made.frames == 5 and len([*folder.glob("*.png")]) == 5
     (folder / "mine.txt").write_text("precious")
-    Journal(folder, {}).clear()
+    CheckpointStore(folder, {}).clear()
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 
 def test_what_is_on_disk_is_whole_at_every_moment(
-    desk: Path, monkeypatch: pytest.MonkeyPatch
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk fills up in the middle of a painting's files: what was there before still counts."""
     real, calls = os.fsync, 0
@@ -177,18 +188,22 @@ def test_what_is_on_disk_is_whole_at_every_moment(
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space") as failed:
-        vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **QUICK)
+        vidstyle.stylize(
+            workdir / "walk.mp4", workdir / "stripes.png", workdir / "out.mp4", **QUICK
+        )
     assert "2 paintings are kept" in " ".join(failed.value.__notes__)
     monkeypatch.undo()
-    made = vidstyle.stylize(desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", **QUICK)
+    made = vidstyle.stylize(
+        workdir / "walk.mp4", workdir / "stripes.png", workdir / "out.mp4", **QUICK
+    )
     assert "2 paintings of a run before are there: going on from them" in made.notes
 
 
-def test_the_plan_says_where_and_how_much(desk: Path) -> None:
-    work = plan(desk / "walk.mp4", [desk / "stripes.png"])
-    assert work.journal == desk / ".walk.stripes.mp4.vidstyle"
+def test_the_plan_says_where_and_how_much(workdir: Path) -> None:
+    work = plan(workdir / "walk.mp4", [workdir / "stripes.png"])
+    assert work.journal == workdir / ".walk.stripes.mp4.vidstyle"
     assert "MB of paintings at most" in describe(work)["journal"]
-    preview = plan(desk / "walk.mp4", [desk / "stripes.png"], preview=2)
+    preview = plan(workdir / "walk.mp4", [workdir / "stripes.png"], preview=2)
     assert preview.journal is None
 
 
@@ -198,81 +213,87 @@ COMMAND = (
 )
 
 
-def begun(desk: Path, paintings: int) -> subprocess.Popen[str]:
+def begun(workdir: Path, paintings: int) -> subprocess.Popen[str]:
     """A process that has made so many paintings, at least."""
-    process = subprocess.Popen(COMMAND, cwd=desk, stderr=subprocess.PIPE, text=True)
-    while process.poll() is None and not (desk / f".out.mp4.vidstyle/{paintings:06}.png").exists():
+    process = subprocess.Popen(COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True)
+    while (
+        process.poll() is None and not (workdir / f".out.mp4.vidstyle/{paintings:06}.png").exists()
+    ):
         time.sleep(0.01)
     return process
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_keeps_what_is_painted_and_says_how_to_go_on(
-    sent: int, code: int, desk: Path
+    sent: int, code: int, workdir: Path
 ) -> None:
-    process = begun(desk, 2)
+    process = begun(workdir, 2)
     process.send_signal(sent)
     _, error = process.communicate(timeout=60)
     assert process.returncode == code, error
     assert "the same command goes on" in error and "Traceback" not in error
-    assert not (desk / "out.mp4").exists()
-    again = subprocess.run(COMMAND, cwd=desk, capture_output=True, text=True, check=True)
+    assert not (workdir / "out.mp4").exists()
+    again = subprocess.run(COMMAND, cwd=workdir, capture_output=True, text=True, check=True)
     assert "going on" in again.stderr
 
 
-def test_what_is_painted_can_be_left_as_a_clip_that_plays(desk: Path) -> None:
+def test_what_is_painted_can_be_left_as_a_clip_that_plays(workdir: Path) -> None:
     for suffix in (".mp4", ""):
         options = {"keep_partial": True, "listener": stopping(2), **QUICK}
         with pytest.raises(StopError) as left:
             vidstyle.stylize(
-                desk / "walk.mp4", desk / "stripes.png", desk / f"out{suffix}", **options
+                workdir / "walk.mp4", workdir / "stripes.png", workdir / f"out{suffix}", **options
             )
-        partial = desk / f"out.partial{suffix}"
+        partial = workdir / f"out.partial{suffix}"
         assert str(partial) in " ".join(left.value.__notes__)
         assert len([*media.open_clip(partial)]) == 2
-        journal = desk / f".out{suffix}.vidstyle"
-        assert not (desk / f"out{suffix}").exists() and journal.exists()
+        journal = workdir / f".out{suffix}.vidstyle"
+        assert not (workdir / f"out{suffix}").exists() and journal.exists()
         shutil.rmtree(journal)
     with pytest.raises(UsageError, match=r"partial\.mp4: exists already"):
         vidstyle.stylize(
-            desk / "walk.mp4", desk / "stripes.png", desk / "out.mp4", keep_partial=True, **QUICK
+            workdir / "walk.mp4",
+            workdir / "stripes.png",
+            workdir / "out.mp4",
+            keep_partial=True,
+            **QUICK,
         )
-    assert not [*desk.glob("*.part")]
+    assert not [*workdir.glob("*.part")]
 
 
 @pytest.mark.parametrize("runs", [1, pytest.param(50, marks=pytest.mark.slow)])
 def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bytes(
-    runs: int, desk: Path
+    runs: int, workdir: Path
 ) -> None:
-    subprocess.run(COMMAND, cwd=desk, check=True, capture_output=True)
-    whole = (desk / "out.mp4").read_bytes()
+    subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
+    whole = (workdir / "out.mp4").read_bytes()
     chance = random.Random(0)
     for _ in range(runs):
-        (desk / "out.mp4").unlink()
-        process = begun(desk, chance.randint(1, 4))
+        (workdir / "out.mp4").unlink()
+        process = begun(workdir, chance.randint(1, 4))
         time.sleep(chance.random() * 0.3)
         process.kill()
         process.communicate()
-        if not (desk / "out.mp4").exists():
-            subprocess.run(COMMAND, cwd=desk, check=True, capture_output=True)
-        assert (desk / "out.mp4").read_bytes() == whole
-        assert not [*desk.glob(".*")]
+        if not (workdir / "out.mp4").exists():
+            subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
+        assert (workdir / "out.mp4").read_bytes() == whole
+        assert not [*workdir.glob(".*")]
 
 
 def test_the_state_of_a_painter_is_all_that_the_next_frame_depends_on(style: Path) -> None:
     from fractions import Fraction
 
     from vidstyle import Settings, media
-    from vidstyle.engines import Gatys
+    from vidstyle.engines import OptimizingEngine
     from vidstyle.media import Frame
-    from vidstyle.objective.styles import Looks
+    from vidstyle.objective.styles import StyleSchedule
 
-    from .conftest import scene
+    from ..conftest import scene
 
-    looks = Looks.of(media.read_image(style)[0])
+    schedule = StyleSchedule.of(media.read_image(style)[0])
     settings = Settings(first_iterations=3, iterations=2, style_layers=("relu1_1",))
     frames = [Frame(scene(i), Fraction(i, 25), Fraction(1, 25)) for i in range(4)]
-    one, other = (Gatys(settings, looks, (64, 48)) for _ in range(2))
+    one, other = (OptimizingEngine(settings, schedule, (64, 48)) for _ in range(2))
     for frame in frames[:3]:
         one.paint(frame)
     other.restore(one.state())
