@@ -18,7 +18,7 @@ __all__ = ["Result", "Settings", "UsageError", "VidstyleError", "preview", "styl
 
 def __getattr__(name: str) -> Any:
     """Load what paints, and torch with it, only when it is asked for: it takes seconds."""
-    rooms = {"Result": "render", "preview": "render", "stylize": "render", "train": "study"}
+    rooms = {"Result": "render", "preview": "render", "stylize": "render", "train": "render.learn"}
     if name in rooms:
         return getattr(import_module(f".{rooms[name]}", __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

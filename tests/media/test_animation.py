@@ -40,7 +40,7 @@ def test_delays_loops_and_transparency_come_back(gif: Path, tmp_path: Path, suff
         assert np.abs(before.rgb.astype(int) - after.rgb)[seen].mean() < lossy
 
 
-@pytest.mark.parametrize("plays", [0, 1, 4])
+@pytest.mark.parametrize("loop_count", [0, 1, 4])
 def test_how_often_it_plays_is_kept(loop_count: int, tmp_path: Path) -> None:
     still = tmp_path / "still.png"
     media.save_image(still, scene(0))

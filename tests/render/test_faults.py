@@ -58,7 +58,7 @@ def memory() -> float:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="asks Linux how much memory there is in use")
-@pytest.mark.parametrize("painter", ["the same", "a small network"])
+@pytest.mark.parametrize("engine", ["the same", "a small network"])
 def test_memory_is_flat_over_two_thousand_frames(
     engine: str, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

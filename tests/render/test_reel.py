@@ -70,11 +70,11 @@ def names(done: list[PaintedFrame]) -> list[int]:
 def test_frames_come_out_in_order_and_one_at_a_time() -> None:
     clerk = FakeEngine()
     reel = SequentialScheduler(clerk, lambda event: None).paint(numbered(3) + numbered(2, 3))
-    assert next(reel).begins
+    assert next(reel).starts_shot
     assert [what for what, _ in clerk.asked] == ["cut", "expect", "paint"]
     rest = list(reel)
     assert names(rest) == [1, 2, 3, 4]
-    assert [one.begins for one in rest] == [False, False, True, False]
+    assert [one.starts_shot for one in rest] == [False, False, True, False]
     assert ("expect", 3) not in clerk.asked, "nothing carries over a cut"
     assert {one.loss for one in rest} == {0.5}
 
@@ -89,7 +89,7 @@ def test_passes_go_backward_and_forward_within_a_shot() -> None:
     again = [number for what, number in clerk.asked if what in ("turn", "again")]
     assert again == [2, 1, 0, 0, 1, 2, 4, 3, 3, 4]
     assert [one.frame.alpha[0, 0] for one in done if one.frame.alpha is not None] == [0, 1, 2, 3, 4]
-    assert [one.begins for one in done] == [True, False, False, True, False]
+    assert [one.starts_shot for one in done] == [True, False, False, True, False]
     counted = [event.frame for event in events if isinstance(event, Painted)]
     assert counted == sorted(set(counted)), "what is painted again counts again"
 

@@ -87,7 +87,7 @@ def test_shots_are_cut_into_segments() -> None:
         [6, 7, 8, 9],
         [10],
     ]
-    assert [one.begins for one in found] == [True, False, True, False]
+    assert [one.starts_shot for one in found] == [True, False, True, False]
     assert not list(segments([], 4))
 
 
@@ -96,7 +96,7 @@ def test_segments_begin_with_key_frames_and_lead_into_the_next() -> None:
     shop = SegmentScheduler(LocalExecutor(clerk, lambda event: None), lambda event: None, None, 20)
     done = list(shop.paint(numbered(50, cuts=(0, 40))))
     assert [int(one.painted[0, 0, 0]) for one in done] == list(range(50))
-    assert [number for number, one in enumerate(done) if one.begins] == [0, 40]
+    assert [number for number, one in enumerate(done) if one.starts_shot] == [0, 40]
     green = [int(one.painted[0, 0, 1]) for one in done]
     assert [green[0], green[20]] == [1, 2], "a key frame goes on from the one before"
     assert green[40] == 1, "nothing goes over a cut"

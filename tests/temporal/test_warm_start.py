@@ -11,8 +11,8 @@ from vidstyle.temporal.warm_start import (
     ColorMap,
     Painting,
     TemporalState,
-    carry,
     strokes_for,
+    warm_start,
 )
 
 from ..conftest import scene
@@ -31,7 +31,7 @@ def big(step: int) -> np.ndarray:
 
 def test_what_does_not_change_stays_to_the_bit() -> None:
     memory = TemporalState.begin(big(0), painted(big(0)))
-    warm = carry(memory, big(3), BOTH)
+    warm = warm_start(memory, big(3), BOTH)
     assert warm.still[70:].all() and warm.still[:25].all()
     left = np.rint(warm.start * 255).astype(np.uint8)
     assert np.array_equal(left[warm.still], memory.last.painted[warm.still])
@@ -39,13 +39,13 @@ def test_what_does_not_change_stays_to_the_bit() -> None:
 
 def test_noise_is_no_change() -> None:
     noisy = np.clip(big(0) + np.random.default_rng(0).normal(0, 4, big(0).shape), 0, 255)
-    warm = carry(TemporalState.begin(big(0), painted(big(0))), noisy.astype(np.uint8), BOTH)
+    warm = warm_start(TemporalState.begin(big(0), painted(big(0))), noisy.astype(np.uint8), BOTH)
     assert warm.still.all()
 
 
 def test_what_moves_is_carried_along_and_what_it_uncovers_is_not_kept() -> None:
     memory = TemporalState.begin(big(0), painted(big(0)))
-    warm = carry(memory, big(3), BOTH)
+    warm = warm_start(memory, big(3), BOTH)
     square, trail = warm.start[42:50, 12:20], warm.start[42:50, 4:8]
     assert square[..., 2].mean() > 0.7 > 0.4 > square[..., 0].mean(), "the square is painted blue"
     assert not warm.still[42:50, 4:20].any()
@@ -56,7 +56,7 @@ def test_what_moves_is_carried_along_and_what_it_uncovers_is_not_kept() -> None:
 def test_a_moving_camera_leaves_nothing_still() -> None:
     wide = scene(0, 200, 160)
     memory = TemporalState.begin(wide[20:140, 20:180], painted(wide[20:140, 20:180]))
-    warm = carry(memory, wide[20:140, 24:184], BOTH)
+    warm = warm_start(memory, wide[20:140, 24:184], BOTH)
     assert not warm.still.any()
     inner = np.s_[20:-20, 20:-20]
     assert warm.trust[inner].mean() > 0.8
@@ -67,13 +67,13 @@ def test_the_ground_comes_back_as_it_was_when_a_passer_by_has_gone() -> None:
     ground = scene(-40, 160, 120)  # the square is outside
     memory = TemporalState.begin(ground, painted(ground))
     for _ in range(SETTLED):
-        memory = carry(memory, ground, BOTH).remember(memory, ground, painted(ground))
+        memory = warm_start(memory, ground, BOTH).remember(memory, ground, painted(ground))
     for step in (0, 8, 16):
-        warm = carry(memory, big(step), BOTH)
+        warm = warm_start(memory, big(step), BOTH)
         kept = np.rint(warm.start * 255)
         messy = np.where(warm.still[..., None], kept, 128)  # a bad painter
         memory = warm.remember(memory, big(step), messy.astype(np.uint8))
-    after = carry(memory, ground, BOTH)
+    after = warm_start(memory, ground, BOTH)
     assert after.still.all()
     assert np.array_equal(np.rint(after.start * 255).astype(np.uint8), painted(ground))
 
@@ -84,7 +84,7 @@ def test_slow_change_adds_up() -> None:
     memory = TemporalState.begin(source, painted(source))
     for step in range(1, 10):
         faded = np.clip(source.astype(int) + 3 * step, 0, 255).astype(np.uint8)
-        warm = carry(memory, faded, BOTH)
+        warm = warm_start(memory, faded, BOTH)
         if not warm.still.all():
             break
         memory = warm.remember(memory, faded, memory.last.painted)
@@ -117,7 +117,7 @@ def test_a_thing_that_fills_the_middle_is_no_camera() -> None:
     block = np.random.default_rng(5).integers(0, 255, (16, 20, 3), np.uint8).repeat(5, 0)
     block = block.repeat(5, 1)
     before[20:100, 20:120], after[20:100, 26:126] = block, block
-    warm = carry(TemporalState.begin(before, painted(before)), after, BOTH)
+    warm = warm_start(TemporalState.begin(before, painted(before)), after, BOTH)
     assert warm.still[-10:].all()
 
 
@@ -146,9 +146,9 @@ def test_an_older_frame_is_trusted_only_for_what_no_nearer_one_shows() -> None:
     frames = [np.ascontiguousarray(wide[:, 4 * i : 160 + 4 * i]) for i in range(3)]
     frames[1][30:80, 60:110] = (220, 30, 30)
     memory = TemporalState.begin(frames[0], painted(frames[0]))
-    warm = carry(memory, frames[1], BOTH, (1, 2))
+    warm = warm_start(memory, frames[1], BOTH, (1, 2))
     memory = warm.remember(memory, frames[1], painted(frames[1]), 2)
-    short, long = (carry(memory, frames[2], BOTH, back) for back in ((1,), (1, 2)))
+    short, long = (warm_start(memory, frames[2], BOTH, back) for back in ((1,), (1, 2)))
     hidden = np.s_[40:70, 66:96]
     assert short.trust[hidden].mean() < 0.2 and long.trust[hidden].mean() > 0.8
     assert long.trust.max() <= 1
@@ -174,7 +174,7 @@ def test_one_loss_against_the_mean_has_the_gradient_of_the_sum() -> None:
 def test_a_painting_takes_a_share_of_the_one_beside_it() -> None:
     memory = TemporalState.begin(big(0), painted(big(0)))
     own = np.full_like(big(0), 100)
-    warm = carry(memory, big(3), BOTH)
+    warm = warm_start(memory, big(3), BOTH)
     none, half = warm.over(own, 0), warm.over(own, 0.5)
     assert np.allclose(none.start, 100 / 255)
     still = warm.still
@@ -185,7 +185,7 @@ def test_a_painting_takes_a_share_of_the_one_beside_it() -> None:
 
 def test_flat_frames_are_not_trusted() -> None:
     black = np.zeros((48, 64, 3), np.uint8)
-    warm = carry(
+    warm = warm_start(
         TemporalState.begin(scene(0), painted(scene(0))), black, flow.Flows(flow.estimator("dis"))
     )
     assert warm.trust.max() == 0 and not warm.still.any()
