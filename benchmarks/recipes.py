@@ -50,7 +50,9 @@ def main() -> None:
         table.append(paint(name, chosen | same, options.clip, options.style, options.work))
         rows.append([frame.rgb for frame in media.open_clip(options.work / name)])
     size = rows[0][0].shape[1::-1]
-    source = [frame.rgb for frame in media.trim(media.open_clip(options.clip), most=options.frames)]
+    source = [
+        frame.rgb for frame in media.trim(media.open_clip(options.clip), max_frames=options.frames)
+    ]
     rows.insert(0, [resized(picture, size) for picture in source])
     media.save_image(options.work / "recipes.jpg", contact_sheet(rows))
     show(table, options.json)

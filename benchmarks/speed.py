@@ -27,7 +27,8 @@ from vidstyle.engines import OptimizingEngine
 from vidstyle.media import Frame
 from vidstyle.metrics import measure
 from vidstyle.objective.styles import StyleSchedule
-from vidstyle.render.reel import SequentialScheduler
+from vidstyle.render.executors import LocalExecutor
+from vidstyle.render.scheduler import Scheduler
 
 from . import step
 from .peers import OURS, ObjectiveJudge, by_pastiche, by_tutorial, by_vidstyle, reached
@@ -159,11 +160,11 @@ def motion(picture: Image, style: Image) -> list[Row]:
             other[top : top + high, left : left + wide] = moved[:high, :wide]
             frames.append(other)
         given = (
-            (Frame(frame, Fraction(index), Fraction(1)), index == 0)
+            Frame(frame, Fraction(index), Fraction(1), starts_shot=index == 0)
             for index, frame in enumerate(frames)
         )
-        reel = SequentialScheduler(engine, lambda event: None)
-        ends = [time.perf_counter() for _ in reel.paint(given)]
+        scheduler = Scheduler(LocalExecutor(engine), lambda event: None)
+        ends = [time.perf_counter() for _ in scheduler.paint(given)]
         seconds = [after - before for before, after in pairwise(ends)]
         rows.append({"share that changes": share, "seconds a frame": statistics.median(seconds)})
     for row in rows:
@@ -196,7 +197,7 @@ def peak(width: int, height: int, most: int) -> Row:
     engine = OptimizingEngine(
         Settings(precision="fp32", device="cpu"), StyleSchedule.of(style), (width, height)
     )
-    engine.most = most or engine.most
+    engine.tile_pixels = most or engine.tile_pixels
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     began = time.perf_counter()
     objective, start = engine.task(source)
@@ -228,7 +229,7 @@ def main() -> None:
     opened = media.open_clip(options.clip)
     scale = options.size / max(opened.info.width, opened.info.height)
     size = round(opened.info.width * scale), round(opened.info.height * scale)
-    frames = [resized(f.rgb, size) for f in media.trim(opened, most=CLIP_FRAMES)]
+    frames = [resized(f.rgb, size) for f in media.trim(opened, max_frames=CLIP_FRAMES)]
     tables = {
         "step": lambda: a_step(7),
         "picture": lambda: one_picture(frames[0], style, options.work),

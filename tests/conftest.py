@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
-from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -19,13 +18,19 @@ from PIL import Image
 
 from vidstyle import networks
 from vidstyle.engines import ENGINES
+from vidstyle.engines.base import OnStep
 from vidstyle.media import Frame
+from vidstyle.networks.transformer import ModelConfig, TransformerNet
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a background job the suite inherits that, and so would the processes it interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WIDTH, HEIGHT = 64, 48
+QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
+"""Settings that paint quickly …"""
+QUICK_OPTIONS = ("--size", "64", "--first-iterations", "3", "--iterations", "2")
+"""… and about the same on the command line."""
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 
@@ -138,14 +143,25 @@ def vidstyle() -> Callable[..., subprocess.CompletedProcess[str]]:
     return run
 
 
+def untrained(styles: tuple[str, ...] = ("one",), noise: float = 0.05) -> TransformerNet:
+    """A network of random weights, near the one that changes nothing."""
+    torch.manual_seed(3)
+    made = TransformerNet(ModelConfig(styles, (1 / len(styles),) * len(styles), (64, 48)))
+    for parameter in made.parameters():
+        parameter.data += noise * torch.randn_like(parameter)
+    return made
+
+
 class FakeEngine:
     """Paints each frame as it is: for tests of what lies around painting."""
 
     device, dtype, tiles = torch.device("cpu"), torch.float32, 1
-    network = SimpleNamespace(parameters=lambda: ())
+    has_loss, patience, stylizer = False, 0.0, None
 
-    def __init__(self, *given: object) -> None:
-        pass
+    def __init__(self, *given: object) -> None: ...
+
+    def weights(self) -> list[torch.Tensor]:
+        return []
 
     def reset(self) -> None: ...
 
@@ -156,13 +172,13 @@ class FakeEngine:
     def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         return False
 
-    def paint(self, frame: Frame, progress: object = None) -> np.ndarray:
-        return frame.rgb.copy()
+    def paint(self, frame: Frame, on_step: OnStep) -> tuple[np.ndarray, float]:
+        return frame.rgb.copy(), 0.0
 
     def repaint(
-        self, frame: Frame, painted: np.ndarray, share: float, progress: object = None
-    ) -> np.ndarray:
-        return painted
+        self, frame: Frame, painted: np.ndarray, share: float, on_step: OnStep
+    ) -> tuple[np.ndarray, float]:
+        return painted, 0.0
 
     def state(self) -> dict[str, np.ndarray]:
         return {}

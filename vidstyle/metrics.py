@@ -177,12 +177,12 @@ class MetricAccumulator:
         moving = np.zeros(source.shape[:2], bool)
         if self.past:
             before = self.past[-1]
-            there, back = self._flows(source, before[0])
-            moving = self._along(self.rows, before, (source, painted), there, back)
+            forward, backward = self._flows(source, before[0])
+            moving = self._along(self.rows, before, (source, painted), forward, backward)
             self.steps.append((_change(source, before[0]), _change(painted, before[1])))
         if len(self.past) == GAP:
-            there, back = self._flows(source, self.past[0][0])
-            self.rows["warping_long"].append(_warping(painted, self.past[0][1], there, back))
+            forward, backward = self._flows(source, self.past[0][0])
+            self.rows["warping_long"].append(_warping(painted, self.past[0][1], forward, backward))
         self._within(self.rows, source, painted, moving)
         self.past.append((source, painted))
         self.first = self.first or (source, painted)
@@ -216,25 +216,25 @@ class MetricAccumulator:
         rows: Mapping[str, list[float]],
         before: tuple[Image, Image],
         now: tuple[Image, Image],
-        there: Field,
-        back: Field,
+        forward: Field,
+        backward: Field,
     ) -> NDArray[np.bool_]:
         """What is seen from one frame to the next; returns where something moves."""
         change = difference(now[0], before[0])
         same = cv2.dilate((change > CHANGED).astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
-        speed = np.hypot(there[..., 0], there[..., 1])
+        speed = np.hypot(forward[..., 0], forward[..., 1])
         still = same & (speed < STILL)  # what is blurred may move and hardly change
-        moving = ~same & ((speed > MOVES) | (flow.trust(there, back) < 0.5))
+        moving = ~same & ((speed > MOVES) | (flow.trust(forward, backward) < 0.5))
         moving = cv2.dilate(moving.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         for suffix, index in (("", 1), ("_source", 0)):
-            rows["warping" + suffix].append(_warping(now[index], before[index], there, back))
+            rows["warping" + suffix].append(_warping(now[index], before[index], forward, backward))
             if still.any():
                 step = np.abs(now[index].astype(np.float32) - before[index]).mean(-1)
                 rows["flicker" + suffix].append(float(step[still].mean()))
         fast = moving & (speed > MOVES)
         if fast.any():
             seen = self.estimate(now[1], before[1])
-            error = np.hypot(*np.moveaxis(seen - there, -1, 0))
+            error = np.hypot(*np.moveaxis(seen - forward, -1, 0))
             rows["motion"].append(float(error[fast].mean() / speed[fast].mean()))
         rows["moving"].append(float(moving.mean()))
         return moving
@@ -289,10 +289,10 @@ class MetricAccumulator:
         )
 
 
-def _warping(now: Image, before: Image, there: Field, back: Field) -> float:
+def _warping(now: Image, before: Image, forward: Field, backward: Field) -> float:
     """Σ c·(x − W(before))² / Σ c of values in 0..1, c where the flow may be believed."""
-    trust = (flow.trust(there, back) > 0.5).astype(np.float32)
-    warped = flow.warp(before.astype(np.float32), there)
+    trust = (flow.trust(forward, backward) > 0.5).astype(np.float32)
+    warped = flow.warp(before.astype(np.float32), forward)
     error = np.square((now - warped) / 255).mean(-1)
     return float((trust * error).sum() / max(float(trust.sum()), 1.0))
 

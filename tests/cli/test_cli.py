@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,14 +20,6 @@ from ..conftest import scene, write_video
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 FAST = ("--size", 64, "--iterations", 2, "--first-iterations", 2)
-
-
-@pytest.fixture
-def workdir(video: Path, gif: Path, style: Path, tmp_path: Path) -> Path:
-    """A folder with a clip, an animation and a style."""
-    for path in (video, gif, style):
-        shutil.copy(path, tmp_path)
-    return tmp_path
 
 
 def names(folder: Path) -> set[str]:

@@ -11,11 +11,10 @@ import torch
 
 import vidstyle
 from vidstyle import VidstyleError, media
-from vidstyle.engines import OptimizingEngine
-from vidstyle.engines import optimize as gatys
+from vidstyle.engines import OptimizingEngine, gatys
 from vidstyle.objective.objective import Objective
 
-QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
+from ..conftest import QUICK
 
 
 def failing(

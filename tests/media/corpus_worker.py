@@ -24,7 +24,7 @@ def rewrite(path: Path, folder: Path) -> tuple[str, int]:
         output = folder / ("out.mp4" if clip.info.kind == "video" else "out.gif")
         size = (clip.info.width, clip.info.height)
         with media.open_writer(output, clip.info, media.format_of(output), size) as out:
-            for frame in media.trim(clip, most=MOST_FRAMES):
+            for frame in media.trim(clip, max_frames=MOST_FRAMES):
                 out.write(frame)
     except (UsageError, VidstyleError) as error:
         if "\n" in str(error):

@@ -10,7 +10,7 @@ from torch import Tensor
 from vidstyle import Settings, networks
 from vidstyle.networks import Network
 from vidstyle.objective import losses
-from vidstyle.objective.objective import Objective, Region, grams
+from vidstyle.objective.objective import Objective, Region, TemporalTarget, grams
 from vidstyle.objective.tiles import tiles
 
 CPU = torch.device("cpu")
@@ -33,8 +33,8 @@ def objective(network: Network, most: int | None = None) -> Objective:
         CONTENT,
         STYLE,
         regions,
-        (kept, torch.ones(1, 1, HIGH, WIDE)),
-        most=most,
+        TemporalTarget(kept, torch.ones(1, 1, HIGH, WIDE)),
+        tile_pixels=most,
     )
 
 
@@ -65,7 +65,7 @@ def test_gram_matrices_in_tiles_are_those_of_the_whole() -> None:
     picture, share = torch.rand(1, 3, 101, 130), torch.rand(1, 1, 101, 130)
     for mask in (None, share):
         whole = grams(network, layers, picture, mask)
-        parts = grams(network, layers, picture, mask, most=64 * 64)
+        parts = grams(network, layers, picture, mask, tile_pixels=64 * 64)
         assert max(far(parts[name], whole[name]) for name in layers) < 1e-4
 
 

@@ -14,7 +14,7 @@ from vidstyle import Settings, UsageError, networks
 from vidstyle.engines import OptimizingEngine
 from vidstyle.media import Frame
 from vidstyle.objective import masks
-from vidstyle.objective.objective import Objective, Region
+from vidstyle.objective.objective import Objective, Region, TemporalTarget
 from vidstyle.objective.styles import StyleSchedule, schedule_from_options
 
 A, B, C = Path("a.jpg"), Path("b.jpg"), Path("c.jpg")
@@ -164,7 +164,7 @@ def test_the_temporal_term_weighs_against_what_an_empty_picture_would_cost() -> 
             {"x": 1.0},
             {"x": 1.0},
             [Region({"x": target})],
-            (kept, trust),
+            TemporalTarget(kept, trust),
         )
         objective(picture)
         empty = 9.0 if loss == "relative" else objective.empty
@@ -181,7 +181,7 @@ def test_each_region_is_pulled_to_its_own_style() -> None:
     left = np.zeros((48, 64), np.uint8)
     left[:, :32] = 255
     frame = Frame(np.full((48, 64, 3), 128, np.uint8), Fraction(0), Fraction(1, 25), None, (left,))
-    painted = OptimizingEngine(settings, schedule, (64, 48)).paint(frame).astype(float)
+    painted = OptimizingEngine(settings, schedule, (64, 48)).paint(frame)[0].astype(float)
     there, rest = painted[:, 4:28].mean((0, 1)), painted[:, 36:60].mean((0, 1))
     assert there[0] > there[2] + 60 and rest[2] > rest[0] + 60
 

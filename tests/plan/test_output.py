@@ -198,7 +198,7 @@ def test_a_second_run_on_one_output_is_told_and_harms_nothing(workdir: Path) -> 
 
 def test_two_processes_started_at_once_lose_nothing(workdir: Path) -> None:
     command = [sys.executable, "-m", "vidstyle", "walk.mp4", *STYLE, "-o", "o.mp4", "--quiet"]
-    steps = ["--first-iterations", "30", "--iterations", "10"]
+    steps = ["--size", "128", "--first-iterations", "30", "--iterations", "10"]
     both = [
         subprocess.Popen([*command, *steps], stderr=subprocess.PIPE, text=True) for _ in range(2)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -10,19 +11,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import vidstyle
-from vidstyle import UsageError, media
+from vidstyle import Settings, UsageError, media
 from vidstyle.core import events
+from vidstyle.engines import OptimizingEngine
+from vidstyle.media import Frame
+from vidstyle.objective.styles import StyleSchedule
 from vidstyle.plan import describe, plan
+from vidstyle.render import checkpoint
 from vidstyle.render.checkpoint import CheckpointStore
+from vidstyle.render.chunks import Chunk
+
+from ..conftest import QUICK, QUICK_OPTIONS, scene
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
-QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
 WAYS = {
     "passes": ("walk.mp4", {"passes": 2}),
     "loop": ("walk.gif", {"seamless": True}),
@@ -54,11 +62,9 @@ def stopping(after: int) -> Callable[[events.Event], None]:
 
 
 @pytest.fixture
-def workdir(video: Path, gif: Path, style: Path, tmp_path: Path) -> Path:
-    for path in (video, gif, style):
-        shutil.copy(path, tmp_path)
-    shutil.copy(style, tmp_path / "other.png")
-    return tmp_path
+def workdir(workdir: Path) -> Path:
+    shutil.copy(workdir / "stripes.png", workdir / "other.png")
+    return workdir
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -131,10 +137,10 @@ def test_a_restart_begins_anew(workdir: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "damage"),
     [
-        ("000001.png", "changed"),
-        ("000001.png", "gone"),
-        ("state.npz", "changed"),
-        ("state.npz", "cut"),
+        ("00000-key.paintings.npz", "changed"),
+        ("00000-key.paintings.npz", "cut"),
+        ("00000-00001.state.npz", "changed"),
+        ("00000-00001.state.npz", "cut"),
         ("journal.json", "cut"),
         ("journal.json", "nonsense"),
     ],
@@ -142,9 +148,7 @@ def test_a_restart_begins_anew(workdir: Path) -> None:
 def test_a_damaged_journal_is_not_believed(name: str, damage: str, workdir: Path) -> None:
     path = stopped(workdir) / name
     data = bytearray(path.read_bytes())
-    if damage == "gone":
-        path.unlink()
-    elif damage == "nonsense":
+    if damage == "nonsense":
         path.write_text("[1]")
     elif damage == "cut":
         path.write_bytes(data[: len(data) // 2])
@@ -171,6 +175,61 @@ def test_painted_frames_are_kept_when_asked_and_what_is_not_ours_stays(workdir: 
     (folder / "mine.txt").write_text("precious")
     CheckpointStore(folder, {}).clear()
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+def chunk(green: int, state: bool = True) -> Chunk:
+    frame = Frame(scene(0), Fraction(0), Fraction(1, 25))
+    picture = np.full_like(scene(0), green)
+    return Chunk((picture,), (float(green),), {"green": np.array(green)} if state else {}, frame)
+
+
+def test_a_store_gives_back_what_was_put_and_only_the_states_that_are_needed(
+    tmp_path: Path,
+) -> None:
+    store = CheckpointStore(tmp_path / "store", {"clip": "a"})
+    store.put("one", chunk(1))
+    store.put("two", chunk(2), "one")
+    assert {path.name for path in store.folder.glob("*.npz")} == {
+        *("one.paintings.npz", "two.paintings.npz", "two.state.npz")
+    }
+    again = CheckpointStore(store.folder, {"clip": "a"})
+    assert again.load() and again.count == 2
+    last = Frame(scene(1), Fraction(1), Fraction(1, 25))
+    one, two, three = (again.get(name, last) for name in ("one", "two", "three"))
+    assert one is not None and two is not None and three is None
+    assert not one.state and int(two.state["green"]) == 2
+    assert np.array_equal(two.paintings[0], chunk(2).paintings[0]) and two.losses == (2.0,)
+    assert two.last is last
+
+
+def test_chunks_that_wait_are_written_so_that_any_end_can_be_gone_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = CheckpointStore(tmp_path / "store", {}, patience=1e9)
+    store.put("0", chunk(0))  # the first one is written at once
+    for number in range(1, 4):
+        store.put(f"{number}", chunk(number), f"{number - 1}")
+    assert store.count == 1 and store.names == {"0"}
+    written: list[str] = []
+    monkeypatch.setattr(
+        checkpoint, "write_whole", lambda path, data: written.append(path.name) or path.touch()
+    )
+    store.flush()
+    assert written == [
+        *("3.state.npz", "3.paintings.npz", "2.paintings.npz", "1.paintings.npz"),
+    ], "the state first, then backward: what is missing is painted again from an older state"
+    assert not (store.folder / "0.state.npz").exists()
+
+
+def test_a_store_of_an_older_version_is_refused_by_name(tmp_path: Path) -> None:
+    folder = tmp_path / "store"
+    folder.mkdir()
+    (folder / "journal.json").write_text(json.dumps({"clip": "a"}))
+    (folder / "state.npz").write_bytes(b"old")
+    with pytest.raises(UsageError, match="another version of the journal"):
+        CheckpointStore(folder, {"clip": "a"}).load()
+    CheckpointStore(folder, {"clip": "a"}).clear()
+    assert not folder.exists()
 
 
 def test_what_is_on_disk_is_whole_at_every_moment(
@@ -209,16 +268,15 @@ def test_the_plan_says_where_and_how_much(workdir: Path) -> None:
 
 COMMAND = (
     *(sys.executable, "-m", "vidstyle", "walk.mp4", "--style", "stripes.png", "-o", "out.mp4"),
-    *("--size", "64", "--first-iterations", "3", "--iterations", "2"),
+    *QUICK_OPTIONS,
 )
 
 
 def begun(workdir: Path, paintings: int) -> subprocess.Popen[str]:
     """A process that has made so many paintings, at least."""
     process = subprocess.Popen(COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True)
-    while (
-        process.poll() is None and not (workdir / f".out.mp4.vidstyle/{paintings:06}.png").exists()
-    ):
+    store = workdir / ".out.mp4.vidstyle"
+    while process.poll() is None and len([*store.glob("*.paintings.npz")]) < paintings:
         time.sleep(0.01)
     return process
 
@@ -280,16 +338,7 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bytes(
         assert not [*workdir.glob(".*")]
 
 
-def test_the_state_of_a_painter_is_all_that_the_next_frame_depends_on(style: Path) -> None:
-    from fractions import Fraction
-
-    from vidstyle import Settings, media
-    from vidstyle.engines import OptimizingEngine
-    from vidstyle.media import Frame
-    from vidstyle.objective.styles import StyleSchedule
-
-    from ..conftest import scene
-
+def test_the_state_of_an_engine_is_all_that_the_next_frame_depends_on(style: Path) -> None:
     schedule = StyleSchedule.of(media.read_image(style)[0])
     settings = Settings(first_iterations=3, iterations=2, style_layers=("relu1_1",))
     frames = [Frame(scene(i), Fraction(i, 25), Fraction(1, 25)) for i in range(4)]
@@ -297,4 +346,5 @@ def test_the_state_of_a_painter_is_all_that_the_next_frame_depends_on(style: Pat
     for frame in frames[:3]:
         one.paint(frame)
     other.restore(one.state())
-    assert np.array_equal(one.paint(frames[3]), other.paint(frames[3]))
+    (painted, loss), (again, same) = (engine.paint(frames[3]) for engine in (one, other))
+    assert np.array_equal(painted, again) and loss == same

@@ -20,24 +20,17 @@ from vidstyle import media
 from vidstyle.core import events
 from vidstyle.core.images import Image
 from vidstyle.engines import ENGINES, FeedForwardEngine
+from vidstyle.engines.base import OnStep
 from vidstyle.media import Frame
 from vidstyle.networks import transformer as model
 from vidstyle.networks.transformer import ModelConfig, TransformerNet
 
-from ..conftest import scene, write_video
+from ..conftest import QUICK, QUICK_OPTIONS, scene, write_video
 
-QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
 COMMAND = (
     *(sys.executable, "-m", "vidstyle", "walk.mp4", "--style", "stripes.png", "-o", "out.mp4"),
-    *("--size", "64", "--first-iterations", "3", "--iterations", "2"),
+    *QUICK_OPTIONS,
 )
-
-
-@pytest.fixture
-def workdir(video: Path, style: Path, tmp_path: Path) -> Path:
-    for path in (video, style):
-        shutil.copy(path, tmp_path)
-    return tmp_path
 
 
 class Same(FeedForwardEngine):
@@ -47,8 +40,8 @@ class Same(FeedForwardEngine):
         super().__init__(*given)  # type: ignore[arg-type]
         self.stylizer.take(TransformerNet(ModelConfig(("one",), (1.0,), (64, 48))))
 
-    def paint(self, frame: Frame, progress: object = None) -> Image:
-        return frame.rgb.copy()
+    def paint(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
+        return frame.rgb.copy(), 0.0
 
 
 def memory() -> float:
@@ -63,9 +56,9 @@ def test_memory_is_flat_over_two_thousand_frames(
     engine: str, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = write_video(workdir / "long.mp4", [scene(i % 24) for i in range(2000)])
-    options: dict[str, object] = {"size": 64, "engine": "network"}
+    options: dict[str, object] = {"size": 64, "engine": "feedforward"}
     if engine == "the same":
-        monkeypatch.setitem(ENGINES, "network", Same)
+        monkeypatch.setitem(ENGINES, "feedforward", Same)
     else:
         made = model.dump(TransformerNet(ModelConfig(("stripes",), (1.0,), (64, 48))))
         (workdir / "m.safetensors").write_bytes(made)
@@ -94,7 +87,7 @@ def test_signals_at_any_moment_lose_nothing(sent: int, code: int, workdir: Path)
     for _ in range(20):
         (workdir / "out.mp4").unlink()
         process = subprocess.Popen(COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True)
-        begun = workdir / ".out.mp4.vidstyle" / "000001.png"
+        begun = workdir / ".out.mp4.vidstyle" / "00000-key.paintings.npz"
         while process.poll() is None and not begun.exists():
             time.sleep(0.01)
         time.sleep(chance.random() * 1.5)
@@ -151,7 +144,7 @@ def test_a_folder_that_becomes_read_only_loses_nothing(runs: int, workdir: Path)
             COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True, preexec_fn=bound_by_permissions
         )
         number = chance.randint(2, 4)
-        while process.poll() is None and not (journal / f"{number:06}.png").exists():
+        while process.poll() is None and len([*journal.glob("*.paintings.npz")]) < number:
             time.sleep(0.002)
         if journal.exists():
             journal.chmod(0o500)

@@ -139,24 +139,6 @@ def test_the_style_changes_along_the_clip(
     assert done.returncode == 2 and "SECONDS=IMAGE" in done.stderr
 
 
-def test_pictures_and_losses_on_the_way(
-    video: Path, style: Path, tmp_path: Path, vidstyle: Run
-) -> None:
-    out = tmp_path / "out.gif"
-    fast = (*FAST, "--first-iterations", 4, "--max-frames", 2, "-o", out)
-    done = vidstyle(video, "--style", style, *fast, "--snapshots", 2, "--plot")
-    assert done.returncode == 0, done.stderr
-    kept = sorted(path.name for path in (tmp_path / "out.snapshots").iterdir())
-    assert {"0001-00002.png", "0001-00004.png", "0002-00002.png"} <= set(kept)
-    last, _ = media.read_image(tmp_path / "out.snapshots" / "0001-00004.png")
-    assert last.shape == (48, 64, 3)
-    plot, _ = media.read_image(tmp_path / "out.plot.png")
-    assert plot.shape[1] > 800 and len(np.unique(plot.reshape(-1, 3), axis=0)) > 50
-    out.unlink()
-    done = vidstyle(video, "--style", style, *fast, "--plot")
-    assert done.returncode == 2 and "out.plot.png: exists already" in done.stderr
-
-
 @pytest.mark.parametrize(
     "wish",
     [{"style_weight": 0.0, "content_layers": ("relu2_1",)}, {"content_weight": 0.0}],

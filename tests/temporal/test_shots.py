@@ -15,7 +15,7 @@ from ..conftest import scene
 
 def begins(pictures: list[np.ndarray], cuts: Cuts = "auto") -> list[int]:
     frames = (Frame(p, Fraction(i, 25), Fraction(1, 25)) for i, p in enumerate(pictures))
-    return [i for i, (_, first) in enumerate(shots(frames, cuts)) if first]
+    return [i for i, frame in enumerate(shots(frames, cuts)) if frame.starts_shot]
 
 
 def other(step: int) -> np.ndarray:
@@ -93,5 +93,5 @@ def test_a_cut_at_a_time_as_people_write_it_is_at_that_frame(number: int) -> Non
     """3.2 as a float is a little more than 16/5, and a frame begins at 16/5."""
     frames = (Frame(scene(0), Fraction(i, 25), Fraction(1, 25)) for i in range(130))
     written = float(f"{number / 25:.2f}")
-    found = [i for i, (_, first) in enumerate(shots(frames, (seconds(written),))) if first]
+    found = [i for i, frame in enumerate(shots(frames, (seconds(written),))) if frame.starts_shot]
     assert found == [0, number]

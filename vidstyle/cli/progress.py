@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from ..core.events import Event, Learned, Notice, Painted, Started, Stepped
+
+if TYPE_CHECKING:
+    from ..metrics import Metrics
 
 EVERY = 5.0
 """Seconds between two lines where there is no terminal."""
@@ -109,3 +113,9 @@ class Pace:
         elif not first:
             self.seconds += 0.2 * (seconds - self.seconds)
         self.counted = self.counted or not first
+
+
+def show_measures(found: Metrics, to: TextIO) -> None:
+    """Print what a painting is worth, a line for each measure."""
+    for name, value in dataclasses.asdict(found).items():
+        print(f"{name.replace('_', ' of '):>18}  {value:.4g}", file=to)

@@ -11,10 +11,15 @@ from numpy.typing import NDArray
 
 SHEET_GAP = 4
 """Pixels between the pictures of a contact sheet."""
-Image = NDArray[Any]
+Image = NDArray[np.uint8]
 """A picture (H, W, 3), RGB, uint8."""
-Field = NDArray[Any]
+Field = NDArray[np.float32]
 """A flow (H, W, 2), a mask (H, W) or a picture (H, W, 3) in 0..1, float32."""
+
+
+def unit(picture: Image) -> Field:
+    """``picture`` in 0..1."""
+    return picture.astype(np.float32) / np.float32(255)
 
 
 def resized(picture: Image, size: tuple[int, int]) -> Image:

@@ -1,4 +1,4 @@
-"""The painter for long clips: a model learns the clip once, and then paints each frame at once."""
+"""The engine for long clips: a network learns the clip once, then paints each frame in one pass."""
 
 from __future__ import annotations
 
@@ -6,18 +6,24 @@ from collections.abc import Mapping
 from typing import Any
 
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..core.images import Image
 from ..media import Frame
 from ..objective.styles import StyleSchedule
 from ..settings import Settings
-from .problem import Progress, StyleProblem
+from .base import OnStep
+from .problem import StyleProblem
 from .stylizer import FeedForwardStylizer
 
 
 class FeedForwardEngine(StyleProblem):
     """Paints frames by a model: one function of the source, and of the ground that goes along with
     it, is as steady as those are."""
+
+    has_loss = False
+    patience = 3.0
+    stylizer: FeedForwardStylizer
 
     def __init__(self, settings: Settings, schedule: StyleSchedule, size: tuple[int, int]) -> None:
         super().__init__(settings, schedule, size)
@@ -33,29 +39,37 @@ class FeedForwardEngine(StyleProblem):
         self.stylizer.noise.reset()
 
     def prefetch_flow(self, source: Image, before: Image) -> None:
-        """How it moves is looked at when it is painted: that is quick."""
+        """Nothing to do: the noise field estimates the motion itself, quickly."""
 
     def anchor(self, frame: Frame, painted: Image) -> None:
-        """The next frames are painted ``repaint``, which changes nothing."""
+        """Nothing to do: frames that are repainted stay the same."""
 
-    def paint(self, frame: Frame, progress: Progress = lambda step: None) -> Image:
-        """Paint a frame (H, W, 3)."""
-        return self.stylizer.paint(frame)
+    def paint(self, frame: Frame, on_step: OnStep = lambda step: None) -> tuple[Image, float]:
+        """Paint a frame (H, W, 3); it has no loss."""
+        return self.stylizer.paint(frame), 0.0
 
     def repaint(
         self,
         frame: Frame,
         painted: Image,
         share: float,
-        progress: Progress = lambda step: None,
-    ) -> Image:
-        """A frame that is painted once more is painted the same."""
-        return painted
+        on_step: OnStep = lambda step: None,
+    ) -> tuple[Image, float]:
+        """Return ``painted``: a second pass would paint the same."""
+        return painted, 0.0
+
+    def weights(self) -> list[Tensor]:
+        """The weights that the paintings depend on."""
+        learned = self.stylizer.weights()
+        return learned if self.settings.model is not None else [*learned, *super().weights()]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What the next frame depends on, by name, for ``restore``."""
         return self.stylizer.noise.state()
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on as after the frame that ``state`` was taken at."""
+        """Continue as after the frame at which ``state`` was taken."""
         self.stylizer.noise.restore(state)
+
+
+ENGINE = FeedForwardEngine

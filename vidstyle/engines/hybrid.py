@@ -1,4 +1,4 @@
-"""The painter between the two: what a model paints at once, gone over by the optimiser."""
+"""The engine between the two: a network's painting, refined by the optimiser."""
 
 from __future__ import annotations
 
@@ -6,21 +6,23 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
-from ..core.images import Image
+from ..core.images import Image, unit
 from ..media import Frame
 from ..objective.styles import StyleSchedule
 from ..settings import Settings
 from ..temporal.warm_start import WarmStart
-from .optimize import OptimizingEngine
-from .problem import Progress
+from .base import OnStep
+from .gatys import OptimizingEngine
 from .stylizer import FeedForwardStylizer
 
 
 class HybridEngine(OptimizingEngine):
-    """Optimises frames, but begins with the picture of a network where nothing carries over."""
+    """Optimises frames, beginning with a network's painting where nothing can be warped."""
+
+    stylizer: FeedForwardStylizer
 
     def __init__(self, settings: Settings, schedule: StyleSchedule, size: tuple[int, int]) -> None:
         super().__init__(settings, schedule, size)
@@ -37,24 +39,31 @@ class HybridEngine(OptimizingEngine):
         super().reset()
         self.stylizer.noise.reset()
 
+    def weights(self) -> list[Tensor]:
+        """The weights that the paintings depend on."""
+        return [*self.stylizer.weights(), *super().weights()]
+
     def state(self) -> dict[str, NDArray[Any]]:
         """What the next frame depends on, by name, for ``restore``."""
         return super().state() | self.stylizer.noise.state()
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on as after the frame that ``state`` was taken at."""
+        """Continue as after the frame at which ``state`` was taken."""
         super().restore(state)
         self.stylizer.noise.restore(state)
 
-    def _first(self, frame: Frame, progress: Progress) -> Image:
+    def _first(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
         start = self.tensor(self.stylizer.paint(frame))
         objective = self.objective(self.tensor(frame.rgb), self.regions(frame, self.size))
         steps = self.settings.iterations
-        picture, self.convergence = self._optimise(objective, start, steps, progress)
-        return self.image(picture)
+        picture, self.convergence = self._optimise(objective, start, steps, on_step)
+        return self.image(picture), self.convergence.loss
 
     def _warm_start(self, frame: Frame) -> WarmStart:
         warm = super()._warm_start(frame)
-        start = self.stylizer.paint(frame).astype(np.float32) / 255
+        start = unit(self.stylizer.paint(frame))
         start += warm.trust[..., None] * (warm.warped - start)
         return replace(warm, start=start)
+
+
+ENGINE = HybridEngine

@@ -1,44 +1,47 @@
-"""What every painter stands at: where to compute, the styles of a frame, what makes it good."""
+"""What all engines share: the device, the styles of a frame, and its objective."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import networks
 from ..core import devices
 from ..core.errors import UsageError
-from ..core.events import Step
 from ..core.images import Field, Image, at_area, resized
 from ..media import Frame
 from ..networks import Network
 from ..objective import losses
 from ..objective.colors import matched
 from ..objective.masks import shares
-from ..objective.objective import Grams, Objective, Region, grams
+from ..objective.objective import Grams, Objective, Region, TemporalTarget, grams
 from ..objective.styles import StyleSchedule, Weights
 from ..objective.tiles import tiles
 from ..settings import Settings, weighted
 from ..temporal import flow
-
-Progress = Callable[[Step], None]
-"""Told after each step."""
+from .base import Learner
 
 BYTES_A_PIXEL = {torch.float32: 2400, torch.bfloat16: 1400}
-"""Peak memory of a step to relu5_1, of what goes through the network at once."""
+"""Peak memory of a step up to relu5_1, for each pixel that goes through the network at once."""
 BYTES_KEPT = 800
-"""The same of the rest of a frame: what the optimiser remembers, what carries over."""
+"""The same for each pixel of the whole frame: the optimiser's history, and the warm start."""
 SMALLEST_TILE = 288 * 288
-"""Smaller tiles would be little but their surroundings."""
+"""Smaller tiles would be mostly margin."""
 
 
 class StyleProblem:
     """The objective of frames of a ``size`` (width, height), in the styles of ``schedule``."""
+
+    has_loss = True
+    patience = 0.0
+    stylizer: Learner | None = None
 
     def __init__(self, settings: Settings, schedule: StyleSchedule, size: tuple[int, int]) -> None:
         self.settings = settings
@@ -50,10 +53,10 @@ class StyleProblem:
         self.content_layers = weighted(settings.content_layers) if settings.content_weight else {}
         self.style_layers = weighted(settings.style_layers) if settings.style_weight else {}
         self.flows = None if settings.flow == "none" else flow.Flows(flow.estimator(settings.flow))
-        self.most: int | None = None
-        """How many pixels fit into memory at once; None: all."""
+        self.tile_pixels: int | None = None
+        """How many pixels go through the network at once; None: all."""
         self.pictures = schedule.pictures
-        """The style images, in the colours that are wanted of them."""
+        """The style images, recoloured if the settings ask for that."""
         self._style_grams: dict[tuple[int, int], list[Grams]] = {}
 
     @cached_property
@@ -80,10 +83,10 @@ class StyleProblem:
     @property
     def tiles(self) -> int:
         """How many tiles a whole frame is painted in."""
-        if self.most is None:
+        if self.tile_pixels is None:
             return 1
         width, height = self.size
-        return len(tiles((height, width), self.most, self.network.receptive_radius))
+        return len(tiles((height, width), self.tile_pixels, self.network.receptive_radius))
 
     def fit(self) -> None:
         """Look how many pixels may go through the perceptual network at once.
@@ -96,12 +99,12 @@ class StyleProblem:
         each = BYTES_A_PIXEL[self.dtype]
         need = width * height * (BYTES_KEPT + each)
         if free is None or need <= free:
-            self.most = None
+            self.tile_pixels = None
             return
         area = free / (BYTES_KEPT + each)
         if self.network.receptive_radius is not None:
-            self.most = (free - width * height * BYTES_KEPT) // each
-            if self.most >= SMALLEST_TILE:
+            self.tile_pixels = (free - width * height * BYTES_KEPT) // each
+            if self.tile_pixels >= SMALLEST_TILE:
                 return
             area = max(area, (free - SMALLEST_TILE * each) / BYTES_KEPT)
         fits = int(max(width, height) * (0.9 * area / (width * height)) ** 0.5)
@@ -110,21 +113,29 @@ class StyleProblem:
             f"are free: use --size {fits} or less"
         )
 
+    def reduce_memory(self) -> str | None:
+        """Need less memory from now on; says how, or None where there is no less."""
+        return None
+
+    def conservative_steps(self) -> AbstractContextManager[None]:
+        """Paint so within this context that a loss that was not finite is."""
+        return nullcontext()
+
     def prefetch_flow(self, source: Image, before: Image) -> None:
-        """The frame ``source`` will come after ``before``: time to look how it moves."""
+        """Begin to estimate the motion from ``before`` to ``source``, which is painted next."""
         if self.flows is not None:
             self.flows.prefetch_flow(source, before)
 
     def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         """Whether a frame would be painted as the one before."""
-        return self.weights(frame) == self.weights(before) and all(
+        return self.style_weights(frame) == self.style_weights(before) and all(
             np.array_equal(one, other)
             for one, other in zip(
                 (frame.rgb, *frame.masks), (before.rgb, *before.masks), strict=True
             )
         )
 
-    def weights(self, frame: Frame) -> Weights:
+    def style_weights(self, frame: Frame) -> Weights:
         """How much of each style is in a frame, outside all masks."""
         return self.schedule.at(float(frame.time) + self.settings.start)
 
@@ -149,7 +160,7 @@ class StyleProblem:
         All of them in any place, in the same order; what is not to be painted is painted as what
         lies around it, so that soft edges join.
         """
-        base = base or self.weights(frame)
+        base = base or self.style_weights(frame)
         if all(region is None for region in self.schedule.regions):
             return [(base, None)]
         layers = [mask[place] if place else resized(mask, size) for mask in frame.masks]
@@ -170,7 +181,7 @@ class StyleProblem:
         place: tuple[slice, slice] | None = None,
         base: Weights | None = None,
     ) -> list[Region]:
-        """The same with what the styles look like."""
+        """The same as ``parts``, with the Gram matrices of the styles."""
         if not self.style_layers or not self.pictures:
             return []
         styles = self.styles(self.size if place else size)
@@ -189,16 +200,16 @@ class StyleProblem:
     def grams(self, picture: Image, share: Field | None = None) -> Grams:
         """The Gram matrices of a picture, or of its ``share`` (H, W)."""
         mask = None if share is None else self.tensor(share)
-        return grams(self.network, self.style_layers, self.tensor(picture), mask, self.most)
+        return grams(self.network, self.style_layers, self.tensor(picture), mask, self.tile_pixels)
 
     def objective(
         self,
         content: Tensor,
         regions: Sequence[Region],
-        kept: tuple[Tensor, Tensor] | None = None,
+        temporal: TemporalTarget | None = None,
         focus: float = 1.0,
     ) -> Objective:
-        """What is lowered for a frame ``content`` (1, 3, H, W)."""
+        """The objective of a frame ``content`` (1, 3, H, W), in 0..1."""
         return Objective(
             self.network,
             self.settings,
@@ -206,13 +217,17 @@ class StyleProblem:
             self.content_layers,
             self.style_layers,
             regions,
-            kept,
+            temporal,
             focus,
-            self.most,
+            self.tile_pixels,
         )
 
+    def weights(self) -> list[Tensor]:
+        """The weights that the paintings depend on."""
+        return [*self.network.parameters()]
+
     def task(self, source: Image) -> tuple[Objective, Tensor]:
-        """The objective of a frame ``source`` (H, W, 3) by itself, and where that begins."""
+        """The objective of a frame ``source`` (H, W, 3) by itself, and its initial picture."""
         content = self.tensor(source)
         nothing = np.zeros(source.shape[:2], np.uint8)
         masks = (nothing,) * len(self.schedule.regions)
@@ -220,7 +235,7 @@ class StyleProblem:
         size = source.shape[1], source.shape[0]
         return self.objective(content, self.regions(frame, size)), content
 
-    def tensor(self, picture: Image | Field) -> Tensor:
+    def tensor(self, picture: Image | Field | NDArray[np.bool_]) -> Tensor:
         """A picture (H, W, 3) as (1, 3, H, W), or a mask (H, W) as (1, 1, H, W), in 0..1."""
         values = np.ascontiguousarray(picture, np.float32)
         if picture.dtype == np.uint8:

@@ -1,62 +1,58 @@
-"""What is tried before a painting is given up: less memory, safer steps."""
+"""What is tried before a painting is given up: less memory, smaller steps."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
-from typing import Any
-
-from numpy.typing import NDArray
+from typing import TypeVar
 
 from ..core.errors import NotFiniteError, VidstyleError, out_of_memory
-from ..core.events import Listener, Notice, Step
+from ..core.events import Listener, Notice
 from ..core.images import Image
 from ..media import Frame
-from . import OptimizingEngine
+from .base import ClipEngine, OnStep, State
 
-Progress = Callable[[Step], None]
+T = TypeVar("T")
 
 
 class RecoveringEngine:
-    """A painter that is helped on where it fails, and says so.
+    """An engine that is helped on where it fails, and says so.
 
     Out of memory it works on smaller tiles, then in lower precision. A frame whose loss is not
-    finite is painted from its source as a new shot, in small steps and in fp32.
+    finite is painted from its source as a new shot, in small steps and in fp32. All else is as
+    the engine has it.
     """
 
-    def __init__(self, engine: OptimizingEngine, emit: Listener) -> None:
+    def __init__(self, engine: ClipEngine, emit: Listener) -> None:
         self.engine, self.emit = engine, emit
-        self.reset, self.prefetch_flow, self.is_duplicate = (
-            engine.reset,
-            engine.prefetch_flow,
-            engine.is_duplicate,
-        )
-        self.anchor = engine.anchor
+        self.reset, self.anchor = engine.reset, engine.anchor
+        self.prefetch_flow, self.is_duplicate = engine.prefetch_flow, engine.is_duplicate
 
-    def state(self) -> Mapping[str, NDArray[Any]]:
+    def state(self) -> State:
         return self.engine.state()
 
-    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+    def restore(self, state: State) -> None:
         self.engine.restore(state)
 
-    def paint(self, frame: Frame, progress: Progress) -> Image:
+    def paint(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
         try:
-            return self._within_memory(partial(self.engine.paint, frame, progress))
+            return self._within_memory(partial(self.engine.paint, frame, on_step))
         except NotFiniteError:
             self.emit(Notice(f"{_at(frame)}: the loss is not finite: painting it in smaller steps"))
             self.engine.reset()
             with self.engine.conservative_steps():
-                return self._within_memory(partial(self.engine.paint, frame, progress))
+                return self._within_memory(partial(self.engine.paint, frame, on_step))
 
-    def repaint(self, frame: Frame, painted: Image, share: float, progress: Progress) -> Image:
-        work = partial(self.engine.repaint, frame, painted, share, progress)
+    def repaint(
+        self, frame: Frame, painted: Image, share: float, on_step: OnStep
+    ) -> tuple[Image, float]:
         try:
-            return self._within_memory(work)
+            return self._within_memory(partial(self.engine.repaint, frame, painted, share, on_step))
         except NotFiniteError:
             self.emit(Notice(f"{_at(frame)}: the loss is not finite: leaving it as it was"))
-            return painted
+            return painted, 0.0
 
-    def _within_memory(self, work: Callable[[], Image]) -> Image:
+    def _within_memory(self, work: Callable[[], T]) -> T:
         while True:
             try:
                 return work()

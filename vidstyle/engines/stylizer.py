@@ -1,4 +1,4 @@
-"""What learns a clip's style from its frames, and then paints each at once."""
+"""A network that learns a clip and a style together, then paints each frame in one pass."""
 
 from __future__ import annotations
 
@@ -23,21 +23,20 @@ from .problem import StyleProblem
 from .training import AREA, CROP_COST, painting, pairs, parts, train
 
 SHOWN = 3
-"""Frames of the clip that are shown while it is learned from."""
+"""Frames on the contact sheet that is shown during training."""
 PAINTING = 0.06
-"""What a painting costs, in steps of an optimiser on the same frame."""
+"""The cost of a painting, in optimiser steps on the same frame."""
 
 
 class FeedForwardStylizer:
-    """Paints frames as an ``problem`` wants them, with a model: that of a file if the settings name
-    one, or what it ``learn``s."""
+    """Paints frames with a model: that of the settings, or the one that ``learn`` makes."""
 
     def __init__(self, problem: StyleProblem) -> None:
         self.problem = problem
         self.model: TransformerNet | None = None
         self.noise = NoiseField(follows=problem.settings.flow != "none")
         self.shown: list[Frame] = []
-        """Some frames of what was learned from."""
+        """Some frames of the training clip."""
         if problem.settings.model is not None:
             self.take(models.load(Path(problem.settings.model)))
         elif not problem.schedule.pictures or not problem.style_layers:
@@ -53,14 +52,18 @@ class FeedForwardStylizer:
         """Paint with ``model`` from now on."""
         self.model = model.to(self.problem.device)
 
+    def weights(self) -> list[Tensor]:
+        """The weights of its model; none before it has one."""
+        return [] if self.model is None else [*self.model.parameters()]
+
     def learn(
         self,
-        frames: Iterable[tuple[Frame, bool]],
+        frames: Iterable[Frame],
         progress: Callable[[Learned], None] = lambda event: None,
         blends: Sequence[Weights] = (),
     ) -> TransformerNet:
-        """Fit a model to the ``frames`` of a clip, each with whether it begins a shot; to the
-        styles that they ask for, or to these ``blends``.
+        """Fit a model to the ``frames`` of a clip; to the styles that they ask for, or to
+        these ``blends``.
 
         Raises:
             UsageError: there are none.
@@ -85,11 +88,11 @@ class FeedForwardStylizer:
         return model
 
     def paint(self, frame: Frame) -> Image:
-        """A frame (H, W, 3) of the shot that the ground lies under, painted at once."""
+        """The painting of a frame (H, W, 3), which follows the one before it in its shot."""
         return self._painted(frame, self.problem.tensor(self.noise.under(frame.rgb)))
 
     def sheet(self) -> Image:
-        """Some frames of what was learned from, and their paintings below."""
+        """Some frames of the training clip, and their paintings below."""
         painted = [self._painted(frame) for frame in self.shown]
         return contact_sheet([[frame.rgb for frame in self.shown], painted])
 

@@ -1,4 +1,4 @@
-"""How a model learns to paint: from frames of the clip, by the objective of every other frame."""
+"""Training of the feed-forward network, on crops of the clip and with the engines' objective."""
 
 from __future__ import annotations
 
@@ -14,45 +14,45 @@ from ..core.errors import NotFiniteError
 from ..core.images import Field, resized
 from ..media import Frame
 from ..networks.transformer import TILE, TransformerNet
-from ..objective.objective import Objective
+from ..objective.objective import Objective, TemporalTarget
 from ..objective.styles import Weights
 from ..temporal.warm_start import trusted
 from .problem import StyleProblem
 
 Progress = Callable[[int, float, float, Mapping[str, float]], None]
-"""Told after each step: its number, the share that is done, the loss and its terms."""
+"""Called after each step with its number, the share of the training done, the loss, its terms."""
 Part = tuple[Tensor, Tensor | None]
 """The weights (S,) of a blend of styles, and where it belongs (1, 1, H, W); None: everywhere."""
 
 WHOLE = (slice(None), slice(None))
-"""Of a frame as it is, whatever its size."""
+"""All of a frame, whatever its size."""
 
 CROPS = 48
-"""What is learned from: so many places of the clip, again and again."""
+"""The number of crops that are learned from, over and over."""
 LEAST, KEPT_BYTES = 8, 200_000_000
-"""Of large frames so many are kept, or what fits into that."""
+"""Of large frames, the fewest that are kept, and the memory that may hold more."""
 SMALLEST = 16
-"""Pixels that a lesson has at least, down and across."""
+"""Shortest side of a crop, in pixels."""
 AREA = 216 * 160
-"""Pixels of a lesson: about what holds the larger strokes of a style."""
+"""Pixels of a crop: enough for the larger strokes of a style."""
 CROP_COST = 1.4
-"""What a step on it costs, in steps of an optimiser on as many pixels."""
+"""The cost of a training step, in optimiser steps on as many pixels."""
 ZOOM = 0.25
-"""Lessons are enlarged or reduced by up to this power of two."""
+"""Crops are scaled up or down by up to this power of two."""
 RATE, BETAS = 1e-3, (0.9, 0.9)
-"""Adam's, until it learns no more: with a short memory, since a Gram matrix's slope grows with the
-cube of features."""
+"""Adam's learning rate and betas. Its memory is short, since the gradient of a Gram matrix grows
+with the cube of the features."""
 FOCUS = 1.5
-"""How many times the content counts: a network trades it for style sooner than an optimiser."""
+"""Factor of the content weight: a network gives content up sooner than the optimiser does."""
 STEADY = 30.0
-"""How many times staying with the frame before counts: of what a network paints nothing is kept,
-so all of its calm has to be learned."""
+"""Factor of the temporal weight: a network keeps no pixels of the frame before, so it has to learn
+all of its steadiness."""
 WARMUP_STEPS = 10
-"""Steps over which the rate rises to that."""
+"""Steps over which the learning rate rises to ``RATE``."""
 GAIN = 0.04
-"""Two rounds of all lessons that lower the loss by a smaller share are the last but …"""
+"""Training is nearly done when two rounds of all crops lower the loss by a smaller share …"""
 COOLDOWN_RATIO = 0.5
-"""… so many times the steps until then, over which the rate falls to nothing."""
+"""… and ends after this many times the steps so far, over which the rate falls to zero."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +65,7 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class TrainingCrop:
-    """A place of a frame to be painted, and the same place a frame earlier, for it to stay with."""
+    """A crop of a frame, and of the frame before, whose painting its own is to agree with."""
 
     source: Tensor
     parts: Sequence[Part]
@@ -75,30 +75,30 @@ class TrainingCrop:
     grid: Tensor
     """Where each pixel was before (1, H, W, 2), as ``grid_sample`` has it."""
     trust: Tensor
-    """Where that is to be believed (1, 1, H, W)."""
+    """Confidence of the flow (1, 1, H, W), in 0..1."""
     offset: Tensor
-    """Which noise lies under it (1, 2, H, W) …"""
+    """Offset into the noise field (1, 2, H, W) …"""
     offset_before: Tensor
-    """… and lay under it before (1, 2, 1, 1): the same, moved along."""
+    """… and that of the frame before (1, 2, 1, 1): the same noise, before it moved."""
 
 
-def pairs(frames: Iterable[tuple[Frame, bool]]) -> list[Pair]:
+def pairs(frames: Iterable[Frame]) -> list[Pair]:
     """Frames evenly spread over a clip of any length, with those before them, and the first ones
     of shots. A pair never reaches over a cut.
     """
     spread: list[Pair] = []
     firsts: list[Pair] = []
-    every, most, before = 1, CROPS, None
-    for number, (frame, begins) in enumerate(frames):
-        most = min(CROPS, max(LEAST, KEPT_BYTES // (2 * frame.rgb.nbytes)))
-        if begins:
+    every, max_pairs, before = 1, CROPS, None
+    for number, frame in enumerate(frames):
+        max_pairs = min(CROPS, max(LEAST, KEPT_BYTES // (2 * frame.rgb.nbytes)))
+        if frame.starts_shot:
             firsts.append(Pair(frame, frame))
         elif number % every == 0 and before is not None:
             spread.append(Pair(frame, before))
         before = frame
-        if len(spread) > most:
+        if len(spread) > max_pairs:
             spread, every = spread[1::2], every * 2
-        if len(firsts) > most:
+        if len(firsts) > max_pairs:
             firsts = firsts[::2]
     return sorted([*spread, *firsts], key=lambda pair: pair.frame.time)
 
@@ -145,7 +145,7 @@ def train(
     optimizer = torch.optim.Adam(model.parameters(), RATE, BETAS)
     losses: list[float] = []
     warm = round(steps / (1 + COOLDOWN_RATIO))
-    """How many steps come before the rate falls."""
+    """The step at which the rate begins to fall."""
     order: list[int] = []
     while len(losses) < min(steps, round(warm * (1 + COOLDOWN_RATIO))):
         number = len(losses)
@@ -165,17 +165,17 @@ def train(
 
 
 def _place(problem: StyleProblem, pair: Pair, generator: np.random.Generator) -> Pair:
-    """A place of two frames, enlarged or reduced a little."""
+    """The same random crop of two frames, scaled a little."""
     zoom = 2 ** generator.uniform(-ZOOM, ZOOM)
     width, height = (max(SMALLEST, round(side * zoom)) for side in problem.size)
     share = min(1.0, (AREA / (width * height)) ** 0.5)
-    high, wide = max(SMALLEST, round(height * share)), max(SMALLEST, round(width * share))
-    top, left = generator.integers(height - high + 1), generator.integers(width - wide + 1)
+    down, across = (max(SMALLEST, round(side * share)) for side in (height, width))
+    top, left = generator.integers(height - down + 1), generator.integers(width - across + 1)
 
     def cropped(frame: Frame) -> Frame:
         rgb, *masks = (
             np.ascontiguousarray(
-                resized(layer, (width, height))[top : top + high, left : left + wide]
+                resized(layer, (width, height))[top : top + down, left : left + across]
             )
             for layer in (frame.rgb, *frame.masks)
         )
@@ -188,11 +188,11 @@ def _crop(
     problem: StyleProblem, pair: Pair, base: Weights | None, generator: np.random.Generator
 ) -> TrainingCrop:
     source, before = pair.frame.rgb, pair.before.rgb
-    there = np.zeros((*source.shape[:2], 2), np.float32)
+    forward = np.zeros((*source.shape[:2], 2), np.float32)
     trust = np.zeros(source.shape[:2], np.float32)
     if problem.flows is not None:
-        there, back = problem.flows(source, before)
-        trust = trusted(source, before, there, back)
+        forward, backward = problem.flows(source, before)
+        trust = trusted(source, before, forward, backward)
     content = problem.tensor(source)
     regions = problem.regions(pair.frame, problem.size, WHOLE, base)
     offset = generator.integers(2 * TILE, size=(1, 1, 2)).astype(np.float32)
@@ -202,9 +202,9 @@ def _crop(
         problem.objective(content, regions, focus=FOCUS),
         problem.tensor(before),
         parts(problem, pair.before, base),
-        _grid(there).to(problem.device),
+        _grid(forward).to(problem.device),
         problem.tensor(trust),
-        problem.tensor(there + offset),
+        problem.tensor(forward + offset),
         problem.tensor(offset),
     )
 
@@ -226,18 +226,18 @@ def _step(
     crop: TrainingCrop,
     optimizer: torch.optim.Optimizer,
 ) -> float:
-    """Learn from a lesson; returns the loss."""
+    """Take one training step on a crop; returns the loss."""
     with torch.no_grad():
         past = painting(problem, model, crop.before, crop.parts_before, crop.offset_before).clamp(
             0, 1
         )
         warped = F.grid_sample(past, crop.grid, padding_mode="border", align_corners=True)
-    crop.objective.kept = warped, STEADY * crop.trust
+    crop.objective.temporal = TemporalTarget(warped, STEADY * crop.trust)
     painted = painting(problem, model, crop.source, crop.parts, crop.offset)
     loss, grad = crop.objective(painted.detach().clamp(0, 1))
     if not (np.isfinite(loss) and bool(grad.isfinite().all())):
         raise NotFiniteError
-    # What has left the range of a picture is led back, never on: the box of the optimisers.
+    # Values outside 0..1 are only ever pushed back into it, as by the optimisers' bounds.
     grad[((painted > 1) & (grad < 0)) | ((painted < 0) & (grad > 0))] = 0
     optimizer.zero_grad()
     torch.autograd.backward(painted, grad)
@@ -246,7 +246,7 @@ def _step(
 
 
 def learned(losses: Sequence[float]) -> bool:
-    """Whether the last two rounds of all lessons hardly lowered the loss."""
+    """Whether the last two rounds of all crops hardly lowered the loss."""
     rounds = 2 * CROPS
     if len(losses) % CROPS or len(losses) < 2 * rounds:
         return False
@@ -254,9 +254,9 @@ def learned(losses: Sequence[float]) -> bool:
     return bool(last > before * (1 - GAIN))
 
 
-def _grid(there: Field) -> Tensor:
+def _grid(forward: Field) -> Tensor:
     """A flow (H, W, 2) as ``grid_sample`` has it: where to look, in -1..1."""
-    high, wide = there.shape[:2]
-    x = (np.arange(wide) + there[..., 0]) / max(1, wide - 1)
-    y = (np.arange(high)[:, None] + there[..., 1]) / max(1, high - 1)
+    height, width = forward.shape[:2]
+    x = (np.arange(width) + forward[..., 0]) / max(1, width - 1)
+    y = (np.arange(height)[:, None] + forward[..., 1]) / max(1, height - 1)
     return torch.from_numpy(np.stack([x, y], -1).astype(np.float32) * 2 - 1)[None]

@@ -30,8 +30,10 @@ class Frame:
     duration: Fraction
     """Seconds."""
     alpha: NDArray[np.uint8] | None = None
-    masks: tuple[NDArray[Any], ...] = ()
+    masks: tuple[NDArray[np.uint8], ...] = ()
     """Layers (H, W) uint8 that go along with it, to be painted otherwise."""
+    starts_shot: bool = False
+    """Whether it is the first of a shot, as far as that has been looked for."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,12 @@ def trim(
     frames: Iterable[Frame],
     start: Fraction = Fraction(0),
     end: Fraction | None = None,
-    most: int | None = None,
+    max_frames: int | None = None,
 ) -> Iterator[Frame]:
-    """The frames shown between ``start`` and ``end`` seconds, at ``most`` so many, from time 0."""
+    """The first ``max_frames`` shown between ``start`` and ``end`` seconds, from time 0 on."""
     taken = 0
     for frame in frames:
-        if (end is not None and frame.time >= end) or (most is not None and taken >= most):
+        if (end is not None and frame.time >= end) or taken == max_frames:
             return
         until = frame.time + frame.duration
         if until <= start:

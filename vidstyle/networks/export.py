@@ -40,8 +40,8 @@ def onnx(model: TransformerNet) -> bytes:
     """
     if find_spec("onnx") is None:
         raise UsageError('the package onnx is missing: pip install "vidstyle[export]"')
-    wide, high = model.about.size
-    example = torch.rand(1, 3, high, wide), torch.tensor(model.about.weights)
+    width, height = model.config.size
+    example = torch.rand(1, 3, height, width), torch.tensor(model.config.weights)
     sides = {2: "height", 3: "width"}
     with warnings.catch_warnings(), TemporaryDirectory(prefix="vidstyle") as folder:
         path = Path(folder) / "model.onnx"

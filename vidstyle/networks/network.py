@@ -52,7 +52,7 @@ class Network(nn.Module):
         self.strides = dict.fromkeys(self.order, 1)
         """How many pixels apart a step's features are, where that is known."""
         self.receptive_radius: int | None = None
-        """How far, in pixels, the last features see from their place; None: who knows."""
+        """How far, in pixels, the deepest features depend on the picture; None: unknown."""
         self.register_buffer("mean", torch.tensor(tuple(mean)).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(tuple(scale)).view(1, 3, 1, 1))
 
@@ -77,7 +77,7 @@ class Network(nn.Module):
         return features
 
     def forward_vjp(self, picture: Tensor) -> tuple[Features, Vjp]:
-        """Features as ``forward`` gives them, and the way back to the picture, to be gone once."""
+        """Features as ``forward`` gives them, and a VJP function that may be called once."""
         picture = picture.detach().requires_grad_()
         with torch.enable_grad():
             features = self(picture)
@@ -92,7 +92,7 @@ class Network(nn.Module):
         return {name: values.detach() for name, values in features.items()}, back
 
     def ranged(self, picture: Tensor) -> Tensor:
-        """A picture as the network takes it."""
+        """A picture normalised as the network expects it."""
         dtype = next(self.parameters()).dtype
         x = (picture - self.mean) * self.scale
         return x.to(dtype, memory_format=torch.channels_last)

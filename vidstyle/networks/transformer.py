@@ -119,7 +119,7 @@ class TransformerNet(nn.Module):
 
     def __init__(self, about: ModelConfig) -> None:
         super().__init__()
-        self.about = about
+        self.config = about
         fine, wide, styles = about.fine, about.wide, len(about.styles)
         # Once more its first row and column, for places between the last and the first.
         self.register_buffer("noise", F.pad(noise(), (0, 1, 0, 1), mode="circular"))
@@ -165,7 +165,7 @@ def _conv(into: int, out: int, stride: int = 1) -> nn.Conv2d:
 def dump(model: TransformerNet) -> bytes:
     """A model as a file of safetensors."""
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
-    return save(tensors, {ENTRY: json.dumps(asdict(model.about))})
+    return save(tensors, {ENTRY: json.dumps(asdict(model.config))})
 
 
 def load(path: Path) -> TransformerNet:

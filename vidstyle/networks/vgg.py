@@ -81,7 +81,7 @@ class VGG(Network):
 
     @torch.no_grad()
     def forward_vjp(self, picture: Tensor) -> tuple[Features, Vjp]:
-        # By hand, because most of what automatic differentiation does here is to go through
+        # By hand: most of the time of automatic differentiation goes into moving
         # memory: a ReLU needs no copy of its input, a padding no zeros, two gradients no sum.
         features: Features = {}
         way: list[tuple[str, Callable[[Tensor], Tensor]]] = []
@@ -118,11 +118,11 @@ class VGG(Network):
         return grad.float() * self.scale
 
     def _conv_back(self, name: str, shape: torch.Size, grad: Tensor) -> Tensor:
-        one, channels, high, wide = shape
+        one, channels, height, width = shape
         weight = self.convolutions[name].get_parameter("weight")
         # Of the convolution's input only the size is asked.
         given = torch.empty(
-            (one, channels, high + 2, wide + 2),
+            (one, channels, height + 2, width + 2),
             dtype=weight.dtype,
             device=weight.device,
             memory_format=torch.channels_last,

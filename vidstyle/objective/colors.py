@@ -6,6 +6,7 @@ from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.images import Field, Image
 
@@ -33,8 +34,8 @@ def matched(style: Image, source: Image, by: Literal["histogram", "covariance"])
     and covariance of all three.
     """
     if by == "histogram":
-        channels = zip(cv2.split(style), cv2.split(source), strict=True)
-        return np.dstack([_histogram(*pair) for pair in channels])
+        channels = [_histogram(style[..., i], source[..., i]) for i in range(3)]
+        return np.dstack(channels)
     return _covariance(style, source)
 
 
@@ -54,7 +55,7 @@ def _covariance(style: Image, source: Image) -> Image:
     return np.rint(turned.clip(0, 255)).astype(np.uint8).reshape(style.shape)
 
 
-def _root(pixels: Field, power: float) -> Field:
+def _root(pixels: NDArray[np.float64], power: float) -> NDArray[np.float64]:
     """The covariance (3, 3) of ``pixels`` (N, 3) to this power; a level's noise keeps it finite."""
     values, vectors = np.linalg.eigh(np.cov(pixels.T) + np.eye(3))
     return np.asarray((vectors * values**power) @ vectors.T)

@@ -34,8 +34,8 @@ def outer_grad(features: Tensor, grad: Tensor, mask: Tensor | None = None) -> Te
     found = rows @ (2 * grad).to(rows.dtype)
     if mask is not None:
         found *= _rows(mask).to(rows.dtype)
-    _, channels, high, wide = features.shape
-    return found.view(1, high, wide, channels).permute(0, 3, 1, 2)
+    _, channels, height, width = features.shape
+    return found.view(1, height, width, channels).permute(0, 3, 1, 2)
 
 
 def _rows(features: Tensor) -> Tensor:

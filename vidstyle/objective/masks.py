@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from ..core.errors import UsageError
-from ..core.images import Field, Image
+from ..core.images import Field, Image, unit
 from ..media import Clip, Frame
 
 Layer = Image
@@ -64,7 +64,7 @@ def shares(masks: Sequence[Layer]) -> list[Field]:
     rest: Field = np.ones(masks[0].shape, np.float32)
     found: list[Field] = []
     for mask in reversed(masks):
-        inside = mask.astype(np.float32) / 255
+        inside = unit(mask)
         found.append(inside * rest)
         rest = rest * (1 - inside)
     return [rest, *reversed(found)]
@@ -85,7 +85,7 @@ def _layers(mask: Clip) -> Iterator[Layer]:
         by_shape = any(frame.alpha is not None for frame in mask)
     for frame in mask:
         if not by_shape:
-            yield cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)
+            yield np.asarray(cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY), np.uint8)
         elif frame.alpha is None:
             yield np.full(frame.rgb.shape[:2], 255, np.uint8)
         else:

@@ -1,4 +1,4 @@
-"""What a painter lowers: content, style, smoothness and staying with the frame before."""
+"""The objective of a frame: content, style, smoothness and agreement with the frame before."""
 
 from __future__ import annotations
 
@@ -32,9 +32,19 @@ class Region:
     """How much of each pixel (H, W) belongs to it; None: all."""
 
     @property
-    def there(self) -> bool:
+    def is_present(self) -> bool:
         """Whether there is enough of it to have a style."""
         return self.share is None or bool(self.share.mean() > PRESENT)
+
+
+@dataclass(frozen=True, eq=False)
+class TemporalTarget:
+    """What a picture is to stay with."""
+
+    warped: Tensor
+    """The paintings before, along the motion (1, 3, H, W), in 0..1."""
+    confidence: Tensor
+    """How far to stay with it (1, 1, H, W), from 0 on."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +63,7 @@ class StyleTerm:
 class Objective:
     """The loss of a picture that is to keep its ``content`` (1, 3, H, W), and its gradient.
 
-    A picture of more than ``most`` pixels goes through the network in tiles, each with as much
+    A picture of more than ``tile_pixels`` goes through the network in tiles, each with as much
     around it as its features depend on. A Gram matrix is a sum over positions: it is added up
     over all tiles before any of them is led back. So the loss is that of the whole picture, at
     the price of going through the network once more.
@@ -64,9 +74,9 @@ class Objective:
         content: the source.
         content_layers, style_layers: each with its weight.
         regions: what styles are wanted, and where.
-        kept: what was carried over, and how far to stay with it (1, 1, H, W).
+        temporal: what to stay with; None: nothing.
         focus: how many times the content counts.
-        most: pixels to work on at once; None: all.
+        tile_pixels: pixels to work on at once; None: all.
     """
 
     def __init__(
@@ -77,14 +87,14 @@ class Objective:
         content_layers: Mapping[str, float],
         style_layers: Mapping[str, float],
         regions: Sequence[Region],
-        kept: tuple[Tensor, Tensor] | None = None,
+        temporal: TemporalTarget | None = None,
         focus: float = 1.0,
-        most: int | None = None,
+        tile_pixels: int | None = None,
     ) -> None:
-        self.network, self.settings, self.kept = network, settings, kept
+        self.network, self.settings, self.temporal = network, settings, temporal
         self.terms: dict[str, float] = {}
         """What the last loss was the sum of."""
-        self.tiles = tiles(content.shape[2:], most, network.receptive_radius)
+        self.tiles = tiles(content.shape[2:], tile_pixels, network.receptive_radius)
         formula = losses.FORMULAS[settings.loss]
         # Features grow with the range of the input that their weights were trained on.
         grown = 1.0 if formula.range is None else formula.range / float(network.scale.mean())
@@ -110,19 +120,19 @@ class Objective:
             self.empty += self.content[name] * energy
         self.style: list[StyleTerm] = []
         for region in regions:
-            if not region.there:
+            if not region.is_present:
                 continue
             part = 1.0 if region.share is None else float(region.share.mean())
             for name in style_layers:
-                high, wide = sizes[name]
-                mask, count = None, float(high * wide)
+                height, width = sizes[name]
+                mask, count = None, float(height * width)
                 if region.share is not None:
                     whole = torch.from_numpy(region.share)[None, None].to(content)
                     mask = losses.pooled(whole, sizes[name])
                     count = max(float(mask.sum()), 1e-6)
                 share = formula.share(name, style_layers) * part * settings.style_weight
                 target = region.style[name]
-                factor = share * formula.style(target, part * high * wide) * grown**4
+                factor = share * formula.style(target, part * height * width) * grown**4
                 self.style.append(StyleTerm(name, target, factor, count, mask))
                 self.empty += factor * float(target.square().sum())
         # The measure of the terms that have none of their own.
@@ -222,8 +232,9 @@ class Objective:
         smooth, temporal = self.settings.tv_weight, self.settings.temporal_weight
         if smooth:
             terms["smoothness"] = self.unit * smooth * losses.total_variation(picture)
-        if temporal and self.kept is not None:
-            terms["temporal"] = self.unit * temporal * losses.temporal_loss(picture, *self.kept)
+        if temporal and self.temporal is not None:
+            error = losses.temporal_loss(picture, self.temporal.warped, self.temporal.confidence)
+            terms["temporal"] = self.unit * temporal * error
         return terms
 
 
@@ -233,12 +244,12 @@ def grams(
     layers: Iterable[str],
     picture: Tensor,
     share: Tensor | None = None,
-    most: int | None = None,
+    tile_pixels: int | None = None,
 ) -> dict[str, Tensor]:
     """The Gram matrices of a ``picture`` (1, 3, H, W), or of its ``share`` (1, 1, H, W)."""
     sums: dict[str, Tensor] = {}
     counts = dict.fromkeys(layers, 0.0)
-    parts = tiles(picture.shape[2:], most, network.receptive_radius)
+    parts = tiles(picture.shape[2:], tile_pixels, network.receptive_radius)
     for tile in parts:
         features = network(picture[tile.shown])
         for name in counts:

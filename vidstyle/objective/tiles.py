@@ -113,19 +113,19 @@ def _all(rows: slice, columns: slice) -> Place:
     return slice(None), slice(None), rows, columns
 
 
-def tiles(size: Sequence[int], most: int | None, reach: int | None) -> list[Tile]:
+def tiles(size: Sequence[int], tile_pixels: int | None, reach: int | None) -> list[Tile]:
     """Tiles of a picture of ``size`` (height, width), of at most ``most`` pixels each as far as
     that goes, with the least around them. Features depend on ``reach`` pixels on each side, and
     where that is None, on all.
     """
     high, wide = size
-    if most is None or reach is None or high * wide <= most:
+    if tile_pixels is None or reach is None or high * wide <= tile_pixels:
         whole = Window(0, high, 0, wide)
         return [Tile(whole, whole)]
 
     def cost(given: tuple[list[Span], list[Span]]) -> tuple[int, int]:
         down, across = ([end - start for _, (start, end) in spans] for spans in given)
-        return max(0, max(down) * max(across) - most), sum(down) * sum(across)
+        return max(0, max(down) * max(across) - tile_pixels), sum(down) * sum(across)
 
     rows, columns = min(product(_spans(high, reach), _spans(wide, reach)), key=cost)
     return [

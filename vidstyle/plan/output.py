@@ -6,22 +6,21 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from .. import media
 from ..core import files
 from ..core.errors import UsageError, unknown
-from ..media import ClipInfo, Format
-from ..media.formats import SAME_SUFFIX, named_format
-from ..settings import Settings
+from ..media import Clip, ClipInfo, Format
+from ..media.formats import SAME_SUFFIX, FormatKind, named_format
+from ..settings import SMALLEST_SIZE, Settings
 
 FACTS = "journal.json"
 """In a journal's folder: what it was made from."""
 PARTIAL = "partial.json"
 """There, too: which file was left as a partial clip."""
-VIDEO_SUFFIXES = (".mp4", ".m4v", ".mov", ".mkv", ".webm")
-STILL_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
 @dataclass(frozen=True)
@@ -47,6 +46,11 @@ class Output:
         """The folder of its journal, and of its lock: by its whole name, for an mp4 and a GIF of
         one clip are two paintings."""
         return self.path.with_name(f".{self.path.name}.vidstyle")
+
+    @property
+    def training(self) -> Path:
+        """The picture of some frames as a model paints them that is trained on a clip."""
+        return self.beside(".training.jpg")
 
     @property
     def sheet(self) -> Path:
@@ -140,10 +144,16 @@ def _suffix(info: ClipInfo) -> str:
     if info.container == "folder":
         return ""
     if info.kind == "video":
-        return suffix if suffix in VIDEO_SUFFIXES else ".mp4"
+        return suffix if _is_of(suffix, "video") else ".mp4"
     if info.kind == "animation":
         return {"gif": ".gif", "apng": ".png"}.get(info.container, ".webp")
-    return suffix if suffix in STILL_SUFFIXES else ".png"
+    return suffix if _is_of(suffix, "still") else ".png"
+
+
+def _is_of(suffix: str, kind: FormatKind) -> bool:
+    """Whether a file that ends like this is written as this kind."""
+    named = named_format(Path(f"name{suffix}"))
+    return named is not None and named.kind == kind
 
 
 def check_encoding(output: Output, size: tuple[int, int], settings: Settings) -> list[str]:
@@ -189,3 +199,23 @@ def identity(path: Path) -> list[Any]:
     """What tells a file from another one, and from itself after a change."""
     facts = path.stat()
     return [path.name, facts.st_ino, facts.st_size, facts.st_mtime_ns]
+
+
+def size_of(clip: Clip, settings: Settings, file_format: Format) -> tuple[int, int]:
+    """Width and height of the painting: even for video, where an odd pixel cannot be shown."""
+    info = clip.info
+    across = info.width
+    if file_format.kind != "video":  # pictures have square pixels
+        across = max(1, round(across * info.sample_aspect))
+    longer = max(across, info.height)
+    if settings.size == "full":
+        if longer < SMALLEST_SIZE:
+            raise UsageError(
+                f"{info.path}: {info.width}x{info.height} is too small to be painted: "
+                f"use --size {SMALLEST_SIZE} or more"
+            )
+        return across, info.height
+    step = 2 if file_format.kind == "video" else 1
+    scale = Fraction(settings.size, longer)
+    width, height = (max(step, round(side * scale / step) * step) for side in (across, info.height))
+    return width, height

@@ -16,7 +16,7 @@ from ..settings import Settings, rate_of, seconds
 from ..temporal.shots import Cuts, shots
 
 
-def frames_of(work: Plan) -> Iterator[tuple[Frame, bool]]:
+def frames_of(work: Plan) -> Iterator[Frame]:
     """The frames to be painted, each with whether it begins a shot."""
     settings = work.settings
     start, end = settings.span

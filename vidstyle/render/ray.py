@@ -1,4 +1,4 @@
-"""A crew on more than one machine, or on all processors of one: Ray brings the work to them."""
+"""Chunks painted on more than one machine, or on all processors of one: by Ray's workers."""
 
 from __future__ import annotations
 
@@ -10,29 +10,32 @@ import tempfile
 import threading
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
 from ..core.errors import UsageError, VidstyleError
 from ..core.events import Event, Notice
-from ..engines import ENGINES, HybridEngine, OptimizingEngine
+from ..core.version import __version__
+from ..engines import ENGINES, ClipEngine
+from ..engines.base import OnStep
 from ..engines.recovery import RecoveringEngine
+from ..media import Frame
 from ..networks import transformer as models
 from ..objective.styles import StyleSchedule
-from ..plan import HERE, REMOTE
+from ..plan.engine import HERE, REMOTE
 from ..settings import Settings
-from .segments import Chunk, Future
+from .chunks import Chunk, Work, carry_on
+from .executors import Future
 
 TOKEN = Path("~/.ray/auth_token")
 """Where Ray keeps the secret that later versions of it ask for."""
 PATIENCE = 10.0
 """Seconds for a cluster to answer."""
 TRIES = 5
-"""How often a stretch is begun again whose worker died."""
+"""How often a chunk is begun again whose worker died."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,14 +51,14 @@ class EngineSpec:
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @classmethod
-    def of(cls, engine: OptimizingEngine) -> EngineSpec:
-        """That of a painter here; its model, if it has one, travels by itself."""
-        learned = engine.stylizer.model if isinstance(engine, HybridEngine) else None
+    def of(cls, engine: ClipEngine) -> EngineSpec:
+        """The spec of an engine of this process, with its model if it has one."""
+        learned = engine.stylizer.model if engine.stylizer is not None else None
         model = None if learned is None else models.dump(learned)
         return cls(replace(engine.settings, model=None), engine.schedule, engine.size, model)
 
-    def engine(self) -> OptimizingEngine:
-        """A painter that has it.
+    def engine(self) -> ClipEngine:
+        """An engine made from it.
 
         Raises:
             UsageError: another version is installed here, or what the settings name is not here.
@@ -66,8 +69,7 @@ class EngineSpec:
                 f"install the same everywhere"
             )
         engine = ENGINES[self.settings.engine](self.settings, self.schedule, self.size)
-        assert isinstance(engine, OptimizingEngine)
-        if isinstance(engine, HybridEngine) and self.model is not None:
+        if engine.stylizer is not None and self.model is not None:
             with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
                 file.write(self.model)
                 file.flush()
@@ -76,37 +78,44 @@ class EngineSpec:
 
 
 class RayExecutor:
-    """A crew of Ray's workers. What one of them paints as it dies, another one begins again."""
+    """Ray's workers. What one of them paints as it dies, another one begins again."""
 
-    def __init__(self, craft: EngineSpec) -> None:
+    def __init__(self, spec: EngineSpec) -> None:
         import ray
 
         self.ray: Any = ray
         has = self.ray.cluster_resources()
-        on_gpu = bool(has.get("GPU")) and craft.settings.device in ("auto", "cuda")
+        on_gpu = bool(has.get("GPU")) and spec.settings.device in ("auto", "cuda")
         self.size = max(1, int(has.get("GPU" if on_gpu else "CPU", 1)))
-        self.craft = ray.put(craft)
+        self.spec = ray.put(spec)
         self.work = ray.remote(_work).options(
             num_cpus=0 if on_gpu else 1, num_gpus=1 if on_gpu else 0, max_retries=TRIES
         )
 
-    def submit(self, work: Callable[..., Chunk], *given: Any) -> Future:
-        """See ``Executor``."""
-        return self.work.remote(self.craft, work, *given)
+    def submit(
+        self,
+        work: Work,
+        on_step: OnStep,
+        frames: Sequence[Frame],
+        before: Future | None,
+        *given: Future,
+    ) -> Future:
+        """See ``Executor``; of the steps of others nothing is heard."""
+        return self.work.remote(self.spec, work, frames, before, *given)
 
-    def done(self, promises: Mapping[str, Future], wait: bool) -> dict[str, Chunk]:
+    def done(self, futures: Mapping[str, Future], wait: bool) -> dict[str, Chunk]:
         """See ``Executor``.
 
         Raises:
             VidstyleError: a painting failed, or the cluster is gone.
         """
-        if not promises:
+        if not futures:
             return {}
-        names = {promise: name for name, promise in promises.items()}
+        names = {future: name for name, future in futures.items()}
         many, timeout = (1, None) if wait else (len(names), 0)
         try:
             ready, _ = self.ray.wait([*names], num_returns=many, timeout=timeout)
-            return {names[promise]: self.ray.get(promise) for promise in ready}
+            return {names[future]: self.ray.get(future) for future in ready}
         except self.ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, (VidstyleError, MemoryError)):
                 raise error.cause from error
@@ -118,8 +127,8 @@ class RayExecutor:
 
 
 @contextmanager
-def connected(address: str, engine: OptimizingEngine) -> Iterator[RayExecutor]:
-    """The crew at ``address``: ``local``, or ``ray://HOST:PORT``.
+def connected(address: str, engine: ClipEngine) -> Iterator[RayExecutor]:
+    """The workers at ``address``: ``local``, or ``ray://HOST:PORT``.
 
     Raises:
         UsageError: Ray is not installed, or nobody answers there.
@@ -165,20 +174,24 @@ def _line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-_painters: dict[str, OptimizingEngine] = {}
-"""The painter that this worker has, by the name of its craft."""
+_engines: dict[str, ClipEngine] = {}
+"""The engine that this worker has, by the name of its spec."""
 
 
-def _work(craft: EngineSpec, work: Callable[..., Chunk], *given: Any) -> Chunk:
+def _work(
+    spec: EngineSpec, work: Work, frames: Sequence[Frame], before: Chunk | None, *given: Any
+) -> Chunk:
     """What a worker does."""
-    if craft.name not in _painters:
-        _painters.clear()
-        _painters[craft.name] = craft.engine()
+    if spec.name not in _engines:
+        _engines.clear()
+        _engines[spec.name] = spec.engine()
     notes: list[str] = []
 
     def emit(event: Event) -> None:
         if isinstance(event, Notice):
             notes.append(event.message)
 
-    chunk = work(RecoveringEngine(_painters[craft.name], emit), lambda step: None, *given)
+    engine = RecoveringEngine(_engines[spec.name], emit)
+    carry_on(engine, before)
+    chunk = work(engine, lambda step: None, frames, before, *given)
     return replace(chunk, notes=tuple(notes))

@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import types
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_type_hints
 
-from ..core.errors import UsageError, unknown
+from ..core.errors import UsageError
+from .options import (
+    ALIASES,
+    ENGINES,
+    LEARNING,
+    OPTIMIZING,
+    EngineName,
+    check,
+    choices,
+    clip_part,
+    items,
+    kinds,
+    look,
+    machine,
+    messages,
+    motion,
+    optimizing,
+    output,
+    painting,
+    weighted,
+)
 
 SMALLEST_SIZE = 32
+"""Pixels of the longer side of a painting, at least."""
 
-
-def option(
-    default: Any,
-    text: str,
-    metavar: str | None = None,
-    least: float | None = None,
-    most: float | None = None,
-) -> Any:
-    """A field of ``Settings`` with its help and, for numbers, its least and largest value."""
-    about = {"help": text, "metavar": metavar, "least": least, "most": most}
-    return field(default=default, metadata=about)
+__all__ = [
+    "ENGINES",
+    "LEARNING",
+    "OPTIMIZING",
+    "SMALLEST_SIZE",
+    "Settings",
+    "choices",
+    "fields",
+    "items",
+    "kinds",
+    "meaningless_to",
+    "rate_of",
+    "seconds",
+    "weighted",
+]
 
 
 def seconds(time: float) -> Fraction:
@@ -45,136 +67,166 @@ class Settings:
         UsageError: an unknown name (with the nearest right one) or a number out of range.
     """
 
-    size: int | Literal["full"] = option(
-        512, "longer side of the painting in pixels, or 'full' for the source's", "N", SMALLEST_SIZE
+    size: int | Literal["full"] = look(
+        512,
+        "longer side of the painting in pixels, or 'full' for the source's",
+        "N",
+        SMALLEST_SIZE,
+        train=True,
     )
-    start: float = option(0.0, "begin at this second of the clip", "T", 0)
-    end: float | None = option(None, "end before this second of the clip", "T", 0)
-    max_frames: int | None = option(None, "paint at most so many frames", "N", 1)
+    start: float = clip_part(0.0, "begin at this second of the clip", "T", 0)
+    end: float | None = clip_part(None, "end before this second of the clip", "T", 0)
+    max_frames: int | None = clip_part(None, "paint at most so many frames", "N", 1)
 
-    format: str | None = option(
+    format: str | None = output(
         None,
-        "format of the output, where its name does not say: mp4, mov, mkv, webm, gif, apng, "
-        "webp, png, jpg or folder",
+        "format of the output, where its name does not say",
         "NAME",
     )
-    codec: str | None = option(
+    codec: str | None = output(
         None, "video codec: h264, h265, vp9, av1, prores or ffv1, as the format allows", "NAME"
     )
-    crf: int | None = option(
+    crf: int | None = output(
         None, "quality of the video, where its codec knows one: lower is better and larger", "N", 0
     )
-    fps: float | None = option(
-        None, "constant frames a second; by default each frame keeps its own time", "N", 0.01, 1000
+    fps: float | None = output(
+        None,
+        "constant frames a second; by default each frame keeps its own time",
+        "N",
+        0.01,
+        1000,
+        affects="painting",
     )
-    loop: int | None = option(
-        None, "how often an animation plays, 0 for ever; by default as its source", "N", 0, 65535
+    loop: int | None = output(
+        None,
+        "how often an animation plays, 0 for ever; by default as its source",
+        "N",
+        0,
+        65535,
+        affects="painting",
     )
-    audio: Literal["copy", "encode", "none"] = option(
+    audio: Literal["copy", "encode", "none"] = output(
         "copy", "the sound: copied where the format can hold it, encoded anew, or left out"
     )
 
-    content_weight: float = option(
-        1.0, "weight of keeping what is in the frame (relative error of the content layers)", "W", 0
+    content_weight: float = look(
+        1.0,
+        "weight of keeping what is in the frame (relative error of the content layers)",
+        "W",
+        0,
+        train=True,
     )
-    style_weight: float = option(
-        8.0, "weight of looking like the style (relative error of the Gram matrices)", "W", 0
+    style_weight: float = look(
+        8.0,
+        "weight of looking like the style (relative error of the Gram matrices)",
+        "W",
+        0,
+        train=True,
     )
-    loss: Literal["relative", "gatys", "tensorflow", "pytorch", "udacity"] = option(
+    loss: Literal["relative", "gatys", "tensorflow", "pytorch", "udacity"] = look(
         "relative",
         "how errors of content and style are measured: relative to what is wanted, so that "
         "weights mean the same everywhere, or by the formula of a recipe",
+        train=True,
     )
-    style_scale: float = option(
-        1.0, "how large the style's strokes are, as a factor of its size", "X", 0.1
+    style_scale: float = look(
+        1.0, "how large the style's strokes are, as a factor of its size", "X", 0.1, train=True
     )
-    strength: float = option(
-        1.0, "how much of the painting is seen over its source, 0..1", "X", 0, 1
-    )
-    keep_colors: Literal["none", "luma", "histogram", "covariance"] = option(
+    strength: float = look(1.0, "how much of the painting is seen over its source, 0..1", "X", 0, 1)
+    keep_colors: Literal["none", "luma", "histogram", "covariance"] = look(
         "none",
         "colours from the clip: luma gives each frame its own source's, histogram and covariance "
         "give the style those of a shot's first frame",
+        train=True,
     )
-    tv_weight: float = option(
-        2.0, "weight of smoothness (mean squared difference of neighbouring pixels)", "W", 0
+    tv_weight: float = look(
+        2.0,
+        "weight of smoothness (mean squared difference of neighbouring pixels)",
+        "W",
+        0,
+        train=True,
     )
-    temporal_weight: float = option(
+    temporal_weight: float = look(
         20.0,
         "weight of staying with the frames before along the motion (mean squared error)",
         "W",
         0,
+        train=True,
     )
-    tolerance: float = option(
+    tolerance: float = optimizing(
         0.3,
         "a frame is done when its loss is that of the shot's first frame, and this share more: "
         "less is closer to the first frame's quality, more is steadier and faster",
         "X",
         0,
     )
-    iterations: int = option(20, "optimiser steps a frame, at most", "N", 1)
-    first_iterations: int = option(
+    iterations: int = optimizing(20, "optimiser steps a frame, at most", "N", 1)
+    first_iterations: int = optimizing(
         60, "optimiser steps for the first frame of a shot, at full size", "N", 1
     )
-    coarse_to_fine: float = option(
+    coarse_to_fine: float = optimizing(
         2.0,
         "the first frame of a shot is painted small first, then at sizes so many times the one "
         "before; 1: at full size only",
         "X",
         1,
     )
-    optimizer: Literal["lbfgs", "adam"] = option("lbfgs", "the optimiser")
-    learning_rate: float = option(0.02, "Adam's: how far a pixel moves in a step", "X", 1e-6)
-    betas: tuple[float, ...] = option(
+    optimizer: Literal["lbfgs", "adam"] = optimizing("lbfgs", "the optimiser")
+    learning_rate: float = optimizing(0.02, "Adam's: how far a pixel moves in a step", "X", 1e-6)
+    betas: tuple[float, ...] = optimizing(
         (0.9, 0.99), "Adam's: how much of the steps before counts for direction and size", "B,B", 0
     )
-    epsilon: float = option(1e-8, "Adam's: gradients smaller than this move little", "X", 0)
-    average: float = option(
+    epsilon: float = optimizing(1e-8, "Adam's: gradients smaller than this move little", "X", 0)
+    average: float = optimizing(
         0.0,
         "paint the mean of the optimiser's steps, each counting for so much less than the next "
         "(0.99: the last hundred); 0: its last one",
         "X",
         0,
     )
-    init: Literal["content", "noise", "previous", "warped"] = option(
+    init: Literal["content", "noise", "previous", "warped"] = motion(
         "warped",
         "what a frame is painted over: 'warped' and 'previous' paint a shot's first frame over "
         "its content and go on from the painted frame before, 'content' and 'noise' begin every "
         "frame anew",
+        engines=OPTIMIZING,
     )
-    first_init: Literal["content", "noise"] = option(
-        "content", "what the first frame of a shot is painted over"
+    first_init: Literal["content", "noise"] = motion(
+        "content", "what the first frame of a shot is painted over", engines=OPTIMIZING
     )
-    flow: Literal["dis", "farneback", "raft", "none"] = option(
-        "dis", "the optical flow; raft needs torchvision's weights of it"
+    flow: Literal["dis", "farneback", "raft", "none"] = motion(
+        "dis", "the optical flow; raft needs torchvision's weights of it", train=True
     )
-    long_term: tuple[int, ...] = option(
+    long_term: tuple[int, ...] = motion(
         (1,),
         "the earlier frames that paint is taken from, so many frames back, with commas; to an "
         "older one it only goes for what no nearer one shows",
         "N,N",
         1,
+        engines=OPTIMIZING,
     )
-    passes: int = option(
+    passes: int = motion(
         1,
         "how often a shot is painted, forward and backward in turn, each frame blended with the "
         "one beside it",
         "N",
         1,
+        engines=OPTIMIZING,
     )
-    cuts: Literal["auto", "none"] | tuple[float, ...] = option(
+    cuts: Literal["auto", "none"] | tuple[float, ...] = motion(
         "auto",
         "where shots begin: auto (found), none, or times with commas; nothing carries over a cut",
         "auto|none|T,T",
         0,
+        train=True,
     )
-    seamless: bool | None = option(
+    seamless: bool | None = motion(
         None,
         "the last frame leads into the first; by default where the output is an animation that "
         "plays for ever",
     )
 
-    segment: int | None = option(
+    segment: int | None = motion(
         None,
         "cut shots into segments of so many frames, each painted from a key frame on and led into "
         "the next one's: what a cluster paints at the same time (there 96 if nothing is said)",
@@ -182,69 +234,90 @@ class Settings:
         2,
     )
 
-    network: Literal["vgg19", "vgg16", "googlenet"] = option("vgg19", "the perceptual network")
-    weights: str = option(
+    network: Literal["vgg19", "vgg16", "googlenet"] = painting(
+        "vgg19", "the perceptual network", train=True
+    )
+    weights: str = painting(
         "bundled",
         "the network's weights: bundled (VGG-19, works offline), torchvision (downloaded on "
         "first use), random, or the path of a .pth or .safetensors file",
         "NAME|PATH",
+        train=True,
+        names_file=True,
     )
-    pooling: Literal["max", "avg"] = option("max", "the network's pooling")
-    content_layers: tuple[str, ...] = option(
-        ("relu4_2",), "layers that the content is compared at, with commas", "LAYERS"
+    pooling: Literal["max", "avg"] = painting("max", "the network's pooling", train=True)
+    content_layers: tuple[str, ...] = look(
+        ("relu4_2",), "layers that the content is compared at, with commas", "LAYERS", train=True
     )
-    style_layers: tuple[str, ...] = option(
+    style_layers: tuple[str, ...] = look(
         ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
         "layers that the style is compared at, with commas, each NAME or NAME:WEIGHT",
         "LAYERS",
+        train=True,
     )
-    feather: float = option(
+    feather: float = look(
         3.0, "the edge of a mask is softened over so many pixels of the painting", "N", 0
     )
-    snapshots: int | None = option(
-        None, "keep the picture after every N steps of each frame, in a folder beside", "N", 1
+    snapshots: int | None = messages(
+        None,
+        "keep the picture after every N steps of each frame, in a folder beside",
+        "N",
+        1,
+        engines=OPTIMIZING,
     )
-    plot: bool = option(
+    plot: bool = messages(
         False, "draw the losses over steps and over frames, as a picture beside the output"
     )
-    report: bool = option(
+    report: bool = messages(
         False, "measure the painting as it is made (vidstyle measure), and print that at the end"
     )
-    engine: Literal["gatys", "network", "hybrid", "auto"] = option(
+    engine: Literal[EngineName, "auto"] = painting(
         "gatys",
         "how frames are painted: each by the optimiser (gatys), at once by a network that learns "
-        "the clip before (network), by the optimiser over what that paints (hybrid), or by what "
-        "is cheaper for the clip, as the plan says (auto)",
+        "the clip before (feedforward), by the optimiser over what that paints (hybrid), or by "
+        "what is cheaper for the clip, as the plan says (auto)",
     )
-    model: str | None = option(
+    model: str | None = painting(
         None,
         "paint with this model (vidstyle train) instead of learning from the clip; --style then "
         "names styles of the model",
         "PATH",
+        names_file=True,
     )
-    training_steps: int = option(
-        500, "steps that a network learns for, at most: it stops where it learns no more", "N", 1
+    training_steps: int = painting(
+        500,
+        "steps that a network learns for, at most: it stops where it learns no more",
+        "N",
+        1,
+        engines=LEARNING,
+        train=True,
     )
-    device: Literal["auto", "cpu", "cuda", "mps"] = option("auto", "where to compute")
-    precision: Literal["auto", "fp32", "bf16"] = option(
-        "auto", "how to compute: bf16 where it was measured to be faster, else fp32"
+    device: Literal["auto", "cpu", "cuda", "mps"] = machine("auto", "where to compute", train=True)
+    precision: Literal["auto", "fp32", "bf16"] = machine(
+        "auto", "how to compute: bf16 where it was measured to be faster, else fp32", train=True
     )
-    cluster: str | None = option(
+    cluster: str | None = machine(
         None,
         "have the segments painted by a Ray cluster: its ray://HOST:PORT, or local for all "
         "processors or GPUs of this machine",
         "ADDRESS",
+        in_recipes=False,
     )
-    max_pixels: int = option(
-        150_000_000, "refuse clips with larger frames: they are damaged, or made to do harm", "N", 1
+    max_pixels: int = machine(
+        150_000_000,
+        "refuse clips with larger frames: they are damaged, or made to do harm",
+        "N",
+        1,
+        train=True,
     )
-    seed: int = option(0, "seed of everything random", "N", 0)
+    seed: int = painting(0, "seed of everything random", "N", 0, train=True)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "engine", ALIASES.get(self.engine, self.engine))
         hints = get_type_hints(type(self))
         for spec in dataclasses.fields(self):
-            limits = spec.metadata["least"], spec.metadata["most"]
-            _check(spec.name, hints[spec.name], limits, getattr(self, spec.name))
+            limits = spec.metadata["limits"]
+            check(spec.name, hints[spec.name], limits, getattr(self, spec.name))
         if self.end is not None and self.end <= self.start:
             raise UsageError(f"end ({self.end:g} s) must come after start ({self.start:g} s)")
         if self.content_weight == self.style_weight == 0:
@@ -270,78 +343,17 @@ class Settings:
         return seconds(self.start), None if self.end is None else seconds(self.end)
 
 
-def weighted(layers: Iterable[str]) -> dict[str, float]:
-    """Each layer's name, of NAME or NAME:WEIGHT, with its weight.
-
-    Raises:
-        UsageError: a weight is not a number, or below 0.
-    """
-    found = {}
-    for layer in layers:
-        name, colon, weight = layer.partition(":")
-        try:
-            found[name] = float(weight) if colon else 1.0
-        except ValueError:
-            raise UsageError(f"{layer}: {weight!r} is not a weight") from None
-        if not 0 <= found[name] < math.inf:
-            raise UsageError(f"{layer}: a weight must be 0 or more")
-    return found
+def fields(**wanted: Any) -> tuple[str, ...]:
+    """The names of all options whose facts are the ``wanted`` ones: ``fields(train=True)``."""
+    return tuple(
+        spec.name
+        for spec in dataclasses.fields(Settings)
+        if all(spec.metadata[name] == value for name, value in wanted.items())
+    )
 
 
-def choices(hint: Any) -> tuple[str, ...]:
-    """The names that a field of this type may take; none if it is free."""
-    return get_args(hint) if get_origin(hint) is Literal else ()
-
-
-def kinds(hint: Any) -> tuple[Any, ...]:
-    """The types that a field of this type may have: several for a union."""
-    return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-
-
-def items(hint: Any) -> Any:
-    """The type of each value in a field that holds several; None for a field of one."""
-    held = [get_args(kind)[0] for kind in kinds(hint) if get_origin(kind) is tuple]
-    return held[0] if held else None
-
-
-Limits = tuple[float | None, float | None]
-"""The least and the largest value."""
-
-
-def _check(name: str, hint: Any, limits: Limits, value: Any) -> None:
-    wanted = kinds(hint)
-    known = [choice for kind in wanted for choice in choices(kind)]
-    if (value is None and types.NoneType in wanted) or (isinstance(value, str) and value in known):
-        return
-    if items(hint):
-        if not isinstance(value, (tuple, list)):
-            also = f", nor one of {', '.join(known)}" if known else ""
-            raise UsageError(f"{name}: {value!r} is not a list{also}")
-        for part in value:
-            _check(name, items(hint), limits, part)
-    elif isinstance(value, str) and str in wanted:
-        return
-    elif known and not {int, float} & set(wanted):
-        raise unknown(name, str(value), known)
-    elif bool in wanted:
-        if not isinstance(value, bool):
-            raise UsageError(f"{name}: {value!r} is not True or False")
-    elif not {int, float} & set(wanted):
-        raise UsageError(f"{name}: {value!r} is not a text")
-    else:
-        _check_number(name, wanted, known, limits, value)
-
-
-def _check_number(
-    name: str, wanted: tuple[Any, ...], known: list[str], limits: Limits, value: Any
-) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        also = f", nor one of {', '.join(known)}" if known else ""
-        raise UsageError(f"{name}: {value!r} is not a number{also}")
-    if int in wanted and not isinstance(value, int):
-        raise UsageError(f"{name}: {value!r} is not a whole number")
-    least, most = limits
-    if least is not None and value < least:
-        raise UsageError(f"{name} is {value:g}: it must be at least {least:g}")
-    if most is not None and value > most:
-        raise UsageError(f"{name} is {value:g}: it must be at most {most:g}")
+def meaningless_to(engine: str) -> tuple[str, ...]:
+    """The names of all options that change nothing about what ``engine`` paints."""
+    return tuple(
+        spec.name for spec in dataclasses.fields(Settings) if engine not in spec.metadata["engines"]
+    )

@@ -13,12 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import UsageError, unknown
@@ -26,6 +25,7 @@ from ..core.images import Field, Image, resized
 
 Estimator = Callable[[Image, Image], Field]
 """Maps a frame and another one to the flow of the first into the second."""
+Pixels = TypeVar("Pixels", Image, Field)
 Both = Callable[[Image, Image], tuple[Field, Field]]
 """Maps a frame and another one to the flow of the first into the second, and the flow back."""
 
@@ -119,7 +119,8 @@ def estimator(name: str) -> Estimator:
         small = (max(1, round(width * shrink)), max(1, round(height * shrink)))
         flow = estimate(resized(frame, small), resized(other, small))
         flow *= np.array([width / small[0], height / small[1]], np.float32)
-        return cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
+        large = cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(large, np.float32)
 
     return guarded
 
@@ -159,23 +160,24 @@ def _grid(shape: tuple[int, ...]) -> Field:
     return np.stack([x, y], axis=-1)
 
 
-def warp(picture: NDArray[Any], flow: Field, interpolation: int = cv2.INTER_LINEAR) -> Field:
+def warp(picture: Pixels, flow: Field, interpolation: int = cv2.INTER_LINEAR) -> Pixels:
     """``picture``, of the frame that ``flow`` points into, laid over the frame it belongs to."""
     x, y = cv2.split(_grid(flow.shape) + flow)
-    return cv2.remap(picture, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.remap(picture, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(warped, picture.dtype)
 
 
-def trust(flow: Field, back: Field) -> Field:
+def trust(flow: Field, backward: Field) -> Field:
     """Where ``flow`` may be believed, 0..1, given the opposite flow ``back`` (Ruder et al. 2016).
 
     Not where both flows disagree (something was uncovered), not at a boundary of motion, not
     outside the other frame. Softened by a Gaussian of 0.8 pixels that only takes away.
     """
     height, width = flow.shape[:2]
-    back_there = warp(back, flow)
+    warped = warp(backward, flow)
     length = np.square(flow).sum(-1)
-    disagree = np.square(flow + back_there).sum(-1) > (
-        0.01 * (length + np.square(back_there).sum(-1)) + 0.5
+    disagree = np.square(flow + warped).sum(-1) > (
+        0.01 * (length + np.square(warped).sum(-1)) + 0.5
     )
     dy, dx = np.gradient(flow, axis=(0, 1))
     boundary = (np.square(dx) + np.square(dy)).sum(-1) > 0.01 * length + 0.002

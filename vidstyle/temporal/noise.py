@@ -1,8 +1,8 @@
-"""The ground that a model's strokes grow on: noise that goes along with what is painted.
+"""Noise that moves with the scene, for a network to make strokes of.
 
-One function of the source has nothing to make strokes of where that is flat. Noise that stays on
-the screen gives it something, but then the strokes stay, too, while the scene moves on behind
-them, as behind a dirty pane. So the noise is carried along by the optical flow, as paint is.
+A network that sees only the source has nothing to make strokes of where that is flat. Noise that
+is fixed to the screen would help, but then its strokes would be fixed, too, and the scene would
+move behind them as behind a dirty pane. So the noise is warped along the optical flow, as paint is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .flow import estimator, warp
 from .warm_start import NOISE, trusted
 
 SIDE = 160
-"""Longer side of the pictures whose flow carries the noise: strokes need no finer one."""
+"""Longer side of the pictures whose flow moves the noise: strokes need no finer flow."""
 STILL, AROUND = 0.1, 3.0
 """Pixels of those that an edge may move by from frame to frame, and lie still; and how far around
 a place its edges are looked at."""
@@ -29,7 +29,7 @@ there are."""
 
 
 class NoiseField:
-    """How far the noise has gone since the beginning of a shot."""
+    """How far the noise has moved since the beginning of a shot."""
 
     def __init__(self, follows: bool = True) -> None:
         self.estimate = estimator("dis") if follows else None
@@ -39,7 +39,7 @@ class NoiseField:
         """Which place of the noise lies under each pixel, as seen from that pixel (h, w, 2)."""
 
     def reset(self) -> None:
-        """A new shot begins: the noise lies anyhow."""
+        """Begin a new shot: the noise offset is arbitrary."""
         self.source = self.offset = None
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -49,7 +49,7 @@ class NoiseField:
         return {"ground.source": self.source, "ground.offset": self.offset}
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on as after the frame that ``state`` was taken at."""
+        """Continue as after the frame at which ``state`` was taken."""
         self.source, self.offset = state.get("ground.source"), state.get("ground.offset")
 
     def under(self, source: Image) -> Field:
@@ -60,23 +60,23 @@ class NoiseField:
         if self.source is None or self.offset is None or self.estimate is None:
             self.offset = np.zeros((*small.shape[:2], 2), np.float32)
         else:
-            there, back = self.estimate(small, self.source), self.estimate(self.source, small)
-            still = _still(small, self.source, there)
-            there[still] = 0
-            known = still | (trusted(small, self.source, there, back) > 0)
-            self.offset = _filled(warp(self.offset, there) + there / scale, known)
+            forward, backward = self.estimate(small, self.source), self.estimate(self.source, small)
+            still = _still(small, self.source, forward)
+            forward[still] = 0
+            known = still | (trusted(small, self.source, forward, backward) > 0)
+            self.offset = _filled(warp(self.offset, forward) + forward / scale, known)
         self.source = small
         return self.offset
 
 
-def _still(picture: Image, before: Image, there: Field) -> NDArray[np.bool_]:
+def _still(picture: Image, before: Image, forward: Field) -> NDArray[np.bool_]:
     """Where a picture is as ``before``: neither it nor the edges around it move. Flat places alone
     do not tell: they look the same while a camera moves over them, and when they lie still, the
-    flow ``there`` is noise."""
+    flow ``forward`` is noise."""
     changed = difference(picture, before) >= NOISE
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     edges = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-    moved = np.where(changed | (np.abs(there).max(-1) > STILL), edges, 0)
+    moved = np.where(changed | (np.abs(forward).max(-1) > STILL), edges, 0)
     around, moving = (cv2.GaussianBlur(layer, (0, 0), AROUND) for layer in (edges, moved))
     return ~changed & (moving < around / 2)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -49,26 +49,26 @@ class _Seen:
         return float(self.small.std((0, 1)).max()) < DARK
 
 
-def shots(frames: Iterable[Frame], cuts: Cuts = "auto") -> Iterator[tuple[Frame, bool]]:
-    """Each frame, and whether it begins a shot: as found, or at the times ``cuts`` (seconds).
+def shots(frames: Iterable[Frame], cuts: Cuts = "auto") -> Iterator[Frame]:
+    """Each frame with whether it begins a shot: as found, or at the times ``cuts`` (seconds).
 
     Looks two frames ahead.
     """
     return _found(frames) if cuts == "auto" else _told(frames, () if cuts == "none" else cuts)
 
 
-def _told(frames: Iterable[Frame], cuts: Sequence[Fraction | str]) -> Iterator[tuple[Frame, bool]]:
+def _told(frames: Iterable[Frame], cuts: Sequence[Fraction | str]) -> Iterator[Frame]:
     left = deque(sorted(Fraction(cut) for cut in cuts))
     begins = True
     for frame in frames:
         while left and frame.time >= left[0]:
             left.popleft()
             begins = True
-        yield frame, begins
+        yield replace(frame, starts_shot=begins)
         begins = False
 
 
-def _found(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
+def _found(frames: Iterable[Frame]) -> Iterator[Frame]:
     ahead: deque[_Seen] = deque()
     shot: deque[_Seen] = deque(maxlen=max(DISSOLVES))
     changes: deque[float] = deque(maxlen=AROUND)
@@ -99,8 +99,8 @@ def _colors(small: Thumb) -> Thumb:
     return np.stack([chroma * np.cos(hue), chroma * np.sin(hue), hsv[..., 2]], -1)
 
 
-def _judge(shot: deque[_Seen], changes: deque[float], ahead: deque[_Seen]) -> tuple[Frame, bool]:
-    """The next frame ``ahead``, and whether it begins another shot than the frames in ``shot``."""
+def _judge(shot: deque[_Seen], changes: deque[float], ahead: deque[_Seen]) -> Frame:
+    """The next frame ``ahead``, with whether it begins another shot than that of ``shot``."""
     now = ahead.popleft()
     begins = (
         not shot
@@ -112,7 +112,7 @@ def _judge(shot: deque[_Seen], changes: deque[float], ahead: deque[_Seen]) -> tu
         shot.clear()
     shot.append(now)
     changes.append(now.change)
-    return now.frame, begins
+    return replace(now.frame, starts_shot=begins)
 
 
 def _stands_out(now: _Seen, around: Sequence[float]) -> bool:

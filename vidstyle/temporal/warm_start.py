@@ -1,4 +1,4 @@
-"""What of a painted frame carries over to the next one.
+"""What of a painted frame is kept for the next one.
 
 A warm start is what makes painting a clip affordable, and what freezes, smears or leaves
 unpainted whatever moves. So each pixel of the new frame gets one of three treatments:
@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.images import Field, Image, difference
+from ..core.images import Field, Image, difference, unit
 from . import flow
 from .flow import Both
 
@@ -37,7 +37,7 @@ SPREAD = 0.25
 SHARP = 16.0
 """A slope of colour, in levels a pixel, that is seen to change when it moves by half a pixel."""
 SETTLED = 5
-"""Frames that a place must lie still to be remembered as the ground."""
+"""Frames that a place must be still for to be remembered as background."""
 BORDER = 15
 """What changes takes so much around it along, in pixels across: its outline is painted there."""
 SPECK = 17
@@ -67,11 +67,11 @@ class Painting:
     @cached_property
     def strokes(self) -> Field:
         """What its colours cannot explain (H, W, 3), around 0: brush strokes."""
-        rest = self.painted.astype(np.float32) / 255 - self.colors(self.source)
+        rest = unit(self.painted) - self.colors(self.source)
         # Around 0 everywhere: what is lighter in one place would make it lighter in all others.
         rest -= cv2.blur(rest, (TILE, TILE), borderType=cv2.BORDER_REPLICATE)
-        most = 2 * rest.std()  # the outlines of things are not strokes, and stand out
-        return rest.clip(-most, most)
+        limit = 2 * rest.std()  # the outlines of things are not strokes, and stand out
+        return rest.clip(-limit, limit)
 
     def where(self, mask: NDArray[np.bool_], other: Painting) -> Painting:
         """This painting where ``mask`` (H, W) is, the ``other`` one elsewhere."""
@@ -93,7 +93,7 @@ class TemporalState:
     """What each place looked like when it last lay still for long: what comes back when a
     passer-by has gone is not painted anew."""
     known: NDArray[np.bool_]
-    """Where the ground has been seen."""
+    """Where the background has been seen."""
     calm: NDArray[np.uint8]
     """For how many frames each place has been still (H, W)."""
     past: tuple[Painting, ...]
@@ -101,7 +101,7 @@ class TemporalState:
 
     @classmethod
     def begin(cls, source: Image, painted: Image, first: Painting | None = None) -> TemporalState:
-        """The memory after the first frame of a shot, or of a walk back through one."""
+        """The state after the first frame of a shot, or of a pass through one."""
         last = Painting(source, painted)
         shape = source.shape[:2]
         return cls(
@@ -121,7 +121,7 @@ class TemporalState:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> TemporalState:
-        """The memory that ``arrays`` were taken of."""
+        """The state that ``arrays`` were taken of."""
 
         def painting(name: str) -> Painting:
             return Painting(arrays[f"{name}.source"], arrays[f"{name}.painted"])
@@ -151,7 +151,7 @@ class WarmStart:
     def over(self, own: Image, share: float) -> WarmStart:
         """For a frame that has a painting of its ``own``: only a ``share`` of the others' goes
         into it, where they are trusted (Ruder et al. 2016, their multi-pass algorithm)."""
-        values = own.astype(np.float32) / 255
+        values = unit(own)
         warped = values + share * (self.warped - values)
         # As the optimiser will see it: a still pixel must be a colour that can be written.
         warped = np.rint(warped.clip(0, 1) * 255) / 255
@@ -162,7 +162,7 @@ class WarmStart:
     def remember(
         self, state: TemporalState, source: Image, painted: Image, frames: int = 1
     ) -> TemporalState:
-        """The memory for the frame after, with the last ``frames`` frames in it."""
+        """The state for the next frame, with the last ``frames`` frames in it."""
         last = Painting(np.where(self.still[..., None], self.origin, source), painted)
         calm = np.where(self.still, np.minimum(state.calm, 254) + 1, 0).astype(np.uint8)
         settled = calm >= SETTLED
@@ -172,11 +172,11 @@ class WarmStart:
 
 
 def warm_start(
-    state: TemporalState, source: Image, flows: Both, back: Sequence[int] = (1,)
+    state: TemporalState, source: Image, flows: Both, distances: Sequence[int] = (1,)
 ) -> WarmStart:
     """Carry what is in ``state`` over to the frame ``source``.
 
-    ``back`` says which earlier frames to take paint from, so many frames back. Each pixel is
+    ``distances`` says which earlier frames to take paint from, so many frames back. Each pixel is
     trusted once: to an older frame it only goes where no nearer one is to be had (the long-term
     consistency of Ruder et al. 2016; also after a motion that hides things for a while). Since
     all trust adds up to 1 at most, one loss against the mean of what is carried has the
@@ -186,8 +186,8 @@ def warm_start(
     still = same | bared
     kept = state.last.where(same, state.background)
     trust = still.astype(np.float32)
-    warped = np.where(still[..., None], kept.painted, 0).astype(np.float32) / 255
-    for distance in sorted(back):
+    warped = unit(np.where(still[..., None], kept.painted, 0))
+    for distance in sorted(distances):
         if distance <= len(state.past) and not (trust == 1).all():
             warm, reached = _along(state.past[-distance], source, flows)
             new = np.clip(reached - trust, 0, 1)
@@ -201,28 +201,28 @@ def warm_start(
     return WarmStart(start, warped, trust, still, kept.source)
 
 
-def trusted(source: Image, old: Image, there: Field, back: Field) -> Field:
-    """Where the flow ``there`` of a frame ``source`` into an ``old`` one may be believed (H, W),
-    given the flow ``back``: not where it joins different colours, either."""
-    trust = flow.trust(there, back)
+def trusted(source: Image, old: Image, forward: Field, backward: Field) -> Field:
+    """Where the flow ``forward`` of a frame ``source`` into an ``old`` one may be believed (H, W),
+    given the flow ``backward``: not where it joins different colours, either."""
+    trust = flow.trust(forward, backward)
     if flow.blind(source):
         trust[:] = 0
-    trust[difference(source, flow.warp(old, there)) > MISMATCH] = 0
+    trust[difference(source, flow.warp(old, forward)) > MISMATCH] = 0
     return trust
 
 
 def _along(old: Painting, source: Image, flows: Both) -> tuple[Field, Field]:
     """An ``old`` painting laid over the frame ``source``, and where that is to be trusted."""
-    there, back = flows(source, old.source)
-    trust = trusted(source, old.source, there, back)
+    forward, backward = flows(source, old.source)
+    trust = trusted(source, old.source, forward, backward)
     # A sharper interpolation than bilinear: paint that is carried a hundred times must not fog.
-    return flow.warp(old.painted, there, cv2.INTER_LANCZOS4).astype(np.float32) / 255, trust
+    return unit(flow.warp(old.painted, forward, cv2.INTER_LANCZOS4)), trust
 
 
 def _still(state: TemporalState, source: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where the source is what it was, but for noise, and where the ground has come back.
+    """Where the source is what it was, but for noise, and where the background has come back.
 
-    What changes has a border around it, for paint to join; the ground may come close to it.
+    What changes has a border around it, for paint to join; the background may come close to it.
     """
     changed = difference(source, state.last.source) >= NOISE
     if _sways(state.last.source, changed):
@@ -231,8 +231,8 @@ def _still(state: TemporalState, source: Image) -> tuple[NDArray[np.bool_], NDAr
     grown = cv2.dilate(changed.astype(np.uint8), np.ones((BORDER, BORDER), np.uint8))
     same = cv2.morphologyEx(grown, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8)) == 0
     other = (difference(source, state.background.source) >= NOISE).astype(np.uint8)
-    back = state.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
-    return same, back & ~same
+    returned = state.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
+    return same, returned & ~same
 
 
 def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
@@ -242,8 +242,8 @@ def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
     gray = cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (5, 5))
     down, across = np.gradient(gray)
     sharp = np.hypot(down, across) > SHARP
-    high, wide = (side // 8 for side in sharp.shape)
-    sharp[high:-high, wide:-wide] = False
+    height, width = (side // 8 for side in sharp.shape)
+    sharp[height:-height, width:-width] = False
     cells = cv2.resize(changed.astype(np.float32), (8, 8), interpolation=cv2.INTER_AREA) > 0.02
     outer = np.ones((8, 8), bool)
     outer[1:-1, 1:-1] = False
@@ -261,8 +261,8 @@ class ColorMap:
 
     def __init__(self, painting: Painting, radius: int = 24, smooth: float = 1e-2) -> None:
         self.size = (2 * radius + 1, 2 * radius + 1)
-        guide = painting.source.astype(np.float32) / 255
-        paint = painting.painted.astype(np.float32) / 255
+        guide = unit(painting.source)
+        paint = unit(painting.painted)
         guide_mean, paint_mean = self._mean(guide), self._mean(paint)
         variance = self._mean(guide[..., :, None] * guide[..., None, :])
         variance -= guide_mean[..., :, None] * guide_mean[..., None, :]
@@ -280,7 +280,7 @@ class ColorMap:
 
     def __call__(self, source: Image) -> Field:
         """``source`` in painted colours (0..1)."""
-        colors = source.astype(np.float32) / 255
+        colors = unit(source)
         return np.clip(np.einsum("hwi,hwij->hwj", colors, self.grad) + self.offset, 0, 1)
 
 

@@ -13,7 +13,7 @@ import tomli_w
 
 from ...core.errors import UsageError, unknown
 from ...core.files import write_whole
-from .. import Settings
+from .. import Settings, fields
 
 ABOUT = ("about", "source", "cost")
 """What a recipe says of itself, for people."""
@@ -34,10 +34,6 @@ class Recipe:
 
 WEIGHTS = ("bundled", "torchvision", "random")
 """Weights that are no files."""
-FILES = ("weights", "model")
-"""Options that may name a file."""
-OWN = ("cluster",)
-"""Options that a recipe has no say in: clips would go to whatever machine a stranger names."""
 
 
 def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
@@ -68,10 +64,10 @@ def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
                 raise unknown("option", key, known)
         options = {key: value for key, value in options.items() if key not in given}
         Settings(**options)
-        for key in OWN:
-            if key in options:
+        for key in fields(in_recipes=False):
+            if key in options:  # clips would go to whatever machine a stranger names
                 raise UsageError(f"{key} is not for a recipe to say: give it yourself with --{key}")
-        for key in FILES:
+        for key in fields(names_file=True):
             if key in options and options[key] not in WEIGHTS:
                 options[key] = _inside(path.parent, key, options[key])
     except UsageError as error:
@@ -102,11 +98,11 @@ def save(settings: Settings, path: Path) -> list[str]:
     must be given beside it.
     """
     values = dataclasses.asdict(settings)
-    for name in OWN:
+    for name in fields(in_recipes=False):
         del values[name]
     folder = path.absolute().parent.resolve()
     beside: list[str] = []
-    for name in FILES:
+    for name in fields(names_file=True):
         value = values[name]
         if value is None or value in WEIGHTS:
             continue

@@ -1,4 +1,4 @@
-"""Segments: cut, painted apart and joined; by one process, and by a cluster."""
+"""Segments in real clips: painted by one process, and by a cluster."""
 
 from __future__ import annotations
 
@@ -15,119 +15,20 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import vidstyle
 from vidstyle import UsageError, media
-from vidstyle.core import events
 from vidstyle.engines import ENGINES
 from vidstyle.media import Frame
 from vidstyle.networks import transformer as model
 from vidstyle.objective.styles import StyleSchedule
 from vidstyle.plan import describe, plan
 from vidstyle.render import ray as cluster
-from vidstyle.render.segments import LocalExecutor, SegmentScheduler, paintings, segments
 
-from ..conftest import scene, write_video
+from ..conftest import QUICK, QUICK_OPTIONS, scene, write_video
 
-QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
-OPTIONS = ("--size", "64", "--first-iterations", "3", "--iterations", "2", "--segment", "8")
-
-
-def numbered(count: int, cuts: tuple[int, ...] = (0,)) -> list[tuple[Frame, bool]]:
-    """Frames whose red is their number."""
-    pictures = [np.full((32, 32, 3), (i, 100, 100), np.uint8) for i in range(count)]
-    frames = [Frame(p, Fraction(i), Fraction(1)) for i, p in enumerate(pictures)]
-    return [(frame, i in cuts) for i, frame in enumerate(frames)]
-
-
-class FakeEngine:
-    """Paints a frame's green as that of the frame before and one more; notes what it is asked."""
-
-    def __init__(self) -> None:
-        self.last = 0
-        self.asked: list[tuple[str, int]] = []
-        self.shares: list[float] = []
-
-    def reset(self) -> None:
-        self.last = 0
-
-    def prefetch_flow(self, source: Any, before: Any) -> None: ...
-
-    def is_duplicate(self, frame: Frame, before: Frame) -> bool:
-        return False
-
-    def state(self) -> dict[str, Any]:
-        return {"last": np.array(self.last)}
-
-    def restore(self, state: Any) -> None:
-        self.last = int(state["last"])
-
-    def anchor(self, frame: Frame, painted: Any) -> None:
-        self.last = int(painted[0, 0, 1])
-
-    def paint(self, frame: Frame, progress: Any) -> Any:
-        self.asked.append(("paint", int(frame.rgb[0, 0, 0])))
-        self.last += 1
-        return np.full_like(frame.rgb, (frame.rgb[0, 0, 0], self.last, 0))
-
-    def repaint(self, frame: Frame, painted: Any, share: float, progress: Any) -> Any:
-        self.asked.append(("again", int(frame.rgb[0, 0, 0])))
-        self.shares.append(share)
-        self.last = round(share * self.last + (1 - share) * int(painted[0, 0, 1]))
-        return np.full_like(frame.rgb, (frame.rgb[0, 0, 0], self.last, 0))
-
-
-def test_shots_are_cut_into_segments() -> None:
-    found = list(segments(numbered(11, cuts=(0, 6)), 4))
-    assert [[int(f.time) for f in one.frames] for one in found] == [
-        [0, 1, 2, 3],
-        [4, 5],
-        [6, 7, 8, 9],
-        [10],
-    ]
-    assert [one.starts_shot for one in found] == [True, False, True, False]
-    assert not list(segments([], 4))
-
-
-def test_segments_begin_with_key_frames_and_lead_into_the_next() -> None:
-    clerk = FakeEngine()
-    shop = SegmentScheduler(LocalExecutor(clerk, lambda event: None), lambda event: None, None, 20)
-    done = list(shop.paint(numbered(50, cuts=(0, 40))))
-    assert [int(one.painted[0, 0, 0]) for one in done] == list(range(50))
-    assert [number for number, one in enumerate(done) if one.starts_shot] == [0, 40]
-    green = [int(one.painted[0, 0, 1]) for one in done]
-    assert [green[0], green[20]] == [1, 2], "a key frame goes on from the one before"
-    assert green[40] == 1, "nothing goes over a cut"
-    assert green[19] == green[20] and green[:12] == list(range(1, 13))
-    again = [number for what, number in clerk.asked if what == "again"]
-    assert again == list(range(19, 11, -1)), "nothing leads over a cut, nor out of a clip's end"
-    assert clerk.shares == [1 - i / 8 for i in range(8)]
-    assert sorted(n for what, n in clerk.asked if what == "paint") == list(range(50))
-
-
-def test_the_last_segment_of_a_loop_leads_into_the_first() -> None:
-    clerk = FakeEngine()
-    shop = SegmentScheduler(
-        LocalExecutor(clerk, lambda event: None), lambda event: None, None, 6, closes=True
-    )
-    green = [int(one.painted[0, 0, 1]) for one in shop.paint(numbered(10))]
-    assert green[-1] == green[0]
-
-
-@pytest.mark.parametrize(
-    ("count", "length", "closes"), [(1, 4, False), (20, 6, True), (9, 4, True)]
-)
-def test_how_many_pictures_are_painted_is_known_before(
-    count: int, length: int, closes: bool
-) -> None:
-    told: list[events.Event] = []
-    shop = SegmentScheduler(
-        LocalExecutor(FakeEngine(), lambda event: None), told.append, None, length, closes
-    )
-    list(shop.paint(numbered(count)))
-    assert sum(isinstance(e, events.Painted) for e in told) == paintings(count, length, closes)
+OPTIONS = (*QUICK_OPTIONS, "--segment", "8")
 
 
 def test_the_first_segment_is_painted_as_a_whole_shot_is(workdir: Path) -> None:
@@ -172,7 +73,7 @@ def test_the_plan_says_who_paints(workdir: Path) -> None:
     told = describe(work)
     assert told["painted by"] == "local, in segments of 96 frames"
     assert "for each segment at work" in told["journal"]
-    alone = dataclasses.replace(settings, engine="network")
+    alone = dataclasses.replace(settings, engine="feedforward")
     work = plan(workdir / "long.mp4", [workdir / "stripes.png"], workdir / "o.mp4", settings=alone)
     assert describe(work)["painted by"] == "this process"
     assert any("faster than frames travel" in note for note in work.notes)
@@ -205,7 +106,7 @@ def finished(process: subprocess.Popen[str]) -> str:
 
 
 def workers(process: subprocess.Popen[str]) -> list[int]:
-    """The processes that Ray has at work on stretches, for this one."""
+    """The processes that Ray has at work on chunks, for this one."""
     parents, names = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it is gone
@@ -220,7 +121,7 @@ def workers(process: subprocess.Popen[str]) -> list[int]:
 
 
 def wait_for(many: int, journal: Path, process: subprocess.Popen[str]) -> None:
-    """Wait until so many stretches are kept."""
+    """Wait until so many chunks are kept."""
     while process.poll() is None and len([*journal.glob("*.paintings.npz")]) < many:
         time.sleep(0.01)
 
@@ -284,14 +185,15 @@ def test_a_worker_has_the_model_that_was_learned(workdir: Path) -> None:
         model.dump(model.TransformerNet(model.ModelConfig(("one",), (1.0,), (64, 48))))
     )
     settings = vidstyle.Settings(engine="hybrid", model=str(named), **QUICK)
-    craft = cluster.EngineSpec.of(ENGINES["hybrid"](settings, schedule, (64, 48)))
+    spec = cluster.EngineSpec.of(ENGINES["hybrid"](settings, schedule, (64, 48)))
     named.unlink()
-    there = pickle.loads(pickle.dumps(craft)).engine()
-    assert there.stylizer.model.about.size == (64, 48)
-    assert there.paint(Frame(scene(0), Fraction(0), Fraction(1))).shape == (48, 64, 3)
+    there = pickle.loads(pickle.dumps(spec)).engine()
+    assert there.stylizer.model.config.size == (64, 48)
+    painted, _ = there.paint(Frame(scene(0), Fraction(0), Fraction(1)), lambda step: None)
+    assert painted.shape == (48, 64, 3)
 
 
 def test_a_worker_of_another_version_is_refused() -> None:
-    craft = cluster.EngineSpec(vidstyle.Settings(), None, (64, 48), version="0.0")  # type: ignore[arg-type]
+    spec = cluster.EngineSpec(vidstyle.Settings(), None, (64, 48), version="0.0")  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="install the same"):
-        craft.engine()
+        spec.engine()

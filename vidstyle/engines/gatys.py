@@ -1,4 +1,4 @@
-"""The painter of Gatys et al. (2016): each frame is optimised until it looks like the style.
+"""The engine of Gatys et al. (2016): each frame is optimised until it looks like the style.
 
 The first frame of a shot is painted from coarse to fine. Every later one begins from what
 carries over of the one before (``warm_start``), and only what changed is painted: each region by
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -27,38 +27,29 @@ from ..core.events import Step
 from ..core.images import Image, difference, resized
 from ..media import Frame
 from ..objective import losses
-from ..objective.objective import Objective, Region
+from ..objective.objective import Objective, Region, TemporalTarget
 from ..objective.optimizers import Average, BoxAdam, BoxLBFGS, Optimizer
 from ..objective.styles import StyleSchedule
 from ..objective.tiles import Window, windows
 from ..settings import Settings
 from ..temporal.warm_start import NOISE, TemporalState, WarmStart, warm_start
-from .problem import SMALLEST_TILE, Progress, StyleProblem
+from .base import OnStep
+from .convergence import ConvergenceTarget, converged, gain
+from .problem import SMALLEST_TILE, StyleProblem
 
 COARSEST = 160
 """Longer side, in pixels, below which the first frame is not made coarser."""
 KEPT_LOOK = 0.8
-"""How far a window's style is what it was before, not the style image's: none may stick out."""
+"""How much of a window's style target is that of the shot's first frame there, not of the style
+image: no window may stand out."""
 FOCUS = 8.0
-"""How much more the content counts in a small window than in a whole frame: a figure of a few
-strokes is lost among them."""
+"""Factor of the content weight in the smallest windows: a figure of a few strokes would be lost."""
 CAREFUL = 0.01
-"""Adam's rate where L-BFGS has failed."""
-PATIENCE = 5
-"""Steps over which a frame must still get better."""
+"""Adam's learning rate where L-BFGS has failed."""
 RISE, EVERYWHERE = 1.3, 0.6
-"""A shot whose contrast grows so many times, by a change of so much of the frame, fades in."""
+"""A shot fades in if its contrast grows by this factor, and this share of the frame changes."""
 ANOTHER = 0.5
 """A style that changes by more than this share at once begins a new shot."""
-
-
-@dataclass(frozen=True)
-class ConvergenceTarget:
-    """How good the first frame of a shot was when it was done, for the ones after it to reach."""
-
-    loss: float
-    gain: float
-    """The share of the loss that the last ``PATIENCE`` steps took away."""
 
 
 class OptimizingEngine(StyleProblem):
@@ -72,7 +63,7 @@ class OptimizingEngine(StyleProblem):
         self.fit()
         self.temporal: TemporalState | None = None
         self.anchor_frame: Frame | None = None
-        """The frame whose painting the others of its shot go by."""
+        """The first frame of the shot, whose painting the others are measured against."""
         self.convergence = ConvergenceTarget(0.0, 0.0)
 
     @staticmethod
@@ -87,9 +78,9 @@ class OptimizingEngine(StyleProblem):
         """Need less memory from now on; says how, or None where there is no less."""
         devices.forget(self.device)
         width, height = self.size
-        pixels = self.most or width * height
+        pixels = self.tile_pixels or width * height
         if pixels > SMALLEST_TILE and self.network.receptive_radius is not None:
-            self.most = max(SMALLEST_TILE, pixels // 2)
+            self.tile_pixels = max(SMALLEST_TILE, pixels // 2)
             return f"in {self.tiles} tiles"
         if self.dtype is torch.float32 and self.device.type == "cuda":
             self.compute_in(torch.bfloat16)
@@ -98,7 +89,7 @@ class OptimizingEngine(StyleProblem):
 
     @contextmanager
     def conservative_steps(self) -> Iterator[None]:
-        """Paint in smaller steps, in fp32, for once."""
+        """Within this context, paint in smaller steps and in fp32."""
         settings, dtype = self.settings, self.dtype
         self.settings = replace(settings, optimizer="adam", learning_rate=CAREFUL)
         self.compute_in(torch.float32)
@@ -113,7 +104,7 @@ class OptimizingEngine(StyleProblem):
         self.temporal = None
 
     def anchor(self, frame: Frame, painted: Image) -> None:
-        """The next frames, which are painted again, lie beside this one, before or after it."""
+        """Take this frame as the one beside the next to be repainted, before or after it."""
         if self.temporal is None or self.anchor_frame is None:
             self.anchor_frame = frame
         first = self.temporal.first if self.temporal else None
@@ -135,7 +126,7 @@ class OptimizingEngine(StyleProblem):
         return found
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
-        """Go on as after the frame that ``state`` was taken at."""
+        """Continue as after the frame at which ``state`` was taken."""
         self.temporal = TemporalState.of(state)
         numerator, denominator = state["time"].tolist()
         time = Fraction(numerator, denominator)
@@ -146,8 +137,8 @@ class OptimizingEngine(StyleProblem):
             self.pictures = tuple(state[f"style{i}"] for i in range(len(self.pictures)))
             self._style_grams.clear()
 
-    def paint(self, frame: Frame, progress: Progress = lambda step: None) -> Image:
-        """Paint a frame (H, W, 3)."""
+    def paint(self, frame: Frame, on_step: OnStep = lambda step: None) -> tuple[Image, float]:
+        """Paint a frame (H, W, 3); returns it and its loss at the end."""
         init, source = self.settings.init, frame.rgb
         style_change = self._style_change(frame)
         if self.temporal is not None and (
@@ -155,41 +146,43 @@ class OptimizingEngine(StyleProblem):
         ):
             self.reset()
         if self.temporal is None:
-            # Those of each frame would flicker.
+            # Colours taken from every frame would flicker.
             self.take_colors(source)
         if self.temporal is None or init in ("content", "noise"):
-            painted = self._first(frame, progress)
+            painted, loss = self._first(frame, on_step)
             self._begin(frame, painted)
         elif init == "previous" or self.flows is None:
-            painted = self._over(frame, self.tensor(self.temporal.last.painted), progress)
+            start = self.tensor(self.temporal.last.painted)
+            painted, loss = self._over(frame, start, on_step)
             self._begin(frame, painted)
         else:
             warm = self._warm_start(frame)
             if style_change:
-                kept = self.tensor(warm.warped), self.tensor(warm.trust)
-                painted = self._over(frame, self.tensor(warm.start), progress, kept, style_change)
+                kept = TemporalTarget(self.tensor(warm.warped), self.tensor(warm.trust))
+                start = self.tensor(warm.start)
+                painted, loss = self._over(frame, start, on_step, kept, style_change)
                 self._begin(frame, painted)
             else:
-                painted = self._follow(frame, warm, progress)
+                painted, loss = self._follow(frame, warm, on_step)
                 self._remember(warm, source, painted)
-        return painted
+        return painted, loss
 
     def repaint(
         self,
         frame: Frame,
         painted: Image,
         share: float,
-        progress: Progress = lambda step: None,
-    ) -> Image:
+        on_step: OnStep = lambda step: None,
+    ) -> tuple[Image, float]:
         """Paint a frame once more, over ``painted`` and a ``share`` (0..1) of the frame that was
         painted before it, carried over.
         """
         if self.temporal is None or self.flows is None:
-            return painted
+            return painted, 0.0
         warm = self._warm_start(frame).over(painted, share)
-        painted = self._follow(frame, warm, progress)
+        painted, loss = self._follow(frame, warm, on_step)
         self._remember(warm, frame.rgb, painted)
-        return painted
+        return painted, loss
 
     def _warm_start(self, frame: Frame) -> WarmStart:
         """Where the painting of a frame begins."""
@@ -197,10 +190,10 @@ class OptimizingEngine(StyleProblem):
         return warm_start(self.temporal, frame.rgb, self.flows, self.settings.long_term)
 
     def _style_change(self, frame: Frame) -> float:
-        """How much of the style is another one than that of the shot's model: 0..1."""
+        """How much the style differs from that of the shot's first frame: 0..1."""
         if self.schedule.is_constant or self.anchor_frame is None:
             return 0.0
-        pairs = zip(self.weights(frame), self.weights(self.anchor_frame), strict=True)
+        pairs = zip(self.style_weights(frame), self.style_weights(self.anchor_frame), strict=True)
         return sum(abs(one - other) for one, other in pairs) / 2
 
     def _begin(self, frame: Frame, painted: Image) -> None:
@@ -211,7 +204,7 @@ class OptimizingEngine(StyleProblem):
         frames = max(self.settings.long_term)
         self.temporal = warm.remember(self.temporal, source, painted, frames)
 
-    def _first(self, frame: Frame, progress: Progress) -> Image:
+    def _first(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
         """Paint a frame from nothing, coarse to fine: big strokes are cheap on small pictures."""
         factor = self.settings.coarse_to_fine
         sizes = [self.size]
@@ -232,35 +225,35 @@ class OptimizingEngine(StyleProblem):
                 picture = scaled
             objective = self.objective(scaled, self.regions(frame, (w, h)))
 
-            def on_step(step: Step, behind: int = behind, cost: int = cost) -> None:
-                progress(replace(step, done=(behind + step.done * cost) / total))
+            def of_frame(step: Step, behind: int = behind, cost: int = cost) -> None:
+                on_step(replace(step, done=(behind + step.done * cost) / total))
 
-            picture, self.convergence = self._optimise(objective, picture, steps, on_step)
+            picture, self.convergence = self._optimise(objective, picture, steps, of_frame)
             behind += cost
         assert picture is not None
-        return self.image(picture)
+        return self.image(picture), self.convergence.loss
 
     def _over(
         self,
         frame: Frame,
         start: Tensor,
-        progress: Progress,
-        kept: tuple[Tensor, Tensor] | None = None,
+        on_step: OnStep,
+        kept: TemporalTarget | None = None,
         style_change: float = 0.0,
-    ) -> Image:
+    ) -> tuple[Image, float]:
         """Paint a whole frame over ``start``, staying with what is ``kept``; the more steps the
         more the style has ``style_change`` into another."""
         regions = self.regions(frame, self.size)
         objective = self.objective(self.tensor(frame.rgb), regions, kept)
-        # How good the first frame became says nothing of another style.
+        # The loss of the first frame says nothing about another style.
         target = replace(self.convergence, loss=0.0) if style_change else self.convergence
-        least, most = self.settings.iterations, self.settings.first_iterations
-        steps = least + round(max(0, most - least) * min(1.0, style_change / ANOTHER))
-        picture, _ = self._optimise(objective, start, steps, progress, target)
-        return self.image(picture)
+        steps, first = self.settings.iterations, self.settings.first_iterations
+        steps += round(max(0, first - steps) * min(1.0, style_change / ANOTHER))
+        picture, reached = self._optimise(objective, start, steps, on_step, target)
+        return self.image(picture), reached.loss
 
-    def _follow(self, frame: Frame, warm: WarmStart, progress: Progress) -> Image:
-        """Paint what is not still, window by window, over what carried over."""
+    def _follow(self, frame: Frame, warm: WarmStart, on_step: OnStep) -> tuple[Image, float]:
+        """Paint what is not still, window by window, over the warm start."""
         canvas = self.tensor(warm.start)
         content, warped = self.tensor(frame.rgb), self.tensor(warm.warped)
         still = self.tensor(warm.still)
@@ -271,29 +264,30 @@ class OptimizingEngine(StyleProblem):
         for window in todo:
             here = (..., *window.place)
             regions = self._window_regions(frame, window)
-            kept = warped[here], trust[here]
+            kept = TemporalTarget(warped[here], trust[here])
             focus = self._focus(window)
             objective = self.objective(content[here], regions, kept, focus)
             last: Step | None = None
 
-            def on_step(step: Step, behind: int = behind, at: Window = window) -> None:
+            def of_frame(step: Step, behind: int = behind, at: Window = window) -> None:
                 nonlocal last
                 done = (behind + step.done * at.area) / total
                 last = replace(step, done=done, picture=lambda: self._pasted(canvas, at, step))
-                progress(last)
+                on_step(last)
 
             target = ConvergenceTarget(
                 self._target_loss(window, frame, regions), self.convergence.gain
             )
             canvas[here], _ = self._optimise(
-                objective, canvas[here], self.settings.iterations, on_step, target, still[here]
+                objective, canvas[here], self.settings.iterations, of_frame, target, still[here]
             )
             behind += window.area
             if last is not None:
                 ends.append((last, window.area / total))
+        end = _together(ends, lambda: self.image(canvas))
         if len(ends) > 1:
-            progress(_together(ends, lambda: self.image(canvas)))
-        return self.image(canvas)
+            on_step(end)
+        return self.image(canvas), end.loss
 
     def _pasted(self, canvas: Tensor, window: Window, step: Step) -> Image:
         picture = self.image(canvas)
@@ -305,11 +299,11 @@ class OptimizingEngine(StyleProblem):
         objective: Objective,
         start: Tensor,
         steps: int,
-        progress: Progress,
+        on_step: OnStep,
         target: ConvergenceTarget | None = None,
         still: Tensor | None = None,
     ) -> tuple[Tensor, ConvergenceTarget]:
-        """Lower the objective, for all ``steps`` or until it is as good as ``receptive_radius``."""
+        """Lower the objective, for all ``steps`` or until it reaches ``target``."""
         start = start.contiguous().clamp(0, 1)
         lower, upper = torch.zeros_like(start), torch.ones_like(start)
         if still is not None:
@@ -326,12 +320,12 @@ class OptimizingEngine(StyleProblem):
                 raise NotFiniteError
             average.add(optimizer.picture)
             seen.append(loss)
-            progress(
+            on_step(
                 Step((step + 1) / steps, loss, objective.terms, lambda: self.image(average.picture))
             )
-            if target is not None and _converged(seen, target, self.settings.tolerance):
+            if target is not None and converged(seen, target, self.settings.tolerance):
                 break
-        return average.picture, ConvergenceTarget(seen[-1], _gain(seen))
+        return average.picture, ConvergenceTarget(seen[-1], gain(seen))
 
     def _optimizer(self, start: Tensor, lower: Tensor, upper: Tensor) -> Optimizer:
         wanted = self.settings
@@ -350,7 +344,7 @@ class OptimizingEngine(StyleProblem):
         """The styles of a window, each mixed with what the shot's first frame was like there."""
         assert self.temporal is not None and self.anchor_frame is not None
         wanted = self.regions(frame, self.size, window.place)
-        if self.weights(frame) != self.weights(self.anchor_frame):
+        if self.style_weights(frame) != self.style_weights(self.anchor_frame):
             return wanted
         before = self.regions(self.anchor_frame, self.size, window.place)
         first = self.temporal.first.painted[window.place]
@@ -361,7 +355,7 @@ class OptimizingEngine(StyleProblem):
                     [self.grams(first, model.share), region.style], [KEPT_LOOK, 1 - KEPT_LOOK]
                 ),
             )
-            if model.there
+            if model.is_present
             else region
             for region, model in zip(wanted, before, strict=True)
         ]
@@ -385,7 +379,7 @@ class OptimizingEngine(StyleProblem):
         return objective.value(self.tensor(first.painted[window.place]))
 
     def _noise(self, width: int, height: int) -> Tensor:
-        """The same noise for every frame: another one would be another painting."""
+        """The same noise for every frame: other noise would make another painting."""
         generator = torch.Generator().manual_seed(self.settings.seed)
         noise = torch.randn(1, 3, height, width, generator=generator)
         return (0.5 + 0.1 * noise).clamp(0, 1).to(self.device)
@@ -399,18 +393,9 @@ def _together(ends: Sequence[tuple[Step, float]], picture: Callable[[], Image]) 
 
 
 def _fades_in(first: Image, now: Image) -> bool:
-    """Whether much more is seen ``now`` than in the shot's first frame, which is no model then."""
+    """Whether much more is seen ``now`` than in the shot's first frame, now no measure."""
     changed = (difference(first, now) > NOISE).mean()
     return bool(now.std() > RISE * first.std() and changed > EVERYWHERE)
 
 
-def _gain(seen: Sequence[float]) -> float:
-    """The share of the loss that the last steps took away."""
-    before = seen[max(0, len(seen) - 1 - PATIENCE)]
-    return (before - seen[-1]) / max(abs(seen[-1]), 1e-12)
-
-
-def _converged(seen: Sequence[float], target: ConvergenceTarget, tolerance: float) -> bool:
-    """Whether a frame is as good as its shot's first one, or gets no better than slowly."""
-    good = seen[-1] <= target.loss * (1 + tolerance)
-    return len(seen) > PATIENCE and (good or _gain(seen) <= target.gain)
+ENGINE = OptimizingEngine

@@ -1,0 +1,132 @@
+"""The Python interface: paint a clip, preview it, or train a model on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from .core.events import Listener
+from .plan import Later, MaskLike, StyleLike, plan, plan_training, several
+from .render import Result, render
+from .render.learn import TrainingResult, learn
+from .settings import Settings
+
+__all__ = ["Result", "TrainingResult", "preview", "stylize", "train"]
+
+
+def stylize(
+    clip: str | Path,
+    style: StyleLike | Sequence[StyleLike] = (),
+    output: str | Path | None = None,
+    *,
+    masks: Sequence[MaskLike] = (),
+    style_at: Sequence[Later] = (),
+    overwrite: bool = False,
+    restart: bool = False,
+    keep_frames: bool = False,
+    keep_partial: bool = False,
+    listener: Listener = lambda event: None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> Result:
+    """Paint ``clip`` in the style of a picture, or of several, given as (picture, weight).
+
+    Args:
+        clip: a video, GIF, APNG, WebP, still image, folder of stills or glob.
+        style: the picture, or a sequence of pictures or (picture, weight).
+        output: where to; by default beside the clip, as ``clip.picasso.mp4``.
+        masks: of what stays unpainted, or (mask, picture) of what is to look like another one:
+            stills, or clips of as many frames. White, or opaque, is inside.
+        style_at: (seconds, style) to change over to, blended in between.
+        overwrite: replace an output that exists.
+        restart: begin anew, where a run before has left paintings in a journal.
+        keep_frames: keep the journal, with each painting as a PNG.
+        keep_partial: if it ends early, leave what is painted as clip.partial.mp4 beside the output.
+        listener: told of what happens (``vidstyle.core.events``).
+        settings: all options at once, where an editor shows them.
+        options: fields of ``Settings`` on top of these: size, iterations, style_weight …
+
+    Raises:
+        UsageError: wrong use, or input that cannot be read.
+        VidstyleError: the work failed. Nothing is left at ``output`` in either case; what was
+            painted waits in a journal beside it, for the same call to go on from there.
+    """
+    work = plan(
+        clip,
+        several(style),
+        output,
+        masks=masks,
+        style_at=style_at,
+        overwrite=overwrite,
+        restart=restart,
+        keep_frames=keep_frames,
+        keep_partial=keep_partial,
+        settings=_settings(settings, options),
+    )
+    return render(work, listener)
+
+
+def preview(
+    clip: str | Path,
+    style: StyleLike | Sequence[StyleLike] = (),
+    output: str | Path | None = None,
+    *,
+    frames: int = 3,
+    masks: Sequence[MaskLike] = (),
+    style_at: Sequence[Later] = (),
+    overwrite: bool = False,
+    listener: Listener = lambda event: None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> Result:
+    """Paint the first ``frames`` of ``clip``, small and quickly, with a contact sheet beside.
+
+    As ``stylize``, otherwise; the result's ``sheet`` is the contact sheet.
+    """
+    work = plan(
+        clip,
+        several(style),
+        output,
+        masks=masks,
+        style_at=style_at,
+        overwrite=overwrite,
+        settings=_settings(settings, options),
+        preview=frames,
+    )
+    return render(work, listener)
+
+
+def train(
+    clip: str | Path,
+    style: StyleLike | Sequence[StyleLike],
+    output: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    listener: Listener = lambda event: None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> TrainingResult:
+    """Fit a model to a clip, or to a folder of pictures, for ``stylize(..., model=...)``.
+
+    Args:
+        clip: a video, GIF, APNG, WebP, still image, folder of stills or glob.
+        style: the picture, or a sequence of pictures or (picture, weight): one model holds them
+            all, and paints any blend of them.
+        output: the file; by default beside the clip, as ``picasso.safetensors``.
+        overwrite: replace a file that exists.
+        listener: told of what happens (``vidstyle.core.events``).
+        settings: all options at once, where an editor shows them.
+        options: fields of ``Settings`` on top of these: size, style_weight, training_steps …
+
+    Raises:
+        UsageError: wrong use, or input that cannot be read.
+        VidstyleError: the work failed.
+    """
+    work = plan_training(clip, several(style), output, overwrite, _settings(settings, options))
+    return learn(work, listener)
+
+
+def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
+    return Settings(**options) if settings is None else replace(settings, **options)

@@ -1,0 +1,164 @@
+"""What else than painting the command line does: info, measure, recipes, train, export."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .. import media
+from ..core import files
+from ..settings import Settings, fields, recipes
+from .parser import (
+    Parser,
+    add_messages,
+    add_overwrite,
+    add_settings,
+    add_style,
+    seconds_of,
+    settings_given,
+    style_of,
+)
+from .pipes import STANDARD, spooled_input
+from .progress import Reporter, show_measures
+
+
+def info(arguments: Sequence[str]) -> None:
+    """``vidstyle info CLIP``: what is understood of a clip, from reading all of it."""
+    parser = Parser(prog="vidstyle info", description="Print what is understood of a clip.")
+    parser.add_argument("clip", metavar="CLIP")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    add_settings(parser, ("max_pixels",))
+    options = parser.parse_args(arguments)
+    settings = Settings(**settings_given(options))
+    with spooled_input(options.clip, STANDARD) as path:
+        facts = media.describe(media.open_clip(path, settings.max_pixels))
+    if options.json:
+        print(json.dumps(facts))
+        return
+    for name, value in facts.items():
+        print(f"{name:>12}  {', '.join(value) if isinstance(value, list) else value}")
+
+
+def measure(arguments: Sequence[str]) -> None:
+    """``vidstyle measure SOURCE PAINTED``: what a painted clip is worth."""
+    parser = Parser(prog="vidstyle measure", description="Print what a painted clip is worth.")
+    parser.add_argument("source", metavar="SOURCE")
+    parser.add_argument("painted", metavar="PAINTED")
+    parser.add_argument("--style", metavar="IMAGE", required=True)
+    parser.add_argument(
+        "--start",
+        type=seconds_of,
+        metavar="T",
+        default=0.0,
+        help="the second of SOURCE that PAINTED begins at (default: 0)",
+    )
+    parser.add_argument("--max-frames", type=int, metavar="N", help="look at the first N frames")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    add_settings(parser, ("max_pixels",))
+    options = parser.parse_args(arguments)
+    from .. import metrics
+
+    with Reporter(options.painted, quiet=options.json) as reporter:
+        found = metrics.measure(
+            options.source,
+            options.painted,
+            options.style,
+            start=options.start,
+            max_frames=options.max_frames,
+            max_pixels=Settings(**settings_given(options)).max_pixels,
+            listener=reporter,
+        )
+    if options.json:
+        print(json.dumps(dataclasses.asdict(found)))
+    else:
+        show_measures(found, sys.stdout)
+
+
+def list_recipes(arguments: Sequence[str]) -> None:
+    """``vidstyle recipes``: what comes along."""
+    parser = Parser(prog="vidstyle recipes", description="List the recipes that come along.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    options = parser.parse_args(arguments)
+    known = {recipe.name: recipe for recipe in recipes.every()}
+    if options.json:
+        print(json.dumps({name: dataclasses.asdict(recipe) for name, recipe in known.items()}))
+        return
+    for name, recipe in known.items():
+        print(f"{name:>14}  {recipe.about}\n{'':>14}  from {recipe.source}; time: {recipe.cost}")
+
+
+def train(arguments: Sequence[str]) -> None:
+    """``vidstyle train CLIP --style IMAGE``: a model to paint any clip with."""
+    parser = Parser(
+        prog="vidstyle train",
+        description="Fit a network to a clip, or to a folder of pictures, to paint others with.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("clip", metavar="CLIP|FOLDER", help="what to learn from")
+    add_style(parser)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="the model's file; default: beside the clip, as picasso.safetensors",
+    )
+    add_overwrite(parser)
+    add_settings(parser, fields(train=True))
+    add_messages(parser.add_argument_group("messages"))
+    options = parser.parse_args(arguments)
+    from .. import api
+
+    names = fields(train=True)
+    with Reporter(options.clip, quiet=options.quiet) as reporter:
+        learned = api.train(
+            options.clip,
+            [style_of(text) for text in options.style],
+            options.output,
+            overwrite=options.overwrite,
+            listener=reporter,
+            **{name: value for name, value in vars(options).items() if name in names},
+        )
+    if options.json:
+        facts = dataclasses.asdict(learned) | {"seconds": round(learned.seconds, 3)}
+        print(json.dumps(facts, default=str))
+    elif not options.quiet:
+        print(f"wrote {learned.output}\nwrote {learned.sheet}", file=sys.stderr)
+
+
+def export(arguments: Sequence[str]) -> None:
+    """``vidstyle export MODEL``: a model for use elsewhere."""
+    parser = Parser(prog="vidstyle export", description="Write a model as ONNX.")
+    parser.add_argument("model", metavar="MODEL", type=Path)
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        type=Path,
+        help="the ONNX file; default: beside the model",
+    )
+    add_overwrite(parser)
+    parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    options = parser.parse_args(arguments)
+    from ..networks import transformer
+    from ..networks.export import onnx
+
+    target = options.output or options.model.with_suffix(".onnx")
+    files.check_writable(target, options.overwrite, [options.model])
+    files.write_whole(target, onnx(transformer.load(options.model)))
+    print(f"wrote {target}", file=sys.stderr)
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
+    "info": info,
+    "measure": measure,
+    "recipes": list_recipes,
+    "train": train,
+    "export": export,
+}
+"""What else than painting can be asked for."""

@@ -1,0 +1,186 @@
+"""What ``vidstyle CLIP`` does: paint a clip, or several, or show the plan."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..core import files
+from ..core.errors import UsageError, VidstyleError
+from ..core.events import Notice
+from ..media.formats import named_format
+from ..settings import Settings, recipes
+from .errors import line_of
+from .parser import mask_of, settings_given, style_at_of, style_of
+from .pipes import STANDARD, spooled_input, spooled_output
+from .progress import Reporter, show_measures
+
+if TYPE_CHECKING:
+    from ..plan import Plan
+    from ..render import Result
+
+
+def run(options: argparse.Namespace) -> int:
+    """Paint what is asked for; returns the exit code."""
+    given = settings_given(options)
+    chosen = recipes.load(options.recipe, given).options if options.recipe else {}
+    settings = Settings(**chosen | given)
+    if options.preview is not None and options.preview < 1:
+        raise UsageError(f"--preview is {options.preview}: it must be at least 1")
+    if len(options.clip) > 1:
+        return _run_many(options, settings)
+    with (
+        spooled_input(options.clip[0], options.output) as clip,
+        spooled_output(options.output, settings.format, options.json) as output,
+    ):
+        report = _paint(options, settings, clip, output)
+    if options.json:
+        print(json.dumps(report))
+    return 0
+
+
+def _run_many(options: argparse.Namespace, settings: Settings) -> int:
+    """Paint several clips, into a folder or each beside itself; one that fails is told, and the
+    others are painted."""
+    if STANDARD in (*options.clip, options.output):
+        raise UsageError("several clips need files: stdin and stdout take one")
+    folder = None if options.output is None else Path(options.output)
+    if folder is not None:
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{folder}: is no folder, which several clips need for --output")
+        if not folder.exists() and named_format(folder) is not None:
+            raise UsageError(f"{folder}: is the name of one file: several clips need a folder")
+        options.output = f"{options.output}/"
+    options.clip = [*dict.fromkeys(options.clip)]
+    _check_names(options, settings)
+    reports: list[dict[str, Any]] = []
+    failed: list[dict[str, str]] = []
+    for clip in options.clip:
+        try:
+            reports.append(_paint(options, settings, clip, options.output))
+        except Exception as error:
+            if options.verbose:
+                traceback.print_exc()
+            message = line_of(error)
+            failed.append({"clip": clip, "error": message})
+            print(f"vidstyle: {message}", file=sys.stderr)
+    if options.json:
+        print(json.dumps({"clips": reports, "failed": failed}))
+    elif not options.quiet:
+        told = f"{len(reports)} of {len(options.clip)} clips are done"
+        without = ", ".join(entry["clip"] for entry in failed)
+        print(f"{told}, without {without}" if failed else told, file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _check_names(options: argparse.Namespace, settings: Settings) -> None:
+    """Refuse several clips of which two would be painted into one file.
+
+    What else is wrong with one of them is told when its turn comes.
+    """
+    taken: dict[Path, str] = {}
+    for clip in options.clip:
+        try:
+            work = _plan(options, settings, clip, options.output)
+        except VidstyleError:
+            continue
+        for path in (*work.writes, *([_recipe(work)] if options.save_recipe else [])):
+            if (other := taken.setdefault(path.resolve(), clip)) != clip:
+                raise UsageError(
+                    f"{path}: would be made of both {other} and {clip}: "
+                    f"paint them into different folders"
+                )
+
+
+def _plan(options: argparse.Namespace, settings: Settings, clip: str, output: str | None) -> Plan:
+    from ..plan import plan  # with torch, whose seconds are not for --help
+
+    return plan(
+        clip,
+        [style_of(text) for text in options.style],
+        output,
+        masks=[mask_of(text) for text in options.mask],
+        style_at=[style_at_of(text) for text in options.style_at],
+        overwrite=options.overwrite,
+        restart=options.restart,
+        keep_frames=options.keep_frames,
+        keep_partial=options.keep_partial,
+        settings=settings,
+        preview=options.preview,
+        reads=[Path(other) for other in (*options.clip, options.recipe) if other is not None],
+    )
+
+
+def _recipe(work: Plan) -> Path:
+    """Where the recipe of a run is saved."""
+    return work.target.beside(".toml")
+
+
+def _paint(
+    options: argparse.Namespace, settings: Settings, clip: str, output: str | None
+) -> dict[str, Any]:
+    """Paint a clip, or show the plan of it; returns what there is to say for programs."""
+    from ..plan import describe
+    from ..render import render
+
+    work = _plan(options, settings, clip, output)
+    if options.output == STANDARD:  # nothing lasts beside it
+        work = dataclasses.replace(work, journal=None)
+    if options.dry_run:
+        description = describe(work)
+        if not options.json:
+            _show_plan(description)
+        return description
+    for name in ("save_recipe", "plot", "snapshots", "keep_frames", "keep_partial"):
+        if options.output == STANDARD and (
+            getattr(settings, name, None) or vars(options).get(name)
+        ):
+            raise UsageError(
+                f"--{name.replace('_', '-')} has no place beside stdout: name a file with --output"
+            )
+    if options.save_recipe and work.target.folder is None:
+        files.check_writable(_recipe(work), options.overwrite, work.reads)
+    with Reporter(clip, quiet=options.quiet) as reporter:
+        result = render(work, reporter)
+        if options.save_recipe:  # as asked for: of a preview, what it is a preview of
+            for note in recipes.save(settings, _recipe(work)):
+                reporter(Notice(note))
+    if not (options.json or options.quiet or options.output == STANDARD):
+        beside = (
+            result.sheet,
+            result.plot,
+            result.snapshots,
+            options.save_recipe and _recipe(work),
+        )
+        for path in filter(None, (result.output, *beside)):
+            print(f"wrote {path}", file=sys.stderr)
+        if result.measures is not None:
+            show_measures(result.measures, sys.stderr)
+    return _report(result)
+
+
+def _show_plan(description: dict[str, Any]) -> None:
+    for name, value in description.items():
+        shown = f"{value:.0f} s at most" if name == "estimated seconds" and value else value
+        print(f"{name:>18}  {'unknown' if shown is None else shown}", file=sys.stderr)
+
+
+def _report(result: Result) -> dict[str, Any]:
+    return {
+        "output": str(result.output),
+        "sheet": str(result.sheet) if result.sheet else None,
+        "plot": str(result.plot) if result.plot else None,
+        "snapshots": str(result.snapshots) if result.snapshots else None,
+        "frames": result.frames,
+        "seconds": round(result.seconds, 3),
+        "size": [result.width, result.height],
+        "losses": list(result.losses),
+        "notes": list(result.notes),
+        "settings": dataclasses.asdict(result.settings),
+        **({"measures": dataclasses.asdict(result.measures)} if result.measures else {}),
+    }

@@ -1,0 +1,229 @@
+"""The parser of the command line: options come from ``Settings``, with their help and defaults."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, get_type_hints
+
+from ..core.errors import UsageError
+from ..core.version import __version__
+from ..media.formats import FORMATS
+from ..settings import Settings, choices, fields, items, kinds
+
+PREVIEW_FRAMES = 3
+FILE_FORMATS = [name for name in FORMATS if name != "folder"]
+
+
+class Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message} (see vidstyle --help)")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser; every option of ``Settings`` with its own help and default."""
+    parser = Parser(
+        prog="vidstyle",
+        description="Turn a video or an animated GIF into a painting.",
+        allow_abbrev=False,
+    )
+    _add_inputs(parser)
+    _add_output(parser)
+    parser.add_argument(
+        "--recipe",
+        metavar="NAME|FILE",
+        help="settings with a name (vidstyle recipes lists them); other options go on top",
+    )
+    parser.add_argument(
+        "--save-recipe",
+        action="store_true",
+        help="write all settings beside the output, as a recipe to do the same again",
+    )
+    parser.add_argument(
+        "--preview",
+        nargs="?",
+        type=int,
+        const=PREVIEW_FRAMES,
+        metavar="N",
+        help="paint only the first N frames (default 3), small and quickly, and a contact sheet",
+    )
+    group = add_settings(parser, fields())["messages"]
+    group.add_argument("--dry-run", action="store_true", help="print the plan, paint nothing")
+    add_messages(group)
+    group.add_argument("--version", action="version", version=f"vidstyle {__version__}")
+    return parser
+
+
+def _add_inputs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "clip",
+        metavar="CLIP",
+        nargs="+",
+        help="a video, GIF, APNG, WebP, AVIF, still, folder of stills or quoted glob; - for stdin; "
+        "several are painted one after the other, into a folder if --output names one; a clip "
+        "called like a command (train, info …) is ./train",
+    )
+    add_style(parser)
+    parser.add_argument(
+        "--style-at",
+        action="append",
+        metavar="T=IMAGE[:WEIGHT]",
+        default=[],
+        help="another style from second T on, blended over from the one before",
+    )
+    parser.add_argument(
+        "--mask",
+        action="append",
+        metavar="FILE[=IMAGE]",
+        default=[],
+        help="where this picture, or clip of as many frames, is white or opaque, paint like "
+        "IMAGE, or nothing; of several, the last counts",
+    )
+
+
+def _add_output(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help=f"where to; the suffix is the format ({', '.join(FILE_FORMATS)}; "
+        "none: a folder of frames), an existing folder takes the painting, and so does a new one "
+        "where PATH ends in /; - is stdout; "
+        "default: beside the clip, as clip.picasso.mp4",
+    )
+    add_overwrite(parser)
+    parser.add_argument(
+        "--restart",
+        action="store_true",
+        help="begin anew, where a run before was stopped and has left its paintings",
+    )
+    parser.add_argument(
+        "--keep-frames",
+        action="store_true",
+        help="keep the folder with every frame as it was painted, before --keep-colors, "
+        "--strength and masks (.clip.picasso.mp4.vidstyle, beside the output)",
+    )
+    parser.add_argument(
+        "--keep-partial",
+        action="store_true",
+        help="if the work ends early, leave what is painted as a clip: clip.picasso.partial.mp4",
+    )
+
+
+def add_style(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--style",
+        action="append",
+        metavar="IMAGE[:WEIGHT]",
+        default=[],
+        help="the picture to paint like; several are blended by their weights",
+    )
+
+
+def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "-y",
+        "--overwrite",
+        action="store_true",
+        help="replace an output that exists: a file, or a folder of nothing but frames that "
+        "vidstyle wrote; never what the run itself reads",
+    )
+
+
+def add_messages(group: argparse._ActionsContainer) -> None:
+    group.add_argument("--json", action="store_true", help="print one JSON object at the end")
+    group.add_argument("--quiet", action="store_true", help="print only errors")
+    group.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+
+
+def add_settings(
+    parser: argparse.ArgumentParser, names: Sequence[str]
+) -> dict[str, argparse._ArgumentGroup]:
+    """Add these fields of ``Settings``, as they are grouped, each with its help and default."""
+    hints = get_type_hints(Settings)
+    specs = {spec.name: spec for spec in dataclasses.fields(Settings)}
+    titles = dict.fromkeys(specs[name].metadata["group"] for name in names)
+    groups = {title: parser.add_argument_group(title) for title in titles}
+    for name in names:
+        spec, hint = specs[name], hints[name]
+        shown = "" if spec.default is None else f" (default: {_default(spec.default)})"
+        about: dict[str, Any] = {
+            "default": argparse.SUPPRESS,
+            "help": (spec.metadata["help"] + shown).replace("%", "%%"),
+        }
+        if bool in kinds(hint):
+            about["action"] = argparse.BooleanOptionalAction
+        else:
+            about["metavar"] = spec.metadata["metavar"] or "|".join(choices(hint))
+            about["type"] = _reader(hint, about["metavar"])
+        groups[spec.metadata["group"]].add_argument(f"--{name.replace('_', '-')}", **about)
+    return groups
+
+
+def settings_given(options: argparse.Namespace) -> dict[str, Any]:
+    """The fields of ``Settings`` that were given."""
+    names = {spec.name for spec in dataclasses.fields(Settings)}
+    return {name: value for name, value in vars(options).items() if name in names}
+
+
+def seconds_of(text: str) -> float:
+    """Seconds, or minutes:seconds, or hours:minutes:seconds."""
+    value = 0.0
+    for part in text.split(":"):
+        value = value * 60 + float(part)
+    return value
+
+
+def _reader(hint: Any, metavar: str) -> Callable[[str], Any]:
+    """What turns an option's text into the value of the field; what it cannot stays as it is, for
+    ``Settings`` to refuse."""
+    wanted = {*kinds(hint), items(hint)}
+
+    def read(text: str) -> Any:
+        if any(text in choices(kind) for kind in wanted):
+            return text
+        if items(hint):
+            return tuple(number(part.strip()) for part in text.split(",") if part.strip())
+        return number(text)
+
+    def number(text: str) -> Any:
+        try:
+            if float in wanted:
+                return seconds_of(text) if "T" in metavar else float(text)
+            return int(text) if int in wanted else text
+        except ValueError:
+            return text
+
+    return read
+
+
+def _default(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
+
+
+def style_of(text: str) -> tuple[str, float]:
+    """``IMAGE[:WEIGHT]``; a file whose name really ends like that is taken as it is."""
+    path, colon, weight = text.rpartition(":")
+    if not colon or Path(text).exists():
+        return text, 1.0
+    try:
+        return path, float(weight)
+    except ValueError:
+        return text, 1.0
+
+
+def style_at_of(text: str) -> tuple[float, tuple[str, float]]:
+    """``T=IMAGE[:WEIGHT]``."""
+    time, _, style = text.partition("=")
+    try:
+        return seconds_of(time), style_of(style)
+    except ValueError:
+        raise UsageError(f"--style-at {text}: write it as SECONDS=IMAGE") from None
+
+
+def mask_of(text: str) -> tuple[str, str | None]:
+    """``FILE[=IMAGE]``; a file whose name really has a = is taken as it is."""
+    path, equals, style = text.rpartition("=")
+    return (path, style) if equals and not Path(text).exists() else (text, None)

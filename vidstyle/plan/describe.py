@@ -1,0 +1,100 @@
+"""What a plan will do, in words and numbers."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import numpy as np
+
+from ..core.errors import UsageError
+from ..engines import ClipEngine
+from .engine import make_engine, precision
+from .output import room
+from .types import Plan
+
+STATE_BYTES = 24
+"""A pixel, of what an engine needs for the next frame (``TemporalState``)."""
+
+
+def describe(work: Plan) -> dict[str, Any]:
+    """What a plan will do, by name, with an estimate of its time from one measured step."""
+    engine = make_engine(work)
+    check_room(work)
+    info = work.clip.info
+    sound = ", ".join(info.sound) if work.format.kind == "video" else ""
+    return {
+        "clip": str(info.path),
+        "source": f"{info.container} {info.width}x{info.height}",
+        "frames": work.frames,
+        "size": f"{work.width}x{work.height}",
+        "sound": sound or "none",
+        "output": str(work.output),
+        "journal": _journal_size(work),
+        "engine": str(work.engine),
+        "painted by": _executor(work),
+        "network": f"{work.settings.network}, {work.settings.weights} weights",
+        "device": str(engine.device),
+        "precision": precision(engine),
+        "tiles": engine.tiles,
+        "estimated seconds": _estimate(work, engine),
+    }
+
+
+def _executor(work: Plan) -> str:
+    segment, cluster = work.settings.segment, work.settings.cluster
+    if segment is None:
+        return "this process"
+    return f"{'this process' if cluster is None else cluster}, in segments of {segment} frames"
+
+
+def _journal_size(work: Plan) -> str:
+    if work.journal is None:
+        return "none"
+    minimum, maximum = journal_bytes(work)
+    needed = f"from {minimum / 1e6:.0f} MB"
+    if work.settings.segment is not None:
+        needed += " for each segment at work"
+    if maximum is not None:
+        needed += f", up to {maximum / 1e6:.0f} MB of paintings at most"
+    return f"{work.journal}: {needed}"
+
+
+def journal_bytes(work: Plan) -> tuple[int, int | None]:
+    """What the journal takes on the disk: to begin with, and at most as far as that is known."""
+    pixels = work.width * work.height
+    state = pixels * (STATE_BYTES + 6 * max(work.settings.long_term))
+    if work.settings.segment is not None:  # after its key frame, and after two chunks
+        state *= 3
+    painting = pixels * 3
+    return state + painting, None if work.frames is None else state + painting * work.frames
+
+
+def check_room(work: Plan) -> list[str]:
+    """What there is to say of the room on the disk for the paintings that are kept.
+
+    Raises:
+        UsageError: not even the first one can be kept.
+    """
+    if work.journal is None:
+        return []
+    minimum, maximum = journal_bytes(work)
+    free = room(work.journal)
+    line = f"{work.journal.parent}: {free / 1e6:.0f} MB are free, and the journal needs"
+    if free < minimum:
+        raise UsageError(f"{line} {minimum / 1e6:.0f}: make room, or name another --output")
+    return [f"{line} up to {maximum / 1e6:.0f}"] if maximum is not None and free < maximum else []
+
+
+def _estimate(work: Plan, engine: ClipEngine) -> float | None:
+    """Seconds the painting takes at most; None if the length is unknown."""
+    if work.frames is None:
+        return None
+    side = 96
+    probe = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    objective, start = engine.task(probe)
+    objective(start)  # the first one is slower
+    began = time.perf_counter()
+    objective(start)
+    step = (time.perf_counter() - began) * work.width * work.height / side**2
+    return step * engine.cost(work.settings, engine.size, work.frames)

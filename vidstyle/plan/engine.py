@@ -1,0 +1,107 @@
+"""Which engine paints a plan, on what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..core.errors import UsageError
+from ..engines import ENGINES, ClipEngine
+from ..settings import Settings, meaningless_to
+from .types import EngineChoice, Plan
+
+CHEAPER = 8.0
+"""A network is taken by itself where it costs so many times less at most: the optimiser
+paints better, and often needs a third of what it may."""
+HERE, REMOTE = "local", "ray://"
+"""What a cluster is called: this machine, and how the address of another one begins."""
+SEGMENT_LENGTH = 96
+"""Frames of a segment where nothing is said: long enough that its joints cost a tenth."""
+PREVIEW_SIZE = 208
+"""Longer side of a preview, in pixels."""
+PREVIEW_STEPS = (20, 10)
+"""Optimiser steps of a preview's first frame, and of the others."""
+
+
+def with_engine(work: Plan) -> Plan:
+    """The plan with its engine decided, and said why."""
+    settings = work.settings
+    wanted, why = settings.engine, "as asked"
+    size, frames = (work.width, work.height), work.frames
+    if settings.model is not None:
+        wanted, why = "hybrid" if wanted == "hybrid" else "feedforward", f"by {settings.model}"
+    elif work.preview and wanted != "gatys":
+        wanted, why = "gatys", "a preview is too short to learn from"
+    elif wanted == "auto" and frames is None:
+        wanted, why = "gatys", "the length of the clip is unknown"
+    elif wanted == "auto":
+        assert frames is not None
+        costs = {
+            name: ENGINES[name].cost(settings, size, frames) for name in ("gatys", "feedforward")
+        }
+        wanted = "feedforward" if CHEAPER * costs["feedforward"] < costs["gatys"] else "gatys"
+        why = (
+            f"{frames} frames of {size[0]}x{size[1]} cost {costs['gatys']:.0f} steps of the "
+            f"optimiser at most, or {costs['feedforward']:.0f} for a network that learns and "
+            f"paints them"
+        )
+    notes = work.notes
+    plain = Settings()
+    unused = [
+        name
+        for name in meaningless_to(wanted)
+        if getattr(settings, name) != getattr(plain, name) and not work.preview
+    ]
+    if unused:
+        options = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
+        notes = (*notes, f"the engine {wanted} paints at once: {options} changes nothing")
+    return replace(
+        work,
+        settings=replace(settings, engine=wanted),
+        engine=EngineChoice(wanted, why),
+        notes=notes,
+    )
+
+
+def with_segments(work: Plan) -> Plan:
+    """The plan with the length of its segments decided."""
+    settings = work.settings
+    if settings.segment is None and settings.cluster is None:
+        return work
+    address = settings.cluster or HERE
+    if address != HERE and not address.startswith(REMOTE):
+        raise UsageError(f"--cluster {address}: name {HERE} or {REMOTE}HOST:PORT")
+    if settings.passes > 1:
+        raise UsageError("--passes go over whole shots: leave out --segment and --cluster")
+    if settings.cluster and (settings.plot or settings.snapshots):
+        raise UsageError("--plot and --snapshots show steps, which a cluster does not send")
+    if settings.engine == "feedforward" or work.preview:
+        note = "a network paints faster than frames travel: this machine paints, without segments"
+        if work.preview:
+            note = "a preview is painted on this machine, without segments"
+        settings = replace(settings, segment=None, cluster=None)
+        return replace(work, settings=settings, notes=(*work.notes, note))
+    return replace(work, settings=replace(settings, segment=settings.segment or SEGMENT_LENGTH))
+
+
+def for_preview(settings: Settings, frames: int) -> Settings:
+    """The settings of a preview: small, few steps, few frames; smaller wishes are kept."""
+    size = PREVIEW_SIZE if settings.size == "full" else min(settings.size, PREVIEW_SIZE)
+    first, later = PREVIEW_STEPS
+    return replace(
+        settings,
+        size=size,
+        max_frames=frames,
+        first_iterations=min(settings.first_iterations, first),
+        iterations=min(settings.iterations, later),
+        passes=1,
+        seamless=False,
+    )
+
+
+def make_engine(work: Plan) -> ClipEngine:
+    """The engine of a plan, on its device and known to fit into memory."""
+    return ENGINES[work.settings.engine](work.settings, work.schedule, (work.width, work.height))
+
+
+def precision(engine: ClipEngine) -> str:
+    return "bf16" if engine.dtype.itemsize == 2 else "fp32"

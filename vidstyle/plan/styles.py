@@ -1,0 +1,93 @@
+"""The styles of a plan: pictures, or names that a model knows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ..core.errors import UsageError, unknown
+from ..core.images import Image
+from ..networks.transformer import TransformerNet
+from ..objective.styles import StyleSchedule, schedule_from_options, style_picture
+from ..settings import Settings
+from .types import Later, MaskLike, StyleLike
+
+NO_PICTURE: Image = np.zeros((1, 1, 3), np.uint8)
+"""Stands for a style of a model that is known by name only."""
+
+
+def schedule_of(
+    styles: Sequence[StyleLike],
+    style_at: Sequence[Later],
+    masks: Sequence[MaskLike],
+    settings: Settings,
+    model: TransformerNet | None,
+) -> StyleSchedule:
+    first = [style_and_weight(style) for style in styles]
+    later = [(float(time), *style_and_weight(style)) for time, style in style_at]
+    covers = [mask_and_style(mask) for mask in masks]
+    if model is not None:
+        return _of_model(model, first, later, covers, settings)
+    if not first and not later and settings.style_weight:
+        raise UsageError("no style: name a picture with --style")
+    if settings.report and not first and not later:
+        raise UsageError("a report needs a style to compare with: name one with --style")
+    paths = [path for path, _ in first] + [path for _, path, _ in later]
+    paths += [path for _, path in covers if path is not None]
+    pictures = {path: style_picture(path, settings.max_pixels) for path in dict.fromkeys(paths)}
+    return schedule_from_options(first, later, covers, pictures)
+
+
+def _of_model(
+    model: TransformerNet,
+    first: Sequence[tuple[Path, float]],
+    later: Sequence[tuple[float, Path, float]],
+    covers: Sequence[tuple[Path, Path | None]],
+    settings: Settings,
+) -> StyleSchedule:
+    """A schedule of the styles of a model, each called by its name or by a picture of that name."""
+    about = model.config
+    if len(set(about.styles)) < len(about.styles):
+        raise UsageError(f"{settings.model}: holds two styles of one name, which nobody can tell")
+    pictures = {Path(name): NO_PICTURE for name in about.styles}
+
+    def named(path: Path) -> Path:
+        name = Path(str(path) if str(path) in about.styles else path.stem)
+        if name not in pictures:
+            raise unknown(f"style of {settings.model}", str(path), about.styles)
+        if path.is_file():
+            pictures[name] = style_picture(path, settings.max_pixels)
+        return name
+
+    wanted = [(named(path), weight) for path, weight in first]
+    if not wanted and not later:
+        wanted = [(Path(n), w) for n, w in zip(about.styles, about.weights, strict=True)]
+    changes = [(time, named(path), weight) for time, path, weight in later]
+    inside = [(mask, None if style is None else named(style)) for mask, style in covers]
+    schedule = replace(schedule_from_options(wanted, changes, inside, pictures), names=about.styles)
+    if (settings.report or settings.engine == "hybrid") and any(
+        picture is NO_PICTURE for picture in schedule.pictures
+    ):
+        what = "a report" if settings.report else "the engine hybrid"
+        raise UsageError(f"{what} needs the pictures of the model's styles: name them by --style")
+    return schedule
+
+
+def several(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:
+    single = isinstance(style, (str, Path)) or (
+        isinstance(style, tuple) and len(style) == 2 and isinstance(style[1], (int, float))
+    )
+    return [style] if single else list(style)  # type: ignore[list-item,arg-type]
+
+
+def style_and_weight(style: StyleLike) -> tuple[Path, float]:
+    path, weight = style if isinstance(style, tuple) else (style, 1.0)
+    return Path(path), float(weight)
+
+
+def mask_and_style(mask: MaskLike) -> tuple[Path, Path | None]:
+    path, style = mask if isinstance(mask, tuple) else (mask, None)
+    return Path(path), None if style is None else Path(style)

@@ -1,0 +1,114 @@
+"""The output of a plan while it is written: pictures, and the sound beside them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from math import lcm
+from types import TracebackType
+from typing import Self
+
+from .. import media
+from ..core.images import Image
+from ..media import Frame
+from ..media.sound import Sound
+from ..plan import Plan
+from ..plan.output import wrote
+from ..settings import rate_of
+from .checkpoint import CheckpointStore
+
+
+class OutputWriter:
+    """Writes the frames of a plan. Use it in a ``with``: the file is there when all is written.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+
+    def __init__(self, work: Plan) -> None:
+        self.work = work
+        self.sound = _sound(work)
+        self.writer = _writer(work, self.sound)
+        self.count = 0
+        self.last: Frame | None = None
+
+    def __enter__(self) -> Self:
+        self.writer.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.writer.__exit__(kind, error, trace)
+
+    @property
+    def keeps_alpha(self) -> bool:
+        """Whether transparency can be written."""
+        return self.writer.encoder.keeps_alpha
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to say of the sound."""
+        return tuple(self.sound.notes) if self.sound else ()
+
+    def write(self, frame: Frame, shown: Image) -> None:
+        """Write the next frame as it is ``shown``."""
+        if frame.starts_shot:
+            self.writer.begin_shot()
+        self.writer.write(replace(frame, rgb=shown))
+        self.count, self.last = self.count + 1, frame
+        if self.count == self.work.settings.max_frames:
+            self._end_sound()
+
+    def leave_partial(self, store: CheckpointStore | None, error: BaseException) -> None:
+        """Leave what is written as a clip that plays, and say so with the ``error``."""
+        work = self.work
+        self._end_sound()
+        own = store is not None and wrote(store.folder, work.partial)
+        with suppress(Exception):  # the disk may be full; the store is whole anyway
+            self.writer.keep(work.partial, work.overwrite or own)
+            error.add_note(f"what is painted plays: {work.partial}")
+            if store is not None:
+                store.left(work.partial)
+
+    def _end_sound(self) -> None:
+        """The sound ends with the last frame."""
+        if self.sound is not None and self.last is not None:
+            self.sound.end = self.sound.start + self.last.time + self.last.duration
+
+
+def _sound(work: Plan) -> Sound | None:
+    """What is to be heard and read beside the pictures."""
+    info, mode = work.clip.info, work.settings.audio
+    heard = bool(info.sound) and mode != "none"
+    if work.format.kind != "video" or not (heard or info.subtitles):
+        return None
+    return Sound(info.path, work.format.name, mode, *work.settings.span)
+
+
+def _writer(work: Plan, sound: Sound | None) -> media.Writer:
+    info, settings = work.clip.info, work.settings
+    start, end = settings.span
+    if start or end is not None or settings.max_frames is not None:
+        info = replace(info, chapters=())  # they are the whole clip's
+    if settings.fps:
+        rate = rate_of(settings.fps)
+        info = replace(info, time_base=1 / rate / 1000, rate=rate)
+    elif start:  # it may lie between two ticks
+        ticks = lcm(info.time_base.denominator, start.denominator)
+        info = replace(info, time_base=Fraction(1, ticks))
+    return media.open_writer(
+        work.output,
+        info,
+        work.format,
+        (work.width, work.height),
+        loop=settings.loop,
+        overwrite=work.overwrite,
+        sound=sound,
+        crf=settings.crf,
+        codec=settings.codec,
+    )

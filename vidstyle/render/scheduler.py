@@ -1,0 +1,316 @@
+"""The order in which the frames of a clip are painted: shot by shot, in passes, round a loop.
+
+A shot is painted from its first frame on. Where it is cut into segments, each begins with a key
+frame: these are painted first, each over the one before, so that they agree; every segment is
+painted on from its own, at the same time where there are workers, and its last frames lead into
+the next key frame. The end of a loop leads into its beginning in the same way.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.events import Listener, Notice, Painted, Step, Stepped
+from ..media import Frame
+from ..temporal.shots import follows
+from .checkpoint import CheckpointStore
+from .chunks import SIZE, TAIL, Chunk, PaintedFrame, Task, Work, led, paint, repaint, tasks
+from .executors import Executor, Future
+from .spool import Spool
+
+BLEND = 0.5
+"""How much of a frame comes from the one beside it, in each pass after the first."""
+KEY, LEAD = "key", "lead"
+"""In the names of chunks: of a key frame, and of what leads into the next one."""
+
+
+@dataclass(eq=False)
+class Run:
+    """A shot, or a segment of one, that is being painted."""
+
+    number: int
+    first: Frame
+    key: Future
+    """The chunk of its first frame."""
+    chunk: Future
+    """The chunk that the next one goes on from."""
+    name: str
+    """What that is called."""
+    length: int = 0
+    frames: deque[Frame] = field(default_factory=lambda: deque[Frame](maxlen=TAIL))
+    """The last frames."""
+    ends: deque[Future] = field(default_factory=deque)
+    """The last chunks, with the paintings of these."""
+    waiting: deque[tuple[str, tuple[Frame, ...]]] = field(default_factory=deque)
+    """The chunks, by name, whose paintings have not been handed on."""
+    lead: str | None = None
+    """The name of the chunk that leads out of it."""
+    spool: Spool | None = None
+    """Its frames and paintings, where all of them are painted again."""
+    complete: bool = False
+    """Whether nothing of it will be painted any more that has not been submitted."""
+
+    def forget(self) -> None:
+        """Let go of all but its first frame, which the end of a loop may lead into."""
+        self.chunk = None
+        self.ends.clear()
+        self.frames.clear()
+
+
+class Scheduler:
+    """Paints the frames of a clip chunk by chunk.
+
+    Args:
+        executor: paints the chunks.
+        emit: told of steps and paintings.
+        store: keeps the chunks, and has those of a run before, which are not painted again.
+        segment: frames of a segment, at most; None: shots stay whole, and stream.
+        passes: how often each whole shot is painted (Ruder et al. 2016): more than one keeps it
+            on disk.
+        closes: whether the last frame leads into the first.
+    """
+
+    def __init__(
+        self,
+        executor: Executor,
+        emit: Listener,
+        store: CheckpointStore | None = None,
+        *,
+        segment: int | None = None,
+        passes: int = 1,
+        closes: bool = False,
+    ) -> None:
+        self.executor, self.emit, self.store = executor, emit, store
+        self.segment, self.passes, self.closes = segment, passes, closes
+        self.runs: deque[Run] = deque()
+        """Those that are not handed on yet; one more than are at work, into whose key frame the
+        one before leads."""
+        self.pending: dict[str, Future] = {}
+        """The futures of chunks that were not there yet, by name."""
+        self.made: dict[str, Chunk] = {}
+        """The chunks that are there, and whose paintings have not been handed on."""
+        self.superseded: dict[str, str] = {}
+        """Of a chunk that will be made, the one whose state nothing else goes on from."""
+        self.spent: list[str] = []
+        """Chunks of the run before, which the next key frame may still go on from."""
+        self.count = 0
+
+    def paint(self, frames: Iterable[Frame]) -> Iterator[PaintedFrame]:
+        """``frames``, painted, in their order."""
+        first: Run | None = None
+        for task in tasks(frames, self.segment):
+            if task.at == 0:
+                self._begin(task)
+                first = first or self.runs[-1]
+            else:
+                self._go_on(self.runs[-1], task)
+            last = task.frames[-1]
+            yield from self._ready()
+            while len(self.runs) > self.executor.size + 1:
+                self._take(wait=True)
+                yield from self._ready()
+        if first is None:
+            return
+        # The source's own loop may have a cut: nothing leads over that.
+        joins = self.closes and follows(first.first.rgb, last.rgb)
+        self._end(self.runs[-1], first if joins else None)
+        yield from self._ready()
+        while self.runs:
+            self._take(wait=True)
+            yield from self._ready()
+
+    def _begin(self, task: Task) -> None:
+        """Paint the first frame of a run, over that of the run before if they are of one shot."""
+        (frame,) = task.frames
+        before = self.runs[-1] if self.runs else None
+        if before is not None and frame.starts_shot:
+            self._end(before, None)
+            before = None
+        name = f"{task.run:05}-{KEY}"
+        key = self._do(name, paint, task.frames, before and before.key, self._following(task))
+        run = Run(task.run, frame, key, key, name, spool=Spool() if self.passes > 1 else None)
+        self._add(run, key, name, task.frames)
+        if before is not None:
+            self._end(before, run)
+        self.runs.append(run)
+
+    def _go_on(self, run: Run, task: Task) -> None:
+        """Paint the next frames of a run."""
+        name = f"{run.number:05}-{task.at:05}"
+        if task.at > 1 or self.segment is None:  # else the next key frame goes on from it, too
+            self.superseded[name] = run.name
+        chunk = self._do(name, paint, task.frames, run.chunk, self._following(task))
+        self._add(run, chunk, name, task.frames)
+
+    def _following(self, task: Task) -> Frame | None:
+        """The frame after those of a task, whose flow is estimated ahead; not in segments, whose
+        chunks may be painted by different workers."""
+        return task.following if self.segment is None else None
+
+    def _add(self, run: Run, chunk: Future, name: str, frames: Sequence[Frame]) -> None:
+        """Note that ``frames``, the next ones of a run, are painted as ``chunk``."""
+        run.chunk, run.name = chunk, name
+        run.length += len(frames)
+        if run.spool is not None:
+            run.spool.append(_single(self.made.pop(name), frames))
+            return
+        run.waiting.append((name, tuple(frames)))
+        run.frames.extend(frames)
+        if run.ends:
+            run.ends[-1] = _stateless(run.ends[-1])
+        run.ends.append(chunk)
+        if len(run.ends) > TAIL // (SIZE if self.segment else 1) + 1:
+            run.ends.popleft()
+
+    def _end(self, run: Run, into: Run | None) -> None:
+        """Nothing comes after the frames of a run: paint again what is to be painted again."""
+        if run.spool is not None:
+            self._repeat(run, run.spool)
+        if into is not None and (many := led(run.length)):
+            run.lead = f"{run.number:05}-{LEAD}"
+            shares = tuple(1 - step / many for step in range(many))
+            frames = tuple(run.frames)[-many:]
+            beside = _stateless(into.key)
+            self._do(run.lead, repaint, frames, run.chunk, shares, beside, *run.ends)
+        run.key = _stateless(run.key)
+        run.complete = True
+
+    def _repeat(self, run: Run, spool: Spool) -> None:
+        """Paint a whole shot again, backward and forward in turn."""
+        for number in range(1, self.passes):
+            order = range(len(spool))[:: -1 if number % 2 else 1]
+            beside: Chunk | None = _chunk_of(spool[order[0]])
+            for at in order[1:]:
+                one = spool[at]
+                name = f"{run.number:05}-pass{number}-{at:05}"
+                self.superseded[name] = run.name
+                run.chunk = self._do(
+                    name, repaint, (one.frame,), run.chunk, (BLEND,), beside, _chunk_of(one)
+                )
+                run.name, beside = name, None
+                spool[at] = _single(self.made.pop(name), (one.frame,))
+        run.key = _chunk_of(spool[0])
+        ends = [spool[at] for at in range(max(0, len(spool) - TAIL), len(spool))]
+        run.frames.extend(one.frame for one in ends)
+        run.ends.extend(map(_chunk_of, ends))
+
+    def _do(
+        self,
+        name: str,
+        work: Work,
+        frames: Sequence[Frame],
+        before: Future | None,
+        *given: Any,
+    ) -> Future:
+        """What ``work`` makes of ``frames``: a future, or what is kept from a run before."""
+        kept = self.store.get(name, frames[-1]) if self.store else None
+        if kept is not None:
+            self.superseded.pop(name, None)
+            self._took(name, kept)
+            return kept
+        future = self.executor.submit(work, self._stepped, frames, before, *given)
+        self.pending[name] = future
+        self._take(wait=False)
+        return future
+
+    def _stepped(self, step: Step) -> None:
+        self.emit(Stepped(self.count + 1, step))
+
+    def _take(self, wait: bool) -> None:
+        """Take up the chunks that are there."""
+        for name, chunk in self.executor.done(self.pending, wait).items():
+            del self.pending[name]
+            if self.store is not None:
+                self.store.put(name, chunk, self.superseded.pop(name, None))
+            self._took(name, chunk)
+
+    def _took(self, name: str, chunk: Chunk) -> None:
+        self.made[name] = chunk.stateless()
+        for note in chunk.notes:
+            self.emit(Notice(note))
+        seconds = chunk.seconds / len(chunk.paintings) / self.executor.size
+        for _ in chunk.paintings:
+            self.count += 1
+            self.emit(Painted(self.count, seconds, name.endswith(KEY)))
+
+    def _ready(self) -> Iterator[PaintedFrame]:
+        """The frames that nothing will change any more, from the first one on."""
+        while self.runs:
+            run = self.runs[0]
+            yield from self._of_spool(run) if run.spool is not None else self._of(run)
+            if run.waiting or not run.complete:
+                return
+            self.runs.popleft().forget()
+            if self.store is not None:
+                self.store.discard_states(self.spent)
+            names = (f"{run.number:05}-{KEY}", run.name, run.lead)
+            self.spent = [name for name in names if name is not None]
+
+    def _of(self, run: Run) -> Iterator[PaintedFrame]:
+        """The finished frames of a run; its last ones wait for what may lead out of it."""
+        held = TAIL if self.closes or self.segment is not None else 0
+        if run.complete and run.lead is None:
+            held = 0
+        waiting = sum(len(frames) for _, frames in run.waiting)
+        while run.waiting and run.waiting[0][0] in self.made:
+            name, frames = run.waiting[0]
+            if waiting - len(frames) < held:
+                break
+            run.waiting.popleft()
+            waiting -= len(frames)
+            yield from _together(self.made.pop(name), frames)
+        names = {run.lead, *(name for name, _ in run.waiting)}
+        if run.complete and self.made.keys() >= names:
+            last: list[PaintedFrame] = []
+            for name, frames in run.waiting:
+                last += _together(self.made.pop(name), frames)
+            run.waiting.clear()
+            yield from self._led(run, last)
+
+    def _of_spool(self, run: Run) -> Iterator[PaintedFrame]:
+        """The frames of a shot that was painted again, once that is done."""
+        if not run.complete or run.spool is None:
+            return
+        with run.spool as spool:
+            tail = max(0, len(spool) - TAIL)
+            yield from (spool[at] for at in range(tail))
+            yield from self._led(run, [spool[at] for at in range(tail, len(spool))])
+
+    def _led(self, run: Run, last: list[PaintedFrame]) -> list[PaintedFrame]:
+        """The ``last`` frames of a run as they lead out of it."""
+        if run.lead is None:
+            return last
+        chunk = self.made.pop(run.lead)
+        many = len(chunk.paintings)
+        frames = [one.frame for one in last[-many:]]
+        return [*last[:-many], *_together(chunk, frames)]
+
+
+def paintings(frames: int, segment: int | None, passes: int, closes: bool) -> int:
+    """How many pictures will be painted for so many ``frames``, if they are one shot."""
+    length = segment or max(1, frames)
+    last = (frames - 1) % length + 1 if frames else 0
+    again = (passes - 1) * max(0, frames - 1)
+    return frames + again + (frames - last) // length * led(length) + (led(last) if closes else 0)
+
+
+def _together(chunk: Chunk, frames: Sequence[Frame]) -> list[PaintedFrame]:
+    """``frames`` with their paintings."""
+    return [PaintedFrame(*one) for one in zip(frames, chunk.paintings, chunk.losses, strict=True)]
+
+
+def _single(chunk: Chunk, frames: Sequence[Frame]) -> PaintedFrame:
+    (one,) = _together(chunk, frames)
+    return one
+
+
+def _chunk_of(one: PaintedFrame) -> Chunk:
+    return Chunk((one.painted,), (one.loss,), {}, one.frame)
+
+
+def _stateless(chunk: Future) -> Future:
+    """A chunk that nothing will be painted from; what is elsewhere stays as it is."""
+    return chunk.stateless() if isinstance(chunk, Chunk) else chunk
