@@ -1,9 +1,12 @@
-"""When a frame is done: as good as its shot's first frame, or hardly getting better."""
+"""When a frame is done: as good as its shot's first frame, or hardly getting better; how it ended."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from ..core.events import Step
+from ..core.images import Image
 
 PATIENCE = 5
 """Steps over which a frame must still get better."""
@@ -28,3 +31,10 @@ def converged(seen: Sequence[float], target: ConvergenceTarget, tolerance: float
     """Whether a frame is as good as its shot's first one, or gets no better than slowly."""
     good = seen[-1] <= target.loss * (1 + tolerance)
     return len(seen) > PATIENCE and (good or gain(seen) <= target.gain)
+
+
+def together(ends: Sequence[tuple[Step, float]], picture: Callable[[], Image]) -> Step:
+    """The end of a frame of several windows, each with its share of what was painted."""
+    names = dict.fromkeys(name for step, _ in ends for name in step.terms)
+    terms = {name: sum(s.terms.get(name, 0.0) * part for s, part in ends) for name in names}
+    return Step(1.0, sum(step.loss * part for step, part in ends), terms, picture)

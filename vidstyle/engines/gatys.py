@@ -9,7 +9,7 @@ leaves whatever moves unpainted (the reason for most artefacts of painted video)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
@@ -34,7 +34,7 @@ from ..objective.tiles import Window, windows
 from ..settings import Settings
 from ..temporal.warm_start import NOISE, TemporalState, WarmStart, warm_start
 from .base import OnStep
-from .convergence import ConvergenceTarget, converged, gain
+from .convergence import ConvergenceTarget, converged, gain, together
 from .problem import SMALLEST_TILE, StyleProblem
 
 COARSEST = 160
@@ -284,7 +284,7 @@ class OptimizingEngine(StyleProblem):
             behind += window.area
             if last is not None:
                 ends.append((last, window.area / total))
-        end = _together(ends, lambda: self.image(canvas))
+        end = together(ends, lambda: self.image(canvas))
         if len(ends) > 1:
             on_step(end)
         return self.image(canvas), end.loss
@@ -383,13 +383,6 @@ class OptimizingEngine(StyleProblem):
         generator = torch.Generator().manual_seed(self.settings.seed)
         noise = torch.randn(1, 3, height, width, generator=generator)
         return (0.5 + 0.1 * noise).clamp(0, 1).to(self.device)
-
-
-def _together(ends: Sequence[tuple[Step, float]], picture: Callable[[], Image]) -> Step:
-    """The end of a frame of several windows, each with its share of what was painted."""
-    names = dict.fromkeys(name for step, _ in ends for name in step.terms)
-    terms = {name: sum(s.terms.get(name, 0.0) * part for s, part in ends) for name in names}
-    return Step(1.0, sum(step.loss * part for step, part in ends), terms, picture)
 
 
 def _fades_in(first: Image, now: Image) -> bool:
