@@ -1,4 +1,4 @@
-"""When a frame is done: as good as its shot's first frame, or hardly getting better; how it ended."""
+"""When a frame is done: as good as the first of its shot, or hardly getting better; its last step."""
 
 from __future__ import annotations
 
