@@ -155,7 +155,7 @@ def copy(source: Path, output: Path) -> list[str]:
     """Write ``source`` as ``output`` without painting; returns what had to be said."""
     clip = media.open_clip(source)
     kind = media.format_of(output)
-    sound = Sound(source, kind.name) if kind.kind == "video" and clip.info.sound else None
+    sound = Sound(source, kind) if kind.kind == "video" and clip.info.sound else None
     size = (clip.info.width, clip.info.height)
     with media.open_writer(output, clip.info, kind, size, sound=sound) as out:
         for frame in clip:

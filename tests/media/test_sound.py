@@ -11,6 +11,7 @@ import pytest
 
 from vidstyle import UsageError, media
 from vidstyle.media import Frame
+from vidstyle.media.formats import FORMATS
 from vidstyle.media.sound import Sound
 
 from ..conftest import HEIGHT, WIDTH, scene, write_video
@@ -47,7 +48,7 @@ def film(path: Path, codec: str, layout: str, rate: int, frames: int = 8) -> Pat
 def copied(clip: Path, output: Path, mode: str = "copy", start: int = 0) -> Sound:
     opened = media.open_clip(clip)
     name = media.format_of(output).name
-    sound = Sound(clip, name, mode, Fraction(start))  # type: ignore[arg-type]
+    sound = Sound(clip, FORMATS[name], mode, Fraction(start))  # type: ignore[arg-type]
     size = (WIDTH, HEIGHT)
     with media.open_writer(
         output, opened.info, media.format_of(output), size, sound=sound

@@ -12,7 +12,7 @@ import pytest
 
 from vidstyle import UsageError, VidstyleError, media
 from vidstyle.media import ClipInfo, Frame
-from vidstyle.media.encoders import HOLDS
+from vidstyle.media.formats import FORMATS
 from vidstyle.media.sound import Sound
 
 from ..conftest import scene, write_video
@@ -22,7 +22,7 @@ def copy(source: Path, output: Path, **options: object) -> list[media.Frame]:
     """Write every frame of ``source`` to ``output`` unpainted; returns what was written."""
     clip = media.open_clip(source)
     file_format = media.format_of(output)
-    sound = Sound(source, file_format.name) if file_format.kind == "video" else None
+    sound = Sound(source, file_format) if file_format.kind == "video" else None
     size = (clip.info.width, clip.info.height)
     frames = list(clip)
     with media.open_writer(output, clip.info, file_format, size, sound=sound, **options) as out:
@@ -61,7 +61,7 @@ def test_sound_is_copied_bit_for_bit(video: Path, tmp_path: Path) -> None:
 
 def test_sound_that_does_not_fit_is_encoded_with_a_notice(video: Path, tmp_path: Path) -> None:
     clip = media.open_clip(video)
-    sound = Sound(video, "webm")
+    sound = Sound(video, FORMATS["webm"])
     output = tmp_path / "copy.webm"
     size = (clip.info.width, clip.info.height)
     webm = media.format_of(output)
@@ -75,7 +75,7 @@ def test_sound_that_does_not_fit_is_encoded_with_a_notice(video: Path, tmp_path:
 def test_trimmed_sound_starts_with_the_picture(video: Path, tmp_path: Path) -> None:
     clip = media.open_clip(video)
     start, end = Fraction(2, 25), Fraction(4, 25)
-    sound = Sound(video, "mp4", "copy", start, end)
+    sound = Sound(video, FORMATS["mp4"], "copy", start, end)
     output = tmp_path / "part.mp4"
     size = (clip.info.width, clip.info.height)
     with media.open_writer(output, clip.info, media.format_of(output), size, sound=sound) as out:
@@ -372,7 +372,7 @@ def test_the_last_frame_lasts_as_long_as_it_is_to(
     delays: list[int], codec: str, suffix: str, tmp_path: Path
 ) -> None:
     """The frame that is shown last may have been coded before the others."""
-    if codec not in HOLDS[suffix]:
+    if codec not in FORMATS[suffix].codecs:
         pytest.skip(f"{suffix} holds no {codec}")
     times = [Fraction(sum(delays[:i]), 100) for i in range(len(delays))]
     info = ClipInfo(Path("x"), "animation", "gif", "gif", 64, 48, None, None)

@@ -1,4 +1,4 @@
-"""When a frame is done: as good as the first of its shot, or hardly getting better; its last step."""
+"""When a frame is done, and its last step, where that is the end of several windows."""
 
 from __future__ import annotations
 

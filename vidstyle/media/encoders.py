@@ -20,7 +20,7 @@ from ..core.errors import UsageError, VidstyleError, unknown
 from ..core.files import frame_name
 from .clip import ClipInfo, Frame
 from .formats import Format, only_one_frame
-from .sound import MUXER, Sound
+from .sound import Sound
 from .stills import save_image
 
 SHORTEST = 11
@@ -75,12 +75,6 @@ CODECS = {
     ),
     "ffv1": Codec("ffv1", "bgr0", alpha="bgra"),
 }
-HOLDS = {
-    "mp4": ("h264", "h265", "av1", "vp9"),
-    "mov": ("h264", "h265", "prores"),
-    "mkv": tuple(CODECS),
-    "webm": ("vp9", "av1"),
-}
 
 
 def check_codec(file_format: Format, name: str | None, crf: int | None) -> Codec:
@@ -90,13 +84,13 @@ def check_codec(file_format: Format, name: str | None, crf: int | None) -> Codec
         UsageError: there is none of this name, the format cannot hold it, or it does not know this
             ``crf``.
     """
-    name = name or file_format.codec
+    name = name or file_format.codecs[0]
     if name not in CODECS:
         raise unknown("codec", name, CODECS)
-    if name not in HOLDS[file_format.name]:
+    if name not in file_format.codecs:
         raise UsageError(
             f"{file_format.name} cannot hold {name}: "
-            f"use {' or '.join(HOLDS[file_format.name])}, or another format"
+            f"use {' or '.join(file_format.codecs)}, or another format"
         )
     codec = CODECS[name]
     if crf is not None and codec.crf is not None and crf > codec.worst:
@@ -128,12 +122,11 @@ class VideoEncoder:
         self.with_alpha = source.alpha and self.keeps_alpha
         base = source.time_base
         self.base = base if base.denominator <= MOV_CLOCKS else Fraction(1, 90000)
-        self.mov = mov = file_format.name in ("mp4", "mov")
+        self.mov = mov = file_format.muxer in ("mp4", "mov")
         # Sound may begin before the picture, by the samples that its codec needs to warm up:
         # Matroska would move the picture back by as much.
         options = {"movflags": "+faststart"} if mov else {"avoid_negative_ts": "disabled"}
-        muxer = MUXER.get(file_format.name, file_format.name)
-        self.output: Any = av.open(str(path), "w", format=muxer, options=options)
+        self.output: Any = av.open(str(path), "w", format=file_format.muxer, options=options)
         self.output.metadata.update(source.metadata)
         if source.chapters and hasattr(self.output, "set_chapters"):
             chapters: list[Any] = [dict(chapter) for chapter in source.chapters]
@@ -154,7 +147,7 @@ class VideoEncoder:
                 self.abort()
             raise UsageError(
                 f"{file_format.name} cannot be encoded as asked, {self.width}x{self.height} in "
-                f"{codec or file_format.codec} ({_reason(error)}): choose another --codec, "
+                f"{codec or file_format.codecs[0]} ({_reason(error)}): choose another --codec, "
                 f"--size or --audio"
             ) from error
 

@@ -17,8 +17,12 @@ class Format:
 
     name: str
     kind: FormatKind
-    codec: str = ""
-    """The video codec that is used unless another is asked for."""
+    codecs: tuple[str, ...] = ()
+    """The video codecs that it can hold; the first is used unless another is asked for."""
+    sound: str = ""
+    """FFmpeg's encoder of sound that cannot be copied."""
+    muxer: str = ""
+    """FFmpeg's name of the container."""
     largest: int | None = None
     """Pixels of the longer side at most, where the format itself has a limit."""
 
@@ -27,13 +31,14 @@ class Format:
         return "" if self.kind == "folder" else f".{self.name}"
 
 
+ALL_CODECS = ("h264", "h265", "vp9", "av1", "prores", "ffv1")
 FORMATS = {
     f.name: f
     for f in (
-        Format("mp4", "video", "h264"),
-        Format("mov", "video", "h264"),
-        Format("mkv", "video", "h264"),
-        Format("webm", "video", "vp9"),
+        Format("mp4", "video", ("h264", "h265", "av1", "vp9"), "aac", "mp4"),
+        Format("mov", "video", ("h264", "h265", "prores"), "aac", "mov"),
+        Format("mkv", "video", ALL_CODECS, "aac", "matroska"),
+        Format("webm", "video", ("vp9", "av1"), "libopus", "webm"),
         Format("gif", "gif", largest=65535),
         Format("apng", "animation"),
         Format("webp", "animation", largest=16383),

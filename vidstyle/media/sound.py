@@ -13,10 +13,9 @@ from typing import Any, Literal
 
 import av
 
+from .formats import Format
 from .video import opened, start_time
 
-FALLBACK = {"mp4": "aac", "mov": "aac", "mkv": "aac", "webm": "libopus"}
-MUXER = {"mkv": "matroska"}
 LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 """The layouts that all encoders know, by their number of channels, from 1 on."""
 TRIED = 2
@@ -25,8 +24,8 @@ SoundMode = Literal["copy", "encode", "none"]
 
 
 class Sound:
-    """The sound and subtitles of a clip between ``start`` and ``end`` seconds, for a container
-    ``name``.
+    """The sound and subtitles of a clip between ``start`` and ``end`` seconds, for a
+    container ``file_format``.
 
     ``notes`` says what could not be copied.
     """
@@ -34,12 +33,12 @@ class Sound:
     def __init__(
         self,
         path: Path,
-        name: str,
+        file_format: Format,
         mode: SoundMode = "copy",
         start: Fraction = Fraction(0),
         end: Fraction | None = None,
     ) -> None:
-        self.path, self.name, self.mode = path, name, mode
+        self.path, self.format, self.mode = path, file_format, mode
         self.start, self.end = start, end
         self.notes: list[str] = []
         self.tracks: dict[int, _Track] = {}
@@ -62,18 +61,18 @@ class Sound:
         if sounds and self.mode == "none":
             return None
         codec = getattr(stream.codec_context, "name", "unknown")
-        if (not sounds or self.mode == "copy") and _holds(self.name, self.path, stream):
+        if (not sounds or self.mode == "copy") and _holds(self.format, self.path, stream):
             return _Track(output.add_stream_from_template(stream), None)
         if not sounds:
-            self.notes.append(f"{self.name} cannot hold {codec} subtitles: left out")
+            self.notes.append(f"{self.format.name} cannot hold {codec} subtitles: left out")
             return None
-        encoder = FALLBACK[self.name]
+        encoder = self.format.sound
         named = encoder.removeprefix("lib")
         if (wanted := _encodable(encoder, stream.codec_context)) is None:
             self.notes.append(f"{codec} sound cannot be encoded as {named}: left out")
             return None
         if self.mode == "copy":
-            self.notes.append(f"{self.name} cannot hold {codec} sound: encoded as {named}")
+            self.notes.append(f"{self.format.name} cannot hold {codec} sound: encoded as {named}")
         rate, layout = wanted
         made = output.add_stream(encoder, rate=rate)
         made.codec_context.layout = layout
@@ -174,7 +173,7 @@ class _Track:
                 yield Fraction(packet.dts) * Fraction(packet.time_base), packet
 
 
-def _holds(name: str, path: Path, stream: Any) -> bool:
+def _holds(file_format: Format, path: Path, stream: Any) -> bool:
     """Whether a container takes a stream as it is.
 
     Tried with its first packets, for some containers say so only at the header, or at the end.
@@ -182,7 +181,7 @@ def _holds(name: str, path: Path, stream: Any) -> bool:
     try:
         with (
             opened(path) as source,
-            av.open(io.BytesIO(), "w", format=MUXER.get(name, name)) as trial,
+            av.open(io.BytesIO(), "w", format=file_format.muxer) as trial,
         ):
             target = trial.add_stream_from_template(source.streams[stream.index])
             trial.start_encoding()

@@ -87,7 +87,7 @@ def _sound(work: Plan) -> Sound | None:
     heard = bool(info.sound) and mode != "none"
     if work.format.kind != "video" or not (heard or info.subtitles):
         return None
-    return Sound(info.path, work.format.name, mode, *work.settings.span)
+    return Sound(info.path, work.format, mode, *work.settings.span)
 
 
 def _writer(work: Plan, sound: Sound | None) -> media.Writer:
