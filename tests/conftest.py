@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 import signal
 import subprocess
@@ -16,7 +18,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vidstyle import networks
+from vidstyle import cli, networks
 from vidstyle.engines import ENGINES
 from vidstyle.engines.base import OnStep
 from vidstyle.media import Frame
@@ -132,13 +134,35 @@ def network() -> networks.VGG:
     return networks.load("vgg19", "bundled", wanted, device=torch.device("cpu"))
 
 
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
 @pytest.fixture(scope="session")
-def vidstyle() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Run the command line as a process."""
+def process() -> Run:
+    """Run the command line as a process of its own, which takes seconds to begin."""
 
     def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "vidstyle", *map(str, arguments)]
         return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300)
+
+    return run
+
+
+@pytest.fixture
+def vidstyle(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command line in this process, with what a process of its own would give."""
+
+    def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        command = [*map(str, arguments)]
+        output, errors = io.StringIO(), io.StringIO()
+        with (
+            monkeypatch.context() as there,
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            there.chdir(cwd or Path.cwd())
+            code = cli.main(command)
+        return subprocess.CompletedProcess(command, code, output.getvalue(), errors.getvalue())
 
     return run
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,9 +15,8 @@ from PIL import Image
 
 from vidstyle import media
 
-from ..conftest import scene, write_video
+from ..conftest import Run, scene, write_video
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 FAST = ("--size", 64, "--iterations", 2, "--first-iterations", 2)
 
 
@@ -26,8 +24,8 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
 
 
-def test_one_command_paints_a_clip_and_reports(workdir: Path, vidstyle: Run) -> None:
-    done = vidstyle("walk.mp4", "--style", "stripes.png", "--json", *FAST, cwd=workdir)
+def test_one_command_paints_a_clip_and_reports(workdir: Path, process: Run) -> None:
+    done = process("walk.mp4", "--style", "stripes.png", "--json", *FAST, cwd=workdir)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["frames"] == 5 and report["size"] == [64, 48]
@@ -50,8 +48,8 @@ def test_a_report_measures_what_was_painted(workdir: Path, vidstyle: Run) -> Non
     assert "warping" in shown.stderr and shown.stdout == ""
 
 
-def test_quiet_is_silent(workdir: Path, vidstyle: Run) -> None:
-    done = vidstyle(
+def test_quiet_is_silent(workdir: Path, process: Run) -> None:
+    done = process(
         "walk.gif", "--style", "stripes.png:2", "--quiet", "--max-frames", 1, *FAST, cwd=workdir
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -60,13 +58,12 @@ def test_quiet_is_silent(workdir: Path, vidstyle: Run) -> None:
 
 def test_a_dry_run_tells_the_plan_and_paints_nothing(workdir: Path, vidstyle: Run) -> None:
     before = names(workdir)
-    done = vidstyle("walk.mp4", "--style", "stripes.png", "--dry-run", cwd=workdir)
+    command = ("walk.mp4", "--style", "stripes.png", "--dry-run", "--precision", "fp32")
+    done = vidstyle(*command, cwd=workdir)
     assert done.returncode == 0
     for word in ("512x384", "vgg19", "cpu", "fp32", "estimated", "aac"):
         assert word in done.stderr
-    report = json.loads(
-        vidstyle("walk.mp4", "--style", "stripes.png", "--dry-run", "--json", cwd=workdir).stdout
-    )
+    report = json.loads(vidstyle(*command, "--json", cwd=workdir).stdout)
     assert report["frames"] == 5 and report["estimated seconds"] > 0
     assert names(workdir) == before
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -23,9 +21,8 @@ from vidstyle.networks import transformer as model
 from vidstyle.objective.styles import StyleSchedule
 from vidstyle.plan import describe, plan
 
-from ..conftest import scene, untrained, write_video
+from ..conftest import Run, scene, untrained, write_video
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 SHALLOW = {"content_layers": ("relu2_1",), "style_layers": ("relu1_1", "relu2_1")}
 QUICK = {"size": 64, "training_steps": 8, **SHALLOW}
 FAST = ("--size", 64, "--training-steps", 4, "--style-layers", "relu1_1")

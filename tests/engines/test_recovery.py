@@ -46,7 +46,7 @@ def failing(
 def test_where_memory_ends_smaller_tiles_paint_the_same(
     error: Exception, video: Path, style: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shallow = QUICK | {"content_weight": 0.0, "size": 96}
+    shallow = QUICK | {"content_weight": 0.0, "size": 96, "precision": "fp32"}
     whole = vidstyle.stylize(video, style, tmp_path / "whole", **shallow)
     monkeypatch.setattr(gatys, "SMALLEST_TILE", 1000)
     failing(monkeypatch, lambda objective, _: error if len(objective.tiles) < 3 else None)
@@ -101,7 +101,9 @@ def test_lower_precision_comes_after_the_smallest_tiles(
     from vidstyle.objective.styles import StyleSchedule
 
     picture, _ = media.read_image(style)
-    engine = OptimizingEngine(Settings(**QUICK), StyleSchedule.of(picture), (64, 48))
+    engine = OptimizingEngine(
+        Settings(**QUICK, precision="fp32"), StyleSchedule.of(picture), (64, 48)
+    )
     assert engine.reduce_memory() is None
     monkeypatch.setattr(gatys, "SMALLEST_TILE", 64 * 48 // 2)
     assert "tiles" in str(engine.reduce_memory()) and engine.reduce_memory() is None

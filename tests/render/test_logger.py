@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +10,7 @@ from vidstyle import media
 from vidstyle.core.events import Learned, Painted, Started, Step, Stepped
 from vidstyle.render.logger import RunLogger
 
-from ..conftest import QUICK_OPTIONS, scene
-
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from ..conftest import QUICK_OPTIONS, Run, scene
 
 
 def test_pictures_and_losses_on_the_way(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -20,9 +18,8 @@ from vidstyle.objective.masks import masked
 from vidstyle.objective.styles import style_picture
 from vidstyle.settings import recipes
 
-from ..conftest import HEIGHT, WIDTH, scene, write_video
+from ..conftest import HEIGHT, WIDTH, Run, scene, write_video
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
 FAST = ("--size", 64, "--first-iterations", 3, "--iterations", 2, "--quiet")
 
 

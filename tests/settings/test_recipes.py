@@ -1,8 +1,8 @@
+"""Recipes: settings with a name, in files."""
+
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,7 @@ import pytest
 from vidstyle import Settings, UsageError, media
 from vidstyle.settings import recipes
 
-Run = Callable[..., "subprocess.CompletedProcess[str]"]
+from ..conftest import Run
 
 
 def test_every_recipe_that_comes_along_can_be_used_and_says_what_it_is() -> None:
@@ -129,3 +129,8 @@ def test_a_preview_saves_the_recipe_of_what_it_is_a_preview_of(workdir: Path) ->
     assert main([*command, "--preview", "--save-recipe", "--iterations", "30"]) == 0
     saved = recipes.load("x.toml").options
     assert (saved["size"], saved["iterations"], saved.get("max_frames")) == (400, 30, None)
+
+
+def test_a_recipe_with_the_former_name_of_an_engine_still_loads(tmp_path: Path) -> None:
+    (tmp_path / "old.toml").write_text('[settings]\nengine = "network"\n')
+    assert Settings(**recipes.load(tmp_path / "old.toml").options).engine == "feedforward"
