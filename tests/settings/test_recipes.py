@@ -132,5 +132,5 @@ def test_a_preview_saves_the_recipe_of_what_it_is_a_preview_of(workdir: Path) ->
 
 
 def test_a_recipe_with_the_former_name_of_an_engine_still_loads(tmp_path: Path) -> None:
-    (tmp_path / "old.toml").write_text('[settings]\nengine = "network"\n')
+    (tmp_path / "old.toml").write_text('engine = "network"\n')
     assert Settings(**recipes.load(tmp_path / "old.toml").options).engine == "feedforward"
