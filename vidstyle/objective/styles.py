@@ -24,7 +24,7 @@ class StyleSchedule:
     pictures: tuple[Image, ...]
     """The style images (H, W, 3)."""
     names: tuple[str, ...] = ()
-    keys: Mapping[float, Weights] = field(default_factory=dict)
+    keyframes: Mapping[float, Weights] = field(default_factory=dict)
     """The style from these seconds on, blended in between; none where only content is painted."""
     regions: tuple[int | None, ...] = ()
     """Each mask's picture, by number; None where nothing is to be painted."""
@@ -36,21 +36,21 @@ class StyleSchedule:
 
     def at(self, time: float) -> Weights:
         """The style outside all masks, ``time`` seconds after the clip's start."""
-        times = sorted(self.keys)
+        times = sorted(self.keyframes)
         if not times:
             return ()
         after = bisect_right(times, time)
         if after in (0, len(times)):
-            return self.keys[times[max(0, after - 1)]]
+            return self.keyframes[times[max(0, after - 1)]]
         begin, end = times[after - 1], times[after]
         share = (time - begin) / (end - begin)
-        pairs = zip(self.keys[begin], self.keys[end], strict=True)
+        pairs = zip(self.keyframes[begin], self.keyframes[end], strict=True)
         return tuple(one + share * (other - one) for one, other in pairs)
 
     @property
     def is_constant(self) -> bool:
         """Whether the style never changes."""
-        return len(set(self.keys.values())) < 2
+        return len(set(self.keyframes.values())) < 2
 
 
 def style_picture(path: Path, max_pixels: int | None = None) -> Image:
@@ -89,7 +89,7 @@ def schedule_from_options(
         if not 0 <= time < float("inf"):
             raise UsageError(f"{path}: a style's time must be 0 or more seconds, not {time:g}")
         wanted.setdefault(time, []).append((path, weight))
-    keys = {}
+    keyframes = {}
     for time, given in wanted.items():
         total = sum(weight for _, weight in given)
         if total <= 0:
@@ -97,8 +97,8 @@ def schedule_from_options(
         weights = [0.0] * len(order)
         for path, weight in given:
             weights[order.index(path)] += weight / total
-        keys[time] = tuple(weights)
+        keyframes[time] = tuple(weights)
     regions = tuple(None if path is None else order.index(path) for _, path in masks)
     return StyleSchedule(
-        tuple(pictures.values()), tuple(path.stem for path in order), keys, regions
+        tuple(pictures.values()), tuple(path.stem for path in order), keyframes, regions
     )

@@ -207,7 +207,7 @@ class CheckpointStore:
 def fingerprint(work: Plan, engine: ClipEngine) -> dict[str, Any]:
     """All that the paintings of a plan depend on, by names that a person understands."""
     clip, schedule = work.clip, work.schedule
-    times = repr((sorted(schedule.keys.items()), schedule.regions)).encode()
+    times = repr((sorted(schedule.keyframes.items()), schedule.regions)).encode()
     return {
         "clip": digest(files_of(clip)),
         "style": digest((*schedule.pictures, times)),

@@ -61,7 +61,7 @@ def learn(work: Plan, listener: Listener = lambda event: None) -> TrainingResult
     emit(Started(None, work.width, work.height, str(engine.device), precision(engine)))
     alone = tuple(tuple(map(float, row)) for row in np.eye(len(work.schedule.pictures)))
     # Each style alone, and the blend that was asked for.
-    blends = sorted({*alone, *work.schedule.keys.values()})
+    blends = sorted({*alone, *work.schedule.keyframes.values()})
     with files.set_aside(sheet):
         model = engine.stylizer.learn(frames_of(work), emit, blends)
         write_whole(sheet, media.encoded_image(engine.stylizer.sheet(), suffix=".jpg"))
