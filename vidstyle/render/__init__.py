@@ -95,11 +95,16 @@ def _render(work: Plan, listener: Listener) -> Result:
             raise UsageError(
                 f"{work.clip.info.path}: no frame between these times: check --start and --end"
             )
-    for note in (*work.notes, *work.clip.notes, *output.notes, *_clear(work, store)):
+    try:
+        for note in (*work.notes, *work.clip.notes, *output.notes):
+            emit(Notice(note))
+        logger.finish()
+        if work.sheet is not None:
+            files.write_whole(work.sheet, media.encoded_image(summary.sheet()))
+    finally:  # the output is whole, whatever ends the run now
+        cleared = _clear(work, store)
+    for note in cleared:
         emit(Notice(note))
-    logger.finish()
-    if work.sheet is not None:
-        files.write_whole(work.sheet, media.encoded_image(summary.sheet()))
     return Result(
         output=work.output,
         frames=len(summary.losses),
@@ -234,7 +239,11 @@ def _clear(work: Plan, store: CheckpointStore | None) -> list[str]:
     """Clear the journal away, now that the output is whole; what there is to say of the rest."""
     if store is None:
         return []
-    store.clear(keep_frames=work.keep_frames)
+    try:
+        store.clear(keep_frames=work.keep_frames)
+    except BaseException:  # a signal, in the middle of it
+        store.clear(keep_frames=work.keep_frames)
+        raise
     if not work.keep_frames or not is_composed(work):
         return []
     return [
