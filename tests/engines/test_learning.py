@@ -213,6 +213,14 @@ def test_a_preview_is_painted_by_the_optimiser_unless_there_is_a_model(workdir: 
     )
 
 
+def test_options_that_mean_nothing_to_an_engine_are_told(workdir: Path) -> None:
+    for engine, option, value in (("gatys", "training_steps", 7), ("feedforward", "iterations", 7)):
+        settings = Settings(engine=engine, size=64, **{option: value})  # type: ignore[arg-type]
+        work = plan(workdir / "walk.mp4", [workdir / "stripes.png"], settings=settings)
+        name = option.replace("_", "-")
+        assert f"to the engine {engine}, --{name} changes nothing" in work.notes
+
+
 def test_auto_takes_the_optimiser_for_short_clips_and_says_why(workdir: Path, style: Path) -> None:
     long = write_video(workdir / "long.mp4", [scene(i % 20) for i in range(300)])
     engines = {}
@@ -358,3 +366,12 @@ def test_training_writes_over_nothing_that_it_reads(workdir: Path) -> None:
                 workdir / "walk.mp4", workdir / "m.training.jpg", output, overwrite=True, **QUICK
             )
         assert what.read_bytes() == before
+
+
+def test_training_does_not_write_over_its_weights(workdir: Path) -> None:
+    weights = workdir / "net.safetensors"
+    weights.write_bytes(b"weights")
+    options = QUICK | {"weights": str(weights), "overwrite": True}
+    with pytest.raises(UsageError, match="read by this very run"):
+        vidstyle.train(workdir / "walk.mp4", workdir / "stripes.png", weights, **options)
+    assert weights.read_bytes() == b"weights"

@@ -177,6 +177,20 @@ def test_painted_frames_are_kept_when_asked_and_what_is_not_ours_stays(workdir: 
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 
+def test_frames_that_were_kept_stay_where_another_painting_is_begun(workdir: Path) -> None:
+    command = (workdir / "walk.mp4", workdir / "stripes.png", workdir / "out.mp4")
+    vidstyle.stylize(*command, keep_frames=True, **QUICK)
+    folder = workdir / ".out.mp4.vidstyle"
+    kept = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (workdir / "out.mp4").unlink()
+    with pytest.raises(UsageError, match="another style-weight"):
+        vidstyle.stylize(*command, **(QUICK | {"style_weight": 3.0}))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
+    again = vidstyle.stylize(*command, keep_frames=True, **QUICK)
+    assert any("5 paintings of a run before" in note for note in again.notes)
+    assert {path.name for path in folder.glob("*.png")} == {n for n in kept if n.endswith(".png")}
+
+
 def chunk(green: int, state: bool = True) -> Chunk:
     frame = Frame(scene(0), Fraction(0), Fraction(1, 25))
     picture = np.full_like(scene(0), green)

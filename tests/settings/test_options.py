@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 
+from vidstyle import UsageError
 from vidstyle.settings import ENGINES, Settings, fields, meaningless_to
 from vidstyle.settings.options import Affects
 
@@ -42,3 +43,9 @@ def test_every_option_is_read_somewhere() -> None:
     )
     unread = [name for name in fields() if not re.search(rf"\.{name}\b", read)]
     assert not unread
+
+
+@pytest.mark.parametrize("engine", [["gatys"], {"name": "gatys"}, 3, None])
+def test_an_engine_that_is_no_name_is_refused(engine: object) -> None:
+    with pytest.raises(UsageError, match="engine"):
+        Settings(engine=engine)  # type: ignore[arg-type]

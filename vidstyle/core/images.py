@@ -47,7 +47,7 @@ def laid_over(picture: Image, alpha: Image | None, ground: Any) -> Image:
     """``picture`` (H, W, 3) with its ``alpha`` (H, W) laid over the colour ``ground``."""
     if alpha is None:
         return picture
-    weight = alpha[..., None].astype(np.float32) / 255
+    weight = unit(alpha[..., None])
     return np.rint(picture * weight + ground * (1 - weight)).astype(np.uint8)
 
 

@@ -151,7 +151,7 @@ def plan_training(
     name = f"{'+'.join(schedule.names)}.safetensors"
     path = Path(output or opened.info.path.absolute().with_name(name))
     target = Output(path, media.FORMATS["mp4"])
-    reads = (*files_of(opened), *(style_and_weight(style)[0] for style in styles))
+    reads = [*_reads((opened,), styles, (), (), settings)]
     for written in (target.path, target.training):
         files.check_writable(written, overwrite, reads)
     return Plan(opened, schedule, target, *size_of(opened, settings, target.format), settings)

@@ -66,7 +66,7 @@ def journal_bytes(work: Plan) -> tuple[int, int | None]:
     state = pixels * (STATE_BYTES + 6 * max(work.settings.long_term))
     if work.settings.segment is not None:  # after its key frame, and after two chunks
         state *= 3
-    painting = pixels * 3
+    painting = pixels * 3 * (2 if work.keep_frames else 1)
     return state + painting, None if work.frames is None else state + painting * work.frames
 
 

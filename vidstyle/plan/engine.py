@@ -53,7 +53,7 @@ def with_engine(work: Plan) -> Plan:
     ]
     if unused:
         options = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
-        notes = (*notes, f"the engine {wanted} paints at once: {options} changes nothing")
+        notes = (*notes, f"to the engine {wanted}, {options} changes nothing")
     return replace(
         work,
         settings=replace(settings, engine=wanted),

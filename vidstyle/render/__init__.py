@@ -79,7 +79,7 @@ def _render(work: Plan, listener: Listener) -> Result:
     output = OutputWriter(work)
     if store is not None and not store.count:
         store.clear()  # not before it is known that all can be written
-    with _kept(store), output:
+    with _kept(store), output.writer:
         for note in (*_first_notes(work, engine, store, output.keeps_alpha), *room):
             emit(Notice(note))
         size = (work.width, work.height)
@@ -96,15 +96,13 @@ def _render(work: Plan, listener: Listener) -> Result:
                 f"{work.clip.info.path}: no frame between these times: check --start and --end"
             )
     try:
-        for note in (*work.notes, *work.clip.notes, *output.notes):
+        for note in _last_notes(work, output, store):
             emit(Notice(note))
         logger.finish()
         if work.sheet is not None:
             files.write_whole(work.sheet, media.encoded_image(summary.sheet()))
     finally:  # the output is whole, whatever ends the run now
-        cleared = _clear(work, store)
-    for note in cleared:
-        emit(Notice(note))
+        _put_away(work, store)
     return Result(
         output=work.output,
         frames=len(summary.losses),
@@ -155,6 +153,16 @@ def _first_notes(
         yield (
             f"{work.width}x{work.height} does not fit into memory at once: "
             f"painted in {engine.tiles} tiles, which takes longer"
+        )
+
+
+def _last_notes(work: Plan, output: OutputWriter, store: CheckpointStore | None) -> Iterator[str]:
+    """What is worth knowing of a painting that is done."""
+    yield from (*work.notes, *work.clip.notes, *output.notes)
+    if store is not None and work.keep_frames and is_composed(work):
+        yield (
+            f"{store.folder}: its frames are as they were painted, before --keep-colors, "
+            f"--strength and masks; a folder as --output has them as they are shown"
         )
 
 
@@ -235,18 +243,15 @@ def _kept(store: CheckpointStore | None) -> Iterator[None]:
         raise
 
 
-def _clear(work: Plan, store: CheckpointStore | None) -> list[str]:
-    """Clear the journal away, now that the output is whole; what there is to say of the rest."""
+def _put_away(work: Plan, store: CheckpointStore | None) -> None:
+    """Clear the journal away, now that the output is whole, or leave all of it as asked for."""
     if store is None:
-        return []
+        return
+    if work.keep_frames:
+        store.flush()
+        return
     try:
-        store.clear(keep_frames=work.keep_frames)
+        store.clear()
     except BaseException:  # a signal, in the middle of it
-        store.clear(keep_frames=work.keep_frames)
+        store.clear()
         raise
-    if not work.keep_frames or not is_composed(work):
-        return []
-    return [
-        f"{store.folder}: its frames are as they were painted, before --keep-colors, "
-        f"--strength and masks; a folder as --output has them as they are shown"
-    ]

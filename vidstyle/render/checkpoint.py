@@ -165,13 +165,13 @@ class CheckpointStore:
         for name in names:
             self._path(name, STATE).unlink(missing_ok=True)
 
-    def clear(self, keep_frames: bool = False) -> None:
-        """Throw away what a run has left, and nothing else; the pictures of ``show`` may stay."""
+    def clear(self) -> None:
+        """Throw away what a run has left, and nothing else."""
         for name in (FACTS, OLD_STATE, MODEL, TRAINING, PARTIAL):  # without, the rest is nothing
             (self.folder / name).unlink(missing_ok=True)
         for path in self.folder.glob("*"):
-            own = path.name.endswith((PAINTINGS, STATE)) or PART.fullmatch(path.name)
-            if own or (FRAME.fullmatch(path.name) and not keep_frames):
+            chunk = path.name.endswith((PAINTINGS, STATE))
+            if chunk or FRAME.fullmatch(path.name) or PART.fullmatch(path.name):
                 path.unlink()
         self.names.clear()
         self.count = 0

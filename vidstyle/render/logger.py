@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from .. import media
-from ..core.events import Event, Learned, Painted, Started, Step, Stepped
+from ..core.events import Event, Learned, Painted, Started, Stepped
 from ..core.files import is_own_frame, write_whole
 
 SNAPSHOTS = "[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9].png"
@@ -59,8 +59,6 @@ class RunLogger:
                 if self.training is not None and now - self.shown > EVERY:
                     write_whole(self.training, media.encoded_image(event.picture(), suffix=".jpg"))
                     self.shown = now
-            case Stepped(step=Step(terms=terms)) if not terms:
-                pass  # a run before has painted this one
             case Stepped() if self.plot is not None or self.every is not None:
                 self.steps.append({**event.step.terms, "total": event.step.loss})
                 number = len(self.steps) - (self.ends[-1] if self.ends else self.learned)

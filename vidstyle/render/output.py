@@ -6,8 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from math import lcm
-from types import TracebackType
-from typing import Self
 
 from .. import media
 from ..core.images import Image
@@ -20,7 +18,7 @@ from .checkpoint import CheckpointStore
 
 
 class OutputWriter:
-    """Writes the frames of a plan. Use it in a ``with``: the file is there when all is written.
+    """Writes the frames of a plan, while its ``writer`` is open in a ``with``.
 
     Raises:
         UsageError: it cannot be written.
@@ -32,18 +30,6 @@ class OutputWriter:
         self.writer = _writer(work, self.sound)
         self.count = 0
         self.last: Frame | None = None
-
-    def __enter__(self) -> Self:
-        self.writer.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.writer.__exit__(kind, error, trace)
 
     @property
     def keeps_alpha(self) -> bool:

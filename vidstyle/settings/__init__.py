@@ -34,8 +34,6 @@ SMALLEST_SIZE = 32
 
 __all__ = [
     "ENGINES",
-    "LEARNING",
-    "OPTIMIZING",
     "SMALLEST_SIZE",
     "Settings",
     "choices",
@@ -78,11 +76,7 @@ class Settings:
     end: float | None = clip_part(None, "end before this second of the clip", "T", 0)
     max_frames: int | None = clip_part(None, "paint at most so many frames", "N", 1)
 
-    format: str | None = output(
-        None,
-        "format of the output, where its name does not say",
-        "NAME",
-    )
+    format: str | None = output(None, "format of the output, where its name does not say", "NAME")
     codec: str | None = output(
         None, "video codec: h264, h265, vp9, av1, prores or ffv1, as the format allows", "NAME"
     )
@@ -313,7 +307,8 @@ class Settings:
     seed: int = painting(0, "seed of everything random", "N", 0, train=True)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "engine", ALIASES.get(self.engine, self.engine))
+        if isinstance(self.engine, str):
+            object.__setattr__(self, "engine", ALIASES.get(self.engine, self.engine))
         hints = get_type_hints(type(self))
         for spec in dataclasses.fields(self):
             limits = spec.metadata["limits"]
