@@ -179,7 +179,7 @@ def untrained(styles: tuple[str, ...] = ("one",), noise: float = 0.05) -> Transf
 class FakeEngine:
     """Paints each frame as it is: for tests of what lies around painting."""
 
-    device, dtype, tiles = torch.device("cpu"), torch.float32, 1
+    device, dtype, tiles, tile_pixels = torch.device("cpu"), torch.float32, 1, None
     has_loss, patience, stylizer = False, 0.0, None
 
     def __init__(self, *given: object) -> None: ...

@@ -6,10 +6,12 @@ import ctypes
 import gc
 import os
 import sys
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
+import cv2
 import torch
 
 from .errors import UsageError
@@ -17,8 +19,12 @@ from .errors import UsageError
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Options of glibc's ``mallopt``: from how many free bytes on memory goes back to the system, and
 from what size on a block comes from there by itself (more than 32 MiB is not possible)."""
-WORTHWHILE = 1.3
-"""bf16 is taken where it was measured to be so many times faster than fp32."""
+CPU_FACTS = Path("/proc/cpuinfo")
+"""Where Linux says what the processor is; elsewhere a processor computes in fp32."""
+BF16_UNITS = {"avx512_bf16", "amx_bf16"}
+"""What a processor calls the instructions that bf16 is faster with."""
+FIRST_CUDA = (8, 0)
+"""The compute capability from which on a GPU has such units."""
 
 
 def pick_device(name: str) -> torch.device:
@@ -40,32 +46,37 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The type that the network computes in; for ``auto`` as measured on ``device``."""
+    """The type that the network computes in; for ``auto`` bf16 where ``device`` is made for it."""
     if name == "auto":
-        return torch.bfloat16 if _bf16_pays(device) else torch.float32
+        return torch.bfloat16 if _has_bf16(device) else torch.float32
     return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
 
 
-@cache
-def _bf16_pays(device: torch.device) -> bool:
-    """Whether a convolution is clearly faster in bf16: some hardware only pretends to have it."""
+def _has_bf16(device: torch.device) -> bool:
+    """Whether the hardware computes in bf16, and does not only pretend to.
+
+    It is asked, not measured: a measurement may turn out differently the next time.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= FIRST_CUDA
+    if device.type == "cpu":
+        flags = next((line for line in _lines(CPU_FACTS) if line.startswith("flags")), "")
+        return not BF16_UNITS.isdisjoint(flags.split())
+    return False
+
+
+@contextmanager
+def threads(number: int | None) -> Iterator[None]:
+    """Compute on so many threads within this context; None: on as many as before."""
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    if number is not None:
+        torch.set_num_threads(number)
+        cv2.setNumThreads(number)
     try:
-        return _seconds(device, torch.float32) > WORTHWHILE * _seconds(device, torch.bfloat16)
-    except RuntimeError:
-        return False
-
-
-def _seconds(device: torch.device, dtype: torch.dtype) -> float:
-    conv = torch.nn.Conv2d(64, 64, 3, device=device, dtype=dtype)
-    conv = conv.to(memory_format=torch.channels_last)
-    picture = torch.rand(1, 64, 96, 96, device=device).to(dtype, memory_format=torch.channels_last)
-    times = []
-    for _ in range(4):
-        begin = time.perf_counter()
-        with torch.no_grad():
-            float(conv(picture).float().sum())  # waits for the device
-        times.append(time.perf_counter() - begin)
-    return min(times)
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
 
 
 @cache

@@ -77,6 +77,8 @@ class ClipEngine(Engine, Protocol):
     device: torch.device
     dtype: torch.dtype
     """What the perceptual network computes in."""
+    tile_pixels: int | None
+    """How many pixels go through the network at once; None: all."""
     has_loss: bool
     """Whether what it paints has a loss."""
     patience: float

@@ -16,7 +16,7 @@ from ..networks import transformer as models
 from ..objective.masks import check as check_mask
 from ..settings import Settings, rate_of
 from .describe import check_room, describe
-from .engine import for_preview, make_engine, precision, with_engine, with_segments
+from .engine import engine_of, for_preview, make_engine, with_engine, with_machine, with_segments
 from .output import Output, check_encoding, is_begun, output_of, size_of, wrote
 from .styles import mask_and_style, schedule_of, several, style_and_weight
 from .types import EngineChoice, Later, MaskLike, Plan, StyleLike, files_of
@@ -34,11 +34,11 @@ __all__ = [
     "StyleLike",
     "check_room",
     "describe",
+    "engine_of",
     "files_of",
     "make_engine",
     "plan",
     "plan_training",
-    "precision",
     "several",
 ]
 
@@ -95,6 +95,7 @@ def plan(
     work = with_segments(with_engine(replace(work, notes=tuple(notes))))
     if preview is None and (work.frames != 1 or keep_frames):
         work = replace(work, journal=target.journal)
+    work = with_machine(work)
     _check_frames(work)
     _check_writes(work)
     return work
@@ -154,7 +155,8 @@ def plan_training(
     reads = [*_reads((opened,), styles, (), (), settings)]
     for written in (target.path, target.training):
         files.check_writable(written, overwrite, reads)
-    return Plan(opened, schedule, target, *size_of(opened, settings, target.format), settings)
+    size = size_of(opened, settings, target.format)
+    return with_machine(Plan(opened, schedule, target, *size, settings))
 
 
 def _check_frames(work: Plan) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ..core import devices
 from ..core.errors import UsageError
 from ..engines import ClipEngine
-from .engine import make_engine, precision
+from .engine import make_engine
 from .output import room
 from .types import Plan
 
@@ -21,6 +22,8 @@ def describe(work: Plan) -> dict[str, Any]:
     """What a plan will do, by name, with an estimate of its time from one measured step."""
     engine = make_engine(work)
     check_room(work)
+    with devices.threads(work.settings.threads):
+        estimate = _estimate(work, engine)
     info = work.clip.info
     sound = ", ".join(info.sound) if work.format.kind == "video" else ""
     return {
@@ -35,9 +38,10 @@ def describe(work: Plan) -> dict[str, Any]:
         "painted by": _executor(work),
         "network": f"{work.settings.network}, {work.settings.weights} weights",
         "device": str(engine.device),
-        "precision": precision(engine),
+        "precision": work.settings.precision,
+        "threads": work.settings.threads,
         "tiles": engine.tiles,
-        "estimated seconds": _estimate(work, engine),
+        "estimated seconds": estimate,
     }
 
 

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
+import torch
+
+from ..core import devices
 from ..core.errors import UsageError
 from ..engines import ENGINES, ClipEngine
+from ..objective.styles import StyleSchedule
 from ..settings import Settings, meaningless_to
+from .output import MACHINE, facts
 from .types import EngineChoice, Plan
 
 CHEAPER = 8.0
@@ -98,10 +104,42 @@ def for_preview(settings: Settings, frames: int) -> Settings:
     )
 
 
+def with_machine(work: Plan) -> Plan:
+    """The plan with all decided that differs by machine.
+
+    Here and once: another process, or a later one, might decide differently in the middle of a
+    painting. Where the settings leave it open, what a journal was begun with goes on.
+    """
+    settings = work.settings
+    begun = {} if work.journal is None or work.restart else facts(work.journal)
+    here = devices.pick_device(settings.device)
+    # The workers of a cluster elsewhere have what they have.
+    far = settings.cluster is not None and settings.cluster != HERE
+    device: Any = settings.device if far else here.type
+    precision = settings.precision
+    if precision == "auto":
+        low = devices.pick_precision(precision, here) is torch.bfloat16
+        precision = begun.get("precision", "bf16" if low else "fp32")
+    threads = settings.threads
+    if threads is None:
+        own = 1 if settings.cluster else torch.get_num_threads()
+        threads = begun.get(MACHINE, {}).get("threads", own)
+    settings = replace(settings, device=device, precision=precision, threads=threads)
+    tile_pixels = begun.get(MACHINE, {}).get("tile_pixels")
+    return replace(work, settings=settings, tile_pixels=tile_pixels)
+
+
 def make_engine(work: Plan) -> ClipEngine:
     """The engine of a plan, on its device and known to fit into memory."""
-    return ENGINES[work.settings.engine](work.settings, work.schedule, (work.width, work.height))
+    size = (work.width, work.height)
+    return engine_of(work.settings, work.schedule, size, work.tile_pixels)
 
 
-def precision(engine: ClipEngine) -> str:
-    return "bf16" if engine.dtype.itemsize == 2 else "fp32"
+def engine_of(
+    settings: Settings, schedule: StyleSchedule, size: tuple[int, int], tile_pixels: int | None
+) -> ClipEngine:
+    """An engine that works on ``tile_pixels`` at once, or on fewer where memory is short."""
+    engine = ENGINES[settings.engine](settings, schedule, size)
+    if tile_pixels is not None:
+        engine.tile_pixels = min(tile_pixels, engine.tile_pixels or tile_pixels)
+    return engine

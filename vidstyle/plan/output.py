@@ -19,6 +19,8 @@ from ..settings import SMALLEST_SIZE, Settings
 
 FACTS = "journal.json"
 """In a journal's folder: what it was made from."""
+MACHINE = "machine"
+"""Among these: what differs by machine, and goes on as it was begun."""
 PARTIAL = "partial.json"
 """There, too: which file was left as a partial clip."""
 
@@ -185,6 +187,14 @@ def room(path: Path) -> int:
 def is_begun(folder: Path) -> bool:
     """Whether a run before has left something in the ``folder`` of a journal."""
     return (folder / FACTS).exists()
+
+
+def facts(folder: Path) -> dict[str, Any]:
+    """What the journal in ``folder`` was begun from; nothing where that cannot be told."""
+    try:
+        return dict(json.loads((folder / FACTS).read_text()))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def wrote(folder: Path, partial: Path) -> bool:

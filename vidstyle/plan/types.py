@@ -52,6 +52,8 @@ class Plan:
     restart: bool = False
     keep_frames: bool = False
     keep_partial: bool = False
+    tile_pixels: int | None = None
+    """How many pixels went through the network at once in the run that began this painting."""
     reads: tuple[Path, ...] = ()
     """Files that must stay as they are."""
 

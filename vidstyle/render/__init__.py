@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .. import media
-from ..core import files
+from ..core import devices, files
 from ..core.errors import UsageError
 from ..core.events import Event, Listener, Notice, Started
 from ..engines import ClipEngine
 from ..engines.recovery import RecoveringEngine
 from ..metrics import Metrics
 from ..networks import transformer as models
-from ..plan import Plan, check_room, make_engine, precision
+from ..plan import Plan, check_room, make_engine
 from ..settings import Settings
 from .checkpoint import CheckpointStore, fingerprint
 from .chunks import PaintedFrame
@@ -56,7 +56,11 @@ def render(work: Plan, listener: Listener = lambda event: None) -> Result:
     Raises:
         UsageError: another run is at work on the same output, or it cannot be written.
     """
-    with files.made(work.target.folder), files.locked(work.target.journal, work.output):
+    with (
+        devices.threads(work.settings.threads),
+        files.made(work.target.folder),
+        files.locked(work.target.journal, work.output),
+    ):
         files.remove_stale(work.output)
         return _render(work, listener)
 
@@ -84,7 +88,7 @@ def _render(work: Plan, listener: Listener) -> Result:
             emit(Notice(note))
         size = (work.width, work.height)
         count = _paintings(work)
-        emit(Started(count, *size, str(engine.device), precision(engine)))
+        emit(Started(count, *size, str(engine.device), work.settings.precision))
         _learn(work, engine, store, emit)
         with _left(work, output, store):
             for done in _painted(work, engine, store, emit):

@@ -26,8 +26,8 @@ from ..core.version import __version__
 from ..engines import ClipEngine
 from ..engines.base import State
 from ..media import Frame
-from ..plan import Plan, files_of, precision
-from ..plan.output import FACTS, PARTIAL, identity
+from ..plan import Plan, files_of
+from ..plan.output import FACTS, MACHINE, PARTIAL, facts, identity
 from ..settings import fields
 from .chunks import Chunk
 
@@ -86,12 +86,12 @@ class CheckpointStore:
         names = {path.name.removesuffix(PAINTINGS) for path in self.folder.glob(f"*{PAINTINGS}")}
         if not names and not self.model.exists() and not (self.folder / OLD_STATE).exists():
             return False
-        try:
-            fingerprint = dict(json.loads((self.folder / FACTS).read_text()))
-        except DAMAGE:
+        fingerprint = facts(self.folder)
+        if not fingerprint:
             self.damaged = True
             return False
         wanted = json.loads(json.dumps(self.fingerprint))
+        wanted.pop(MACHINE, None)
         other = [name for name in wanted if fingerprint.get(name) != wanted[name]]
         if other:
             raise UsageError(
@@ -205,7 +205,10 @@ class CheckpointStore:
 
 
 def fingerprint(work: Plan, engine: ClipEngine) -> dict[str, Any]:
-    """All that the paintings of a plan depend on, by names that a person understands."""
+    """All that the paintings of a plan depend on, by names that a person understands.
+
+    Those of ``MACHINE`` change them by rounding only: they go on, and are not compared.
+    """
     clip, schedule = work.clip, work.schedule
     times = repr((sorted(schedule.keyframes.items()), schedule.regions)).encode()
     return {
@@ -222,7 +225,8 @@ def fingerprint(work: Plan, engine: ClipEngine) -> dict[str, Any]:
         },
         "weights": digest(weight.detach().float().cpu().numpy() for weight in engine.weights()),
         "device": str(engine.device),
-        "precision": precision(engine),
+        "precision": work.settings.precision,
+        MACHINE: {"threads": work.settings.threads, "tile_pixels": engine.tile_pixels},
     }
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from .. import media
-from ..core import files
+from ..core import devices, files
 from ..core.events import Event, Learned, Listener, Started
 from ..core.files import write_whole
 from ..engines import FeedForwardEngine
 from ..networks import transformer as models
-from ..plan import Plan, make_engine, precision
+from ..plan import Plan, make_engine
 from ..settings import Settings
 from .frames import frames_of
 from .logger import RunLogger
@@ -58,11 +58,11 @@ def learn(work: Plan, listener: Listener = lambda event: None) -> TrainingResult
         record(event)
         listener(event)
 
-    emit(Started(None, work.width, work.height, str(engine.device), precision(engine)))
+    emit(Started(None, work.width, work.height, str(engine.device), work.settings.precision))
     alone = tuple(tuple(map(float, row)) for row in np.eye(len(work.schedule.pictures)))
     # Each style alone, and the blend that was asked for.
     blends = sorted({*alone, *work.schedule.keyframes.values()})
-    with files.set_aside(sheet):
+    with devices.threads(work.settings.threads), files.set_aside(sheet):
         model = engine.stylizer.learn(frames_of(work), emit, blends)
         write_whole(sheet, media.encoded_image(engine.stylizer.sheet(), suffix=".jpg"))
         write_whole(work.output, models.dump(model))

@@ -16,16 +16,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from ..core import devices
 from ..core.errors import UsageError, VidstyleError
 from ..core.events import Event, Notice
 from ..core.version import __version__
-from ..engines import ENGINES, ClipEngine
+from ..engines import ClipEngine
 from ..engines.base import OnStep
 from ..engines.recovery import RecoveringEngine
 from ..media import Frame
 from ..networks import transformer as models
 from ..objective.styles import StyleSchedule
-from ..plan.engine import HERE, REMOTE
+from ..plan.engine import HERE, REMOTE, engine_of
 from ..settings import Settings
 from .chunks import Chunk, Work, carry_on
 from .executors import Future
@@ -45,6 +46,8 @@ class EngineSpec:
     settings: Settings
     schedule: StyleSchedule
     size: tuple[int, int]
+    tile_pixels: int | None = None
+    """How many pixels go through the network at once here."""
     model: bytes | None = None
     """What was learned from the clip."""
     version: str = __version__
@@ -55,7 +58,8 @@ class EngineSpec:
         """The spec of an engine of this process, with its model if it has one."""
         learned = engine.stylizer.model if engine.stylizer is not None else None
         model = None if learned is None else models.dump(learned)
-        return cls(replace(engine.settings, model=None), engine.schedule, engine.size, model)
+        settings = replace(engine.settings, model=None)
+        return cls(settings, engine.schedule, engine.size, engine.tile_pixels, model)
 
     def engine(self) -> ClipEngine:
         """An engine made from it.
@@ -68,7 +72,7 @@ class EngineSpec:
                 f"a worker of the cluster has vidstyle {__version__}, not {self.version}: "
                 f"install the same everywhere"
             )
-        engine = ENGINES[self.settings.engine](self.settings, self.schedule, self.size)
+        engine = engine_of(self.settings, self.schedule, self.size, self.tile_pixels)
         if engine.stylizer is not None and self.model is not None:
             with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
                 file.write(self.model)
@@ -86,10 +90,12 @@ class RayExecutor:
         self.ray: Any = ray
         has = self.ray.cluster_resources()
         on_gpu = bool(has.get("GPU")) and spec.settings.device in ("auto", "cuda")
-        self.size = max(1, int(has.get("GPU" if on_gpu else "CPU", 1)))
-        self.spec = ray.put(spec)
+        cpus = spec.settings.threads or 1
+        self.size = max(1, int(has["GPU"]) if on_gpu else int(has.get("CPU", 1)) // cpus)
+        settings = replace(spec.settings, device="cuda" if on_gpu else spec.settings.device)
+        self.spec = ray.put(replace(spec, settings=settings))
         self.work = ray.remote(_work).options(
-            num_cpus=0 if on_gpu else 1, num_gpus=1 if on_gpu else 0, max_retries=TRIES
+            num_cpus=0 if on_gpu else cpus, num_gpus=1 if on_gpu else 0, max_retries=TRIES
         )
 
     def submit(
@@ -193,5 +199,6 @@ def _work(
 
     engine = RecoveringEngine(_engines[spec.name], emit)
     carry_on(engine, before)
-    chunk = work(engine, lambda step: None, frames, before, *given)
+    with devices.threads(spec.settings.threads):
+        chunk = work(engine, lambda step: None, frames, before, *given)
     return replace(chunk, notes=tuple(notes))

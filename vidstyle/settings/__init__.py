@@ -288,7 +288,17 @@ class Settings:
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = machine("auto", "where to compute", train=True)
     precision: Literal["auto", "fp32", "bf16"] = machine(
-        "auto", "how to compute: bf16 where it was measured to be faster, else fp32", train=True
+        "auto",
+        "how to compute: in bf16, or in fp32; auto is bf16 where the hardware is made for it",
+        train=True,
+    )
+    threads: int | None = machine(
+        None,
+        "processors to compute on, default: all, or one for each worker of a cluster; a painting "
+        "is the same to the bit only on as many",
+        "N",
+        1,
+        train=True,
     )
     cluster: str | None = machine(
         None,
