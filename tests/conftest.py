@@ -33,6 +33,11 @@ QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("r
 """Settings that paint quickly …"""
 QUICK_OPTIONS = ("--size", "64", "--first-iterations", "3", "--iterations", "2")
 """… and about the same on the command line."""
+COMMAND = (
+    *(sys.executable, "-m", "vidstyle", "walk.mp4", "--style", "stripes.png", "-o", "out.mkv"),
+    *("--codec", "ffv1", *QUICK_OPTIONS),
+)
+"""A painting as a process of its own, in a file that is the same where its frames are."""
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 

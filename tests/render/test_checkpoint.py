@@ -8,7 +8,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -16,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import vidstyle
 from vidstyle import Settings, UsageError, media
-from vidstyle.core import events
-from vidstyle.engines import OptimizingEngine
+from vidstyle.core import devices, events
+from vidstyle.engines import OptimizingEngine, problem
 from vidstyle.media import Frame
 from vidstyle.objective.styles import StyleSchedule
 from vidstyle.plan import describe, plan
@@ -28,7 +28,7 @@ from vidstyle.render import checkpoint
 from vidstyle.render.checkpoint import CheckpointStore
 from vidstyle.render.chunks import Chunk
 
-from ..conftest import QUICK, QUICK_OPTIONS, scene
+from ..conftest import COMMAND, QUICK, scene
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 WAYS = {
@@ -280,16 +280,10 @@ def test_the_plan_says_where_and_how_much(workdir: Path) -> None:
     assert preview.journal is None
 
 
-COMMAND = (
-    *(sys.executable, "-m", "vidstyle", "walk.mp4", "--style", "stripes.png", "-o", "out.mp4"),
-    *QUICK_OPTIONS,
-)
-
-
 def begun(workdir: Path, paintings: int) -> subprocess.Popen[str]:
     """A process that has made so many paintings, at least."""
     process = subprocess.Popen(COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True)
-    store = workdir / ".out.mp4.vidstyle"
+    store = workdir / ".out.mkv.vidstyle"
     while process.poll() is None and len([*store.glob("*.paintings.npz")]) < paintings:
         time.sleep(0.01)
     return process
@@ -304,9 +298,9 @@ def test_a_signal_keeps_what_is_painted_and_says_how_to_go_on(
     _, error = process.communicate(timeout=60)
     assert process.returncode == code, error
     assert "the same command goes on" in error and "Traceback" not in error
-    assert not (workdir / "out.mp4").exists()
-    again = subprocess.run(COMMAND, cwd=workdir, capture_output=True, text=True, check=True)
-    assert "going on" in again.stderr
+    assert not (workdir / "out.mkv").exists()
+    again = subprocess.run(COMMAND, cwd=workdir, capture_output=True, text=True)
+    assert again.returncode == 0 and "going on" in again.stderr, again.stderr
 
 
 def test_what_is_painted_can_be_left_as_a_clip_that_plays(workdir: Path) -> None:
@@ -338,17 +332,17 @@ def test_a_run_that_is_killed_at_any_moment_goes_on_to_the_same_bytes(
     runs: int, workdir: Path
 ) -> None:
     subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
-    whole = (workdir / "out.mp4").read_bytes()
+    whole = (workdir / "out.mkv").read_bytes()
     chance = random.Random(0)
     for _ in range(runs):
-        (workdir / "out.mp4").unlink()
+        (workdir / "out.mkv").unlink()
         process = begun(workdir, chance.randint(1, 4))
         time.sleep(chance.random() * 0.3)
         process.kill()
         process.communicate()
-        if not (workdir / "out.mp4").exists():
+        if not (workdir / "out.mkv").exists():
             subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
-        assert (workdir / "out.mp4").read_bytes() == whole
+        assert (workdir / "out.mkv").read_bytes() == whole
         assert not [*workdir.glob(".*")]
 
 
@@ -362,3 +356,31 @@ def test_the_state_of_an_engine_is_all_that_the_next_frame_depends_on(style: Pat
     other.restore(one.state())
     (painted, loss), (again, same) = (engine.paint(frames[3]) for engine in (one, other))
     assert np.array_equal(painted, again) and loss == same
+
+
+def test_what_differs_by_machine_goes_on_as_it_was_begun(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun where bf16 and three threads are usual, in small tiles; gone on with elsewhere."""
+    command = (workdir / "walk.mp4", workdir / "stripes.png", workdir / "out.mkv")
+    options = QUICK | {"codec": "ffv1", "content_weight": 0.0}
+    before = torch.get_num_threads()
+    with monkeypatch.context() as there:
+        there.setattr(devices, "pick_precision", lambda name, device: torch.bfloat16)
+        there.setattr(problem, "SMALLEST_TILE", 0)
+        free = 64 * 48 * problem.BYTES_KEPT + 2400 * problem.BYTES_A_PIXEL[torch.bfloat16]
+        there.setattr(devices, "free_memory", lambda device: free)
+        whole = vidstyle.stylize(*command, threads=3, **options)
+        whole.output.rename(workdir / "whole.mkv")
+        with pytest.raises(StopError):
+            vidstyle.stylize(*command, threads=3, listener=stopping(2), **options)
+    work = plan(command[0], [command[1]], command[2], settings=Settings(**options))
+    assert (work.settings.precision, work.settings.threads, work.tile_pixels) == ("bf16", 3, 2400)
+    with pytest.raises(UsageError, match="precision: use --restart"):
+        vidstyle.stylize(*command, precision="fp32", **options)
+    made = vidstyle.stylize(*command, **options)
+    assert any("going on" in note for note in made.notes)
+    assert made.output.read_bytes() == (workdir / "whole.mkv").read_bytes()
+    assert torch.get_num_threads() == before
+    anew = plan(command[0], [command[1]], command[2], settings=Settings(**options), overwrite=True)
+    assert (anew.settings.threads, anew.tile_pixels) == (before, None)

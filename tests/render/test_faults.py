@@ -25,12 +25,7 @@ from vidstyle.media import Frame
 from vidstyle.networks import transformer as model
 from vidstyle.networks.transformer import ModelConfig, TransformerNet
 
-from ..conftest import QUICK, QUICK_OPTIONS, scene, write_video
-
-COMMAND = (
-    *(sys.executable, "-m", "vidstyle", "walk.mp4", "--style", "stripes.png", "-o", "out.mp4"),
-    *QUICK_OPTIONS,
-)
+from ..conftest import COMMAND, QUICK, scene, write_video
 
 
 class Same(FeedForwardEngine):
@@ -81,13 +76,13 @@ def test_memory_is_flat_over_two_thousand_frames(
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_signals_at_any_moment_lose_nothing(sent: int, code: int, workdir: Path) -> None:
     subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
-    whole = (workdir / "out.mp4").read_bytes()
+    whole = (workdir / "out.mkv").read_bytes()
     chance = random.Random(sent)
     ends = []
     for _ in range(20):
-        (workdir / "out.mp4").unlink()
+        (workdir / "out.mkv").unlink()
         process = subprocess.Popen(COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True)
-        begun = workdir / ".out.mp4.vidstyle" / "00000-key.paintings.npz"
+        begun = workdir / ".out.mkv.vidstyle" / "00000-key.paintings.npz"
         while process.poll() is None and not begun.exists():
             time.sleep(0.01)
         time.sleep(chance.random() * 1.5)
@@ -96,10 +91,10 @@ def test_signals_at_any_moment_lose_nothing(sent: int, code: int, workdir: Path)
         ends.append(process.returncode)
         # By the bare signal only after the work, as the interpreter shuts down.
         assert process.returncode in (0, code, -sent) and "Traceback" not in error
-        if not (workdir / "out.mp4").exists():
+        if not (workdir / "out.mkv").exists():
             assert process.returncode == code
             subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
-        assert (workdir / "out.mp4").read_bytes() == whole and not [*workdir.glob(".*")]
+        assert (workdir / "out.mkv").read_bytes() == whole and not [*workdir.glob(".*")]
     print(
         f"\n20 times signal {sent}: stopped {ends.count(code)} runs, all went on to the same bytes"
     )
@@ -117,10 +112,10 @@ def test_where_the_disk_ends_nothing_is_lost(room: int, workdir: Path) -> None:
     ended = subprocess.run(COMMAND, cwd=workdir, capture_output=True, text=True, preexec_fn=limited)
     assert ended.returncode in (1, 2) and "Traceback" not in ended.stderr
     assert len(ended.stderr.strip().splitlines()[-1]) < 300
-    assert not (workdir / "out.mp4").exists() and not [*workdir.glob(".*.part")]
+    assert not (workdir / "out.mkv").exists() and not [*workdir.glob(".*.part")]
     again = subprocess.run(COMMAND, cwd=workdir, capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
-    assert len([*media.open_clip(workdir / "out.mp4")]) == 5
+    assert len([*media.open_clip(workdir / "out.mkv")]) == 5
 
 
 def bound_by_permissions() -> None:
@@ -135,12 +130,12 @@ def bound_by_permissions() -> None:
 @pytest.mark.parametrize("runs", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_a_folder_that_becomes_read_only_loses_nothing(runs: int, workdir: Path) -> None:
     subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
-    whole = (workdir / "out.mp4").read_bytes()
-    journal = workdir / ".out.mp4.vidstyle"
+    whole = (workdir / "out.mkv").read_bytes()
+    journal = workdir / ".out.mkv.vidstyle"
     chance = random.Random(1)
     stopped = 0
     for _ in range(runs):
-        (workdir / "out.mp4").unlink()
+        (workdir / "out.mkv").unlink()
         process = subprocess.Popen(
             COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True, preexec_fn=bound_by_permissions
         )
@@ -153,10 +148,10 @@ def test_a_folder_that_becomes_read_only_loses_nothing(runs: int, workdir: Path)
         if process.returncode:
             stopped += 1
             assert process.returncode == 1 and "Traceback" not in error and "are kept" in error
-            assert not (workdir / "out.mp4").exists()
+            assert not (workdir / "out.mkv").exists()
             journal.chmod(0o700)
             subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
-        assert (workdir / "out.mp4").read_bytes() == whole and not [*workdir.glob(".*")]
+        assert (workdir / "out.mkv").read_bytes() == whole and not [*workdir.glob(".*")]
     print(f"\n{runs} times read-only: stopped {stopped} runs, all went on to the same bytes")
     assert stopped > runs // 2
 
@@ -172,7 +167,7 @@ def test_an_output_folder_that_goes_away_is_told_in_one_line(workdir: Path) -> N
         vidstyle.stylize(
             workdir / "walk.mp4",
             workdir / "stripes.png",
-            workdir / "there" / "out.mp4",
+            workdir / "there" / "out.mkv",
             listener=remove,
             **QUICK,
         )

@@ -19,6 +19,7 @@ from PIL import Image
 from ..core.errors import UsageError, VidstyleError, unknown
 from ..core.files import frame_name
 from .clip import ClipInfo, Frame
+from .color import EXACT
 from .formats import Format, only_one_frame
 from .sound import Sound
 from .stills import save_image
@@ -48,13 +49,15 @@ class Codec:
 
 
 CODECS = {
-    "h264": Codec("libx264", "yuv420p", 17, 51, options={"preset": "medium"}),
+    # What they make of the same frames depends on how many threads they have, and by themselves
+    # they have as many as there are processors.
+    "h264": Codec("libx264", "yuv420p", 17, 51, options={"preset": "medium", "threads": "4"}),
     "h265": Codec(
         "libx265",
         "yuv420p",
         19,
         51,
-        options={"preset": "medium", "x265-params": "log-level=none"},
+        options={"preset": "medium", "x265-params": "log-level=none:frame-threads=2"},
     ),
     "vp9": Codec(
         "libvpx-vp9",
@@ -126,6 +129,7 @@ class VideoEncoder:
         # Sound may begin before the picture, by the samples that its codec needs to warm up:
         # Matroska would move the picture back by as much.
         options = {"movflags": "+faststart"} if mov else {"avoid_negative_ts": "disabled"}
+        options["fflags"] = "+bitexact"  # Matroska gives each file a random number otherwise
         self.output: Any = av.open(str(path), "w", format=file_format.muxer, options=options)
         self.output.metadata.update(source.metadata)
         if source.chapters and hasattr(self.output, "set_chapters"):
@@ -187,6 +191,8 @@ class VideoEncoder:
                 format=context.pix_fmt,
                 dst_colorspace=Colorspace.ITU709,
                 dst_color_range=ColorRange.MPEG,
+                interpolation=EXACT,
+                threads=1,
             )
         # Two frames may begin within one tick: times must rise.
         self.last = max(self.last + 1, round(frame.time / self.base))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from ..core.errors import UsageError
 from .clip import ClipInfo, Frame, check_pixels
-from .hdr import to_sdr
+from .color import EXACT, to_sdr
 
 av.logging.set_level(None)  # libav would print over the progress bar
 
@@ -352,15 +352,14 @@ def _matrix(frame: Any) -> Any:
 def _picture(frame: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
     """The frame upright, in RGB, with its alpha."""
     if int(frame.color_trc) in (int(ColorTrc.SMPTE2084), int(ColorTrc.ARIB_STD_B67)):
-        deep = frame.to_ndarray(format="rgb48le")
+        deep = frame.to_ndarray(format="rgb48le", interpolation=EXACT)
         rgba = to_sdr(deep, pq=int(frame.color_trc) == int(ColorTrc.SMPTE2084))
         alpha = None
     else:
         wanted = "rgba" if _has_alpha(frame) else "rgb24"
-        if int(frame.colorspace) == UNSPECIFIED and "yuv" in frame.format.name:
-            rgba = frame.to_ndarray(format=wanted, src_colorspace=_matrix(frame))
-        else:
-            rgba = frame.to_ndarray(format=wanted)
+        unsaid = int(frame.colorspace) == UNSPECIFIED and "yuv" in frame.format.name
+        matrix = _matrix(frame) if unsaid else None
+        rgba = frame.to_ndarray(format=wanted, src_colorspace=matrix, interpolation=EXACT)
         alpha = rgba[..., 3] if rgba.shape[2] == 4 else None
     turns, mirrored = _orientation(frame)
     return _upright(rgba[..., :3], turns, mirrored), (

@@ -1,12 +1,15 @@
-"""Tone mapping of HDR video (PQ and HLG, BT.2020) to the sRGB that painting works in."""
+"""Colours of video: exact conversion, and HDR (PQ and HLG, BT.2020) mapped to sRGB."""
 
 from __future__ import annotations
 
 from functools import cache
 
 import numpy as np
+from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
+EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+"""How swscale converts to the same values on every processor, wherever in memory a frame lies."""
 REFERENCE_WHITE = 203.0
 """cd/m² that a diffuse white has in HDR (ITU-R BT.2408)."""
 PEAK = 1000.0
