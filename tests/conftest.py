@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -18,7 +19,7 @@ import pytest
 import torch
 from PIL import Image
 
-from vidstyle import cli, networks
+from vidstyle import cli, networks, stylize
 from vidstyle.engines import ENGINES
 from vidstyle.engines.base import OnStep
 from vidstyle.media import Frame
@@ -29,15 +30,30 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 WIDTH, HEIGHT = 64, 48
-QUICK = {"size": 64, "first_iterations": 3, "iterations": 2, "style_layers": ("relu1_1", "relu2_1")}
-"""Settings that paint quickly …"""
-QUICK_OPTIONS = ("--size", "64", "--first-iterations", "3", "--iterations", "2")
-"""… and about the same on the command line."""
-COMMAND = (
-    *(sys.executable, "-m", "vidstyle", "walk.mp4", "--style", "stripes.png", "-o", "out.mkv"),
-    *("--codec", "ffv1", *QUICK_OPTIONS),
+QUICK: dict[str, Any] = {
+    "size": 64,
+    "first_iterations": 3,
+    "iterations": 2,
+    "style_layers": ("relu1_1", "relu2_1"),
+    "content_layers": ("relu2_2",),
+}
+"""Settings that paint quickly: of pictures this small, the deep layers cost the most …"""
+QUICK_OPTIONS = tuple(
+    part
+    for name, value in QUICK.items()
+    for part in (
+        f"--{name.replace('_', '-')}",
+        ",".join(value) if isinstance(value, tuple) else str(value),
+    )
 )
-"""A painting as a process of its own, in a file that is the same where its frames are."""
+"""… and the same on the command line."""
+ARGUMENTS = (
+    *("walk.mp4", "--style", "stripes.png", "-o", "out.mkv", "--codec", "ffv1"),
+    *QUICK_OPTIONS,
+)
+"""A painting in a file that is the same where its frames are …"""
+COMMAND = (sys.executable, "-m", "vidstyle", *ARGUMENTS)
+"""… by a process of its own."""
 STYLE_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
 
 
@@ -230,6 +246,13 @@ def workdir(
         shutil.copy(path, tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def whole(video: Path, style: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What ``ARGUMENTS`` make."""
+    output = tmp_path_factory.mktemp("whole") / "out.mkv"
+    return stylize(video, style, output, codec="ffv1", **QUICK).output.read_bytes()
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -15,9 +15,7 @@ from PIL import Image
 
 from vidstyle import media
 
-from ..conftest import Run, scene, write_video
-
-FAST = ("--size", 64, "--iterations", 2, "--first-iterations", 2)
+from ..conftest import QUICK_OPTIONS, Run, scene, write_video
 
 
 def names(folder: Path) -> set[str]:
@@ -25,7 +23,7 @@ def names(folder: Path) -> set[str]:
 
 
 def test_one_command_paints_a_clip_and_reports(workdir: Path, process: Run) -> None:
-    done = process("walk.mp4", "--style", "stripes.png", "--json", *FAST, cwd=workdir)
+    done = process("walk.mp4", "--style", "stripes.png", "--json", *QUICK_OPTIONS, cwd=workdir)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["frames"] == 5 and report["size"] == [64, 48]
@@ -36,7 +34,7 @@ def test_one_command_paints_a_clip_and_reports(workdir: Path, process: Run) -> N
 
 
 def test_a_report_measures_what_was_painted(workdir: Path, vidstyle: Run) -> None:
-    command = ("walk.mp4", "--style", "stripes.png", "--report", "-o", "frames", *FAST)
+    command = ("walk.mp4", "--style", "stripes.png", "--report", "-o", "frames", *QUICK_OPTIONS)
     done = vidstyle(*command, "--json", cwd=workdir)
     report = json.loads(done.stdout)["measures"]
     assert report["frames"] == 5 and report["style"] > 0
@@ -50,7 +48,14 @@ def test_a_report_measures_what_was_painted(workdir: Path, vidstyle: Run) -> Non
 
 def test_quiet_is_silent(workdir: Path, process: Run) -> None:
     done = process(
-        "walk.gif", "--style", "stripes.png:2", "--quiet", "--max-frames", 1, *FAST, cwd=workdir
+        "walk.gif",
+        "--style",
+        "stripes.png:2",
+        "--quiet",
+        "--max-frames",
+        1,
+        *QUICK_OPTIONS,
+        cwd=workdir,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert (workdir / "walk.stripes.gif").exists()
@@ -71,7 +76,16 @@ def test_a_dry_run_tells_the_plan_and_paints_nothing(workdir: Path, vidstyle: Ru
 def test_an_existing_output_is_kept_unless_asked(workdir: Path, vidstyle: Run) -> None:
     output = workdir / "mine.gif"
     output.write_text("precious")
-    command = ("walk.gif", "--style", "stripes.png", "-o", "mine.gif", "--max-frames", 1, *FAST)
+    command = (
+        "walk.gif",
+        "--style",
+        "stripes.png",
+        "-o",
+        "mine.gif",
+        "--max-frames",
+        1,
+        *QUICK_OPTIONS,
+    )
     refused = vidstyle(*command, cwd=workdir)
     assert refused.returncode == 2 and "--overwrite" in refused.stderr
     assert output.read_text() == "precious"
@@ -169,7 +183,7 @@ def test_a_truncated_clip_is_painted_as_far_as_it_goes(workdir: Path, vidstyle: 
     whole = workdir / "walk.gif"
     data = whole.read_bytes()
     (workdir / "part.gif").write_bytes(data[: len(data) * 6 // 10])
-    done = vidstyle("part.gif", "--style", "stripes.png", *FAST, cwd=workdir)
+    done = vidstyle("part.gif", "--style", "stripes.png", *QUICK_OPTIONS, cwd=workdir)
     assert done.returncode == 0, done.stderr
     assert "damaged" in done.stderr
     assert (workdir / "part.stripes.gif").exists()
@@ -208,7 +222,7 @@ def test_info_tells_what_is_understood(workdir: Path, vidstyle: Run) -> None:
 def test_a_clip_through_pipes(workdir: Path) -> None:
     command = [
         sys.executable, "-m", "vidstyle", "-", "--style", "stripes.png", "-o", "-", "--format",
-        "apng", "--max-frames", "2", *map(str, FAST),
+        "apng", "--max-frames", "2", *QUICK_OPTIONS,
     ]  # fmt: skip
     data = (workdir / "walk.gif").read_bytes()
     done = subprocess.run(command, cwd=workdir, input=data, capture_output=True, timeout=120)
@@ -221,7 +235,7 @@ def test_a_clip_through_pipes(workdir: Path) -> None:
 
 
 def test_format_codec_rate_and_loop_by_option(workdir: Path, vidstyle: Run) -> None:
-    few = ("--style", "stripes.png", *FAST, "--quiet")
+    few = ("--style", "stripes.png", *QUICK_OPTIONS, "--quiet")
     assert vidstyle("walk.mp4", *few, "--format", "gif", "--loop", 2, cwd=workdir).returncode == 0
     assert media.open_clip(workdir / "walk.stripes.gif").info.loop == 2
     done = vidstyle(
@@ -241,7 +255,7 @@ def test_several_clips_are_painted_and_one_that_fails_does_not_stop_the_rest(
     (workdir / "no.gif").write_text("no animation")
     done = vidstyle(
         *("walk.gif", "no.gif", "walk.mp4", "--style", "stripes.png", "-o", "painted/", "--json"),
-        *FAST,
+        *QUICK_OPTIONS,
         cwd=workdir,
     )
     assert done.returncode == 1 and "no.gif" in done.stderr and "Traceback" not in done.stderr
@@ -252,7 +266,7 @@ def test_several_clips_are_painted_and_one_that_fails_does_not_stop_the_rest(
         "walk.stripes.mp4",
     ]
     assert [entry["clip"] for entry in report["failed"]] == ["no.gif"]
-    again = vidstyle("walk.gif", "walk.mp4", "--style", "stripes.png", *FAST, cwd=workdir)
+    again = vidstyle("walk.gif", "walk.mp4", "--style", "stripes.png", *QUICK_OPTIONS, cwd=workdir)
     assert again.returncode == 0 and "2 of 2 clips are done" in again.stderr
     assert {"walk.stripes.gif", "walk.stripes.mp4"} <= names(workdir)
 
@@ -275,7 +289,7 @@ def test_several_clips_need_a_folder_and_leave_none_that_is_empty(
 def test_frames_that_are_too_large_are_refused_before_they_are_decoded(
     workdir: Path, vidstyle: Run
 ) -> None:
-    command = ("walk.mp4", "--style", "stripes.png", *FAST)
+    command = ("walk.mp4", "--style", "stripes.png", *QUICK_OPTIONS)
     done = vidstyle(*command, "--max-pixels", 64 * 48 - 1, cwd=workdir)
     assert done.returncode == 2 and "--max-pixels" in done.stderr
     assert vidstyle(*command, "--max-pixels", 64 * 48, "--dry-run", cwd=workdir).returncode == 0

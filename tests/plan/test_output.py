@@ -18,9 +18,9 @@ from vidstyle.cli import main
 from vidstyle.core import events
 from vidstyle.plan import plan
 
-from ..conftest import contents, scene
+from ..conftest import QUICK_OPTIONS, contents, scene
 
-STYLE = ("--style", "stripes.png", "--size", "64")
+STYLE = ("--style", "stripes.png", *QUICK_OPTIONS)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from vidstyle.media import Frame
 from vidstyle.networks import transformer as model
 from vidstyle.networks.transformer import ModelConfig, TransformerNet
 
-from ..conftest import COMMAND, QUICK, scene, write_video
+from ..conftest import ARGUMENTS, COMMAND, QUICK, Run, scene, write_video
 
 
 class Same(FeedForwardEngine):
@@ -74,13 +74,13 @@ def test_memory_is_flat_over_two_thousand_frames(
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_signals_at_any_moment_lose_nothing(sent: int, code: int, workdir: Path) -> None:
-    subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
-    whole = (workdir / "out.mkv").read_bytes()
+def test_signals_at_any_moment_lose_nothing(
+    sent: int, code: int, workdir: Path, whole: bytes, vidstyle: Run
+) -> None:
     chance = random.Random(sent)
     ends = []
     for _ in range(20):
-        (workdir / "out.mkv").unlink()
+        (workdir / "out.mkv").unlink(missing_ok=True)
         process = subprocess.Popen(COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True)
         begun = workdir / ".out.mkv.vidstyle" / "00000-key.paintings.npz"
         while process.poll() is None and not begun.exists():
@@ -93,7 +93,7 @@ def test_signals_at_any_moment_lose_nothing(sent: int, code: int, workdir: Path)
         assert process.returncode in (0, code, -sent) and "Traceback" not in error
         if not (workdir / "out.mkv").exists():
             assert process.returncode == code
-            subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
+            assert vidstyle(*ARGUMENTS).returncode == 0
         assert (workdir / "out.mkv").read_bytes() == whole and not [*workdir.glob(".*")]
     print(
         f"\n20 times signal {sent}: stopped {ends.count(code)} runs, all went on to the same bytes"
@@ -102,7 +102,7 @@ def test_signals_at_any_moment_lose_nothing(sent: int, code: int, workdir: Path)
 
 
 @pytest.mark.parametrize("room", [40_000, pytest.param(12_000, marks=pytest.mark.slow)])
-def test_where_the_disk_ends_nothing_is_lost(room: int, workdir: Path) -> None:
+def test_where_the_disk_ends_nothing_is_lost(room: int, workdir: Path, vidstyle: Run) -> None:
     """A limit on the size of files stands for it: the state is larger than the paintings."""
 
     def limited() -> None:
@@ -113,7 +113,7 @@ def test_where_the_disk_ends_nothing_is_lost(room: int, workdir: Path) -> None:
     assert ended.returncode in (1, 2) and "Traceback" not in ended.stderr
     assert len(ended.stderr.strip().splitlines()[-1]) < 300
     assert not (workdir / "out.mkv").exists() and not [*workdir.glob(".*.part")]
-    again = subprocess.run(COMMAND, cwd=workdir, capture_output=True, text=True)
+    again = vidstyle(*ARGUMENTS)
     assert again.returncode == 0, again.stderr
     assert len([*media.open_clip(workdir / "out.mkv")]) == 5
 
@@ -128,14 +128,14 @@ def bound_by_permissions() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="takes root's rights away as Linux does")
 @pytest.mark.parametrize("runs", [1, pytest.param(10, marks=pytest.mark.slow)])
-def test_a_folder_that_becomes_read_only_loses_nothing(runs: int, workdir: Path) -> None:
-    subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
-    whole = (workdir / "out.mkv").read_bytes()
+def test_a_folder_that_becomes_read_only_loses_nothing(
+    runs: int, workdir: Path, whole: bytes, vidstyle: Run
+) -> None:
     journal = workdir / ".out.mkv.vidstyle"
     chance = random.Random(1)
     stopped = 0
     for _ in range(runs):
-        (workdir / "out.mkv").unlink()
+        (workdir / "out.mkv").unlink(missing_ok=True)
         process = subprocess.Popen(
             COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True, preexec_fn=bound_by_permissions
         )
@@ -150,7 +150,7 @@ def test_a_folder_that_becomes_read_only_loses_nothing(runs: int, workdir: Path)
             assert process.returncode == 1 and "Traceback" not in error and "are kept" in error
             assert not (workdir / "out.mkv").exists()
             journal.chmod(0o700)
-            subprocess.run(COMMAND, cwd=workdir, check=True, capture_output=True)
+            assert vidstyle(*ARGUMENTS).returncode == 0
         assert (workdir / "out.mkv").read_bytes() == whole and not [*workdir.glob(".*")]
     print(f"\n{runs} times read-only: stopped {stopped} runs, all went on to the same bytes")
     assert stopped > runs // 2

@@ -18,9 +18,9 @@ from vidstyle.objective.masks import masked
 from vidstyle.objective.styles import style_picture
 from vidstyle.settings import recipes
 
-from ..conftest import HEIGHT, WIDTH, Run, scene, write_video
+from ..conftest import HEIGHT, QUICK, QUICK_OPTIONS, WIDTH, Run, scene, write_video
 
-FAST = ("--size", 64, "--first-iterations", 3, "--iterations", 2, "--quiet")
+FAST = (*QUICK_OPTIONS, "--quiet")
 
 
 def frames(path: Path) -> list[np.ndarray]:
@@ -85,7 +85,7 @@ def test_a_mask_clip_goes_frame_by_frame(video: Path, style: Path, tmp_path: Pat
 def test_a_region_has_a_style_of_its_own(
     video: Path, style: Path, left: Path, other: Path, tmp_path: Path
 ) -> None:
-    options = {"size": 64, "first_iterations": 12, "iterations": 3, "max_frames": 2}
+    options = QUICK | {"first_iterations": 12, "iterations": 3, "max_frames": 2}
     plain = stylize(video, style, tmp_path / "plain", **options)
     split = stylize(video, style, tmp_path / "split", masks=[(left, other)], **options)
     there = stylize(video, other, tmp_path / "there", **options)
@@ -195,14 +195,15 @@ def test_weights_of_the_other_networks_from_a_file(
         torchvision.models.get_model(name, weights=None, init_weights=False).state_dict(), path
     )
     recipe = {"vgg16": "vgg16-multistyle", "googlenet": "googlenet"}[name]
+    small = ("--size", 64, "--first-iterations", 3)
     done = vidstyle(
-        video, "--style", style, "--recipe", recipe, "--weights", path, *FAST,
+        video, "--style", style, "--recipe", recipe, "--weights", path, *small,
         "--max-frames", 1, "-o", tmp_path / "out.png",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     swapped = {"vgg16": "googlenet", "googlenet": "vgg16-multistyle"}[name]
     done = vidstyle(
-        video, "--style", style, "--recipe", swapped, "--weights", path, *FAST,
+        video, "--style", style, "--recipe", swapped, "--weights", path, *small,
         "-o", tmp_path / "no.mp4",
     )  # fmt: skip
     assert done.returncode == 2 and "these are not the weights of" in done.stderr
