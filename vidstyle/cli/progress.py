@@ -50,7 +50,8 @@ class Reporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.bars.stop()
+        if self.drawn:  # rich before 14 ends even what it has not drawn, by an empty line
+            self.bars.stop()
 
     def __call__(self, event: Event) -> None:
         match event:

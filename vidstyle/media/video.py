@@ -21,8 +21,6 @@ from ..core.errors import UsageError
 from .clip import ClipInfo, Frame, check_pixels
 from .color import EXACT, to_sdr
 
-av.logging.set_level(None)  # libav would print over the progress bar
-
 UNSPECIFIED = 2
 HD = (1280, 720)
 ALPHA_FORMATS = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8")
@@ -38,6 +36,10 @@ def opened(path: Path) -> Any:
     Metadata that is not UTF-8 must not stop it: PyAV before 19 has an argument for that and
     raises without it, PyAV from 19 on has neither.
     """
+    # libav would print over the progress bar. Worse, where messages go through Python, a decoder
+    # that has one waits for the interpreter, which waits for the decoder to end. Again each time:
+    # older versions of torchvision set a level of their own as they are imported.
+    av.logging.set_level(None)
     try:
         try:
             return av.open(str(path), metadata_errors="replace")
