@@ -29,7 +29,7 @@ from vidstyle.render import ray as cluster
 from ..conftest import QUICK, QUICK_OPTIONS, scene, write_video
 
 OPTIONS = ("--style", "stripes.png", "-o", "cluster.mkv", *QUICK_OPTIONS, "--segment", "8")
-STEPS = 8
+STEPS = 12
 """A frame, for a cluster that is not done before it is stopped."""
 
 
@@ -134,7 +134,9 @@ def test_a_cluster_paints_the_same_though_it_is_stopped_and_workers_die(
     for number in range(runs):
         process = start(workdir)
         wait_for(1, journal, process)
-        killed = workers(process)
+        killed: list[int] = []
+        while process.poll() is None and not killed:  # there are none between two chunks
+            killed = workers(process)
         assert killed, process.communicate()[1]
         for pid in killed:
             os.kill(pid, signal.SIGKILL)
