@@ -317,18 +317,16 @@ def _alpha_decoder(stream: Any) -> Any:
 
 def _orientation(frame: Any) -> tuple[int, bool]:
     """Quarter turns counter-clockwise, and then whether left and right are swapped."""
-    for side in frame.side_data:
-        if side.type == SideData.DISPLAYMATRIX:
-            m = struct.unpack("<9i", bytes(side))
-            a, b, c, d = (
-                int(np.sign(v)) if abs(v) > 1 << 12 else 0 for v in (m[0], m[1], m[3], m[4])
-            )
-            mirrored = a * d - b * c < 0
-            if mirrored:  # undo the mirror first: what is left is a turn
-                a, c = -a, -c
-            turns = {(1, 0): 0, (0, 1): 3, (-1, 0): 2, (0, -1): 1}.get((a, b), 0)
-            return turns, mirrored
-    return 0, False
+    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
+    if matrix is None:
+        return 0, False
+    m = struct.unpack("<9i", bytes(matrix))
+    a, b, c, d = (int(np.sign(v)) if abs(v) > 1 << 12 else 0 for v in (m[0], m[1], m[3], m[4]))
+    mirrored = a * d - b * c < 0
+    if mirrored:  # undo the mirror first: what is left is a turn
+        a, c = -a, -c
+    turns = {(1, 0): 0, (0, 1): 3, (-1, 0): 2, (0, -1): 1}.get((a, b), 0)
+    return turns, mirrored
 
 
 def _has_alpha(frame: Any) -> bool:
