@@ -12,6 +12,7 @@ import pytest
 
 from vidstyle import UsageError, VidstyleError, media
 from vidstyle.media import ClipInfo, Frame
+from vidstyle.media.color import EXACT
 from vidstyle.media.formats import FORMATS
 from vidstyle.media.sound import Sound
 
@@ -397,3 +398,42 @@ def test_an_avi_with_b_frames_begins_at_its_beginning(tmp_path: Path) -> None:
     ]
     squares = [int((frame.rgb[16:28, :, 0] > 150).sum(0).argmax()) for frame in clip]
     assert squares == sorted(squares)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [
+        *((".mp4", codec) for codec in ("h264", "h265", "av1")),
+        *((".webm", codec) for codec in ("vp9", "av1")),
+        *((".mkv", codec) for codec in ("ffv1", "h264")),
+        (".mov", "prores"),
+        *((suffix, None) for suffix in (".gif", ".apng", ".webp")),
+    ],
+)
+def test_the_same_frames_make_the_same_file(
+    suffix: str, codec: str | None, video: Path, tmp_path: Path
+) -> None:
+    """And so a painting that was interrupted ends as the same file."""
+    files = [tmp_path / f"{number}{suffix}" for number in range(2)]
+    held = []
+    for file in files:
+        copy(video, file, codec=codec)
+        held.append(np.empty(1_000_003, np.uint8))  # the next one lies elsewhere in memory
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_colours_are_the_same_wherever_a_frame_lies() -> None:
+    """Beside other frames, at any address: an encoder then has the same to encode."""
+    high, wide = 90, 106
+    picture = np.random.default_rng(0).integers(0, 256, (high, wide, 3), np.uint8)
+    seen = set()
+    for offset in (0, 1, 8, 16, 32):
+        room = np.zeros(picture.nbytes + 128, np.uint8)
+        begin = -room.ctypes.data % 64 + offset
+        lies = room[begin : begin + picture.nbytes].reshape(picture.shape)
+        lies[:] = picture
+        frame = av.VideoFrame.from_numpy_buffer(lies, format="rgb24")
+        yuv = frame.reformat(format="yuv420p", interpolation=EXACT, threads=1)
+        back = yuv.to_ndarray(format="rgb24", interpolation=EXACT)
+        seen.add((yuv.to_ndarray().tobytes(), back.tobytes()))
+    assert len(seen) == 1

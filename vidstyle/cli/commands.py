@@ -11,6 +11,7 @@ from pathlib import Path
 from .. import media
 from ..core import files
 from ..settings import Settings, fields, recipes
+from .doctor import doctor
 from .parser import (
     Parser,
     add_messages,
@@ -160,5 +161,6 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "recipes": list_recipes,
     "train": train,
     "export": export,
+    "doctor": doctor,
 }
 """What else than painting can be asked for."""

