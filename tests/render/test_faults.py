@@ -85,7 +85,7 @@ def test_signals_at_any_moment_lose_nothing(
         begun = workdir / ".out.mkv.vidstyle" / "00000-key.paintings.npz"
         while process.poll() is None and not begun.exists():
             time.sleep(0.01)
-        time.sleep(chance.random() * 1.5)
+        time.sleep(chance.random() * 0.8)
         process.send_signal(sent)
         _, error = process.communicate(timeout=60)
         ends.append(process.returncode)
