@@ -96,7 +96,7 @@ def measure(width: int, height: int, precision: str, device: str, rounds: int) -
 def precisions(device: str = "auto") -> list[str]:
     """Those worth measuring: where bf16 is not in the hardware it is slower by far."""
     fastest = devices.pick_precision("auto", devices.pick_device(device))
-    return ["fp32", "bf16"] if fastest == torch.bfloat16 else ["fp32"]
+    return ["fp32", "bf16"] if fastest == "bf16" else ["fp32"]
 
 
 def main() -> None:

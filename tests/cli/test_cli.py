@@ -48,12 +48,7 @@ def test_a_report_measures_what_was_painted(workdir: Path, vidstyle: Run) -> Non
 
 def test_quiet_is_silent(workdir: Path, process: Run) -> None:
     done = process(
-        "walk.gif",
-        "--style",
-        "stripes.png:2",
-        "--quiet",
-        "--max-frames",
-        1,
+        *("walk.gif", "--style", "stripes.png:2", "--quiet", "--max-frames", 1),
         *QUICK_OPTIONS,
         cwd=workdir,
     )
@@ -77,13 +72,7 @@ def test_an_existing_output_is_kept_unless_asked(workdir: Path, vidstyle: Run) -
     output = workdir / "mine.gif"
     output.write_text("precious")
     command = (
-        "walk.gif",
-        "--style",
-        "stripes.png",
-        "-o",
-        "mine.gif",
-        "--max-frames",
-        1,
+        *("walk.gif", "--style", "stripes.png", "-o", "mine.gif", "--max-frames", 1),
         *QUICK_OPTIONS,
     )
     refused = vidstyle(*command, cwd=workdir)

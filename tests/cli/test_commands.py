@@ -257,7 +257,7 @@ def check(command: Command, sources: Path, ends: Counter[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "examples", [150, pytest.param(10_000, marks=pytest.mark.slow)], ids=["some", "many"]
+    "examples", [250, pytest.param(10_000, marks=pytest.mark.slow)], ids=["some", "many"]
 )
 def test_a_command_makes_what_it_planned_or_changes_nothing(
     examples: int, sources: Path, unpainted: None

@@ -14,16 +14,16 @@ from vidstyle.objective.objective import Objective, Region, TemporalTarget, gram
 from vidstyle.objective.tiles import tiles
 
 CPU = torch.device("cpu")
-STYLE = {f"relu{block}_1": 1.0 for block in range(1, 5)}
-CONTENT = {"relu3_2": 1.0}
-HIGH, WIDE = 123, 154  # no multiple of the deepest layer's stride
+STYLE = {f"relu{block}_1": 1.0 for block in range(1, 6)}
+CONTENT = {"relu4_2": 1.0}
+HIGH, WIDE = 203, 250  # no multiple of the deepest layer's stride
 
 
 def objective(network: Network, most: int | None = None) -> Objective:
     torch.manual_seed(1)
     styles = [grams(network, STYLE, torch.rand(1, 3, 64, 80) ** power) for power in (1, 2)]
     share = np.zeros((HIGH, WIDE), np.float32)
-    share[:, 60:] = 1
+    share[:, 100:] = 1
     regions = [Region(styles[0], share), Region(styles[1], 1 - share), Region(styles[0])]
     content, kept = torch.rand(1, 3, HIGH, WIDE), torch.rand(1, 3, HIGH, WIDE)
     return Objective(
@@ -48,7 +48,7 @@ def far(one: Tensor, other: Tensor) -> float:
 
 
 def test_the_loss_in_tiles_is_that_of_the_whole(network: Network) -> None:
-    whole, parts = objective(network), objective(network, 100 * 100)
+    whole, parts = objective(network), objective(network, 190 * 190)
     picture = torch.rand(1, 3, HIGH, WIDE)
     loss, gradient = whole(picture)
     again, from_tiles = parts(picture)

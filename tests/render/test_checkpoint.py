@@ -142,6 +142,7 @@ def test_a_restart_begins_anew(workdir: Path) -> None:
         ("00000-00001.state.npz", "cut"),
         ("journal.json", "cut"),
         ("journal.json", "nonsense"),
+        ("journal.json", "no machine"),
     ],
 )
 def test_a_damaged_journal_is_not_believed(name: str, damage: str, workdir: Path) -> None:
@@ -149,6 +150,8 @@ def test_a_damaged_journal_is_not_believed(name: str, damage: str, workdir: Path
     data = bytearray(path.read_bytes())
     if damage == "nonsense":
         path.write_text("[1]")
+    elif damage == "no machine":
+        path.write_text(json.dumps(json.loads(data) | {"machine": {"threads": "many"}}))
     elif damage == "cut":
         path.write_bytes(data[: len(data) // 2])
     else:
@@ -365,7 +368,7 @@ def test_what_differs_by_machine_goes_on_as_it_was_begun(
     options = QUICK | shallow | {"codec": "ffv1", "max_frames": 3}
     before = torch.get_num_threads()
     with monkeypatch.context() as there:
-        there.setattr(devices, "pick_precision", lambda name, device: torch.bfloat16)
+        there.setattr(devices, "pick_precision", lambda name, device: "bf16")
         there.setattr(problem, "SMALLEST_TILE", 0)
         free = 64 * 48 * problem.BYTES_KEPT + 2400 * problem.BYTES_A_PIXEL[torch.bfloat16]
         there.setattr(devices, "free_memory", lambda device: free)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import pytest
 
@@ -195,6 +196,23 @@ def test_a_worker_has_the_model_that_was_learned(workdir: Path) -> None:
     assert there.stylizer.model.config.size == (64, 48)
     painted, _ = there.paint(Frame(scene(0), Fraction(0), Fraction(1)), lambda step: None)
     assert painted.shape == (48, 64, 3)
+
+
+def test_a_task_asks_for_no_more_processors_than_a_machine_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ray would let it wait for ever."""
+    fake = MagicMock()
+    fake.cluster_resources.return_value = {"CPU": 6.0}
+    nodes = ((True, 2.0), (True, 4.0), (False, 9.0))
+    fake.nodes.return_value = [
+        {"Alive": alive, "Resources": {"CPU": cpus}} for alive, cpus in nodes
+    ]
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    for threads, asked, size in ((1, 1, 6), (3, 3, 2), (64, 4, 1)):
+        spec = cluster.EngineSpec(vidstyle.Settings(threads=threads), None, (64, 48))  # type: ignore[arg-type]
+        assert cluster.RayExecutor(spec).size == size
+        assert fake.remote.return_value.options.call_args.kwargs["num_cpus"] == asked
 
 
 def test_a_worker_of_another_version_is_refused() -> None:

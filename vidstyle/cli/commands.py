@@ -1,4 +1,4 @@
-"""What else than painting the command line does: info, measure, recipes, train, export."""
+"""What else than painting the command line does: info, measure, recipes, train, export, doctor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 from .. import media
 from ..core import files
 from ..settings import Settings, fields, recipes
-from .doctor import doctor
 from .parser import (
     Parser,
     add_messages,
@@ -153,6 +152,29 @@ def export(arguments: Sequence[str]) -> None:
     files.check_writable(target, options.overwrite, [options.model])
     files.write_whole(target, onnx(transformer.load(options.model)))
     print(f"wrote {target}", file=sys.stderr)
+
+
+def doctor(arguments: Sequence[str]) -> None:
+    """``vidstyle doctor``: what this machine has, what it lacks, and how fast it is."""
+    parser = Parser(
+        prog="vidstyle doctor",
+        description="Print what this machine has and lacks for painting, and its speed: for you, "
+        "and for whoever is to help you.",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    options = parser.parse_args(arguments)
+    from ..plan import diagnose
+
+    if options.json:
+        findings = [*diagnose()]
+        hints = [f"{found.name}: {found.hint}" for found in findings if found.hint]
+        print(json.dumps({found.name: found.value for found in findings} | {"hints": hints}))
+        return
+    for found in diagnose():
+        print(f"{found.name:>14}  {found.value}", flush=True)
+        if found.hint:
+            print(f"{'':>14}  → {found.hint}")
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {

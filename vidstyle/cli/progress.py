@@ -50,7 +50,7 @@ class Reporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.drawn:  # rich before 14 ends even what it has not drawn, by an empty line
+        if self.drawn:  # older versions end even what they have not drawn, by a line
             self.bars.stop()
 
     def __call__(self, event: Event) -> None:

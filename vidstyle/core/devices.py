@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import cv2
 import torch
@@ -19,6 +20,9 @@ from .errors import UsageError
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Options of glibc's ``mallopt``: from how many free bytes on memory goes back to the system, and
 from what size on a block comes from there by itself (more than 32 MiB is not possible)."""
+Precision = Literal["fp32", "bf16"]
+DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""Torch's types, by the names of precisions."""
 CPU_FACTS = Path("/proc/cpuinfo")
 """Where Linux says what the processor is; elsewhere a processor computes in fp32."""
 BF16_UNITS = {"avx512_bf16", "amx_bf16"}
@@ -45,11 +49,11 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def pick_precision(name: str, device: torch.device) -> torch.dtype:
-    """The type that the network computes in; for ``auto`` bf16 where ``device`` is made for it."""
+def pick_precision(name: Precision | Literal["auto"], device: torch.device) -> Precision:
+    """What the network computes in; for ``auto`` bf16 where ``device`` is made for it."""
     if name == "auto":
-        return torch.bfloat16 if _has_bf16(device) else torch.float32
-    return {"fp32": torch.float32, "bf16": torch.bfloat16}[name]
+        return "bf16" if _has_bf16(device) else "fp32"
+    return name
 
 
 def _has_bf16(device: torch.device) -> bool:

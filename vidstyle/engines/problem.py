@@ -49,7 +49,7 @@ class StyleProblem:
         self.size = size
         devices.keep_memory()
         self.device = devices.pick_device(settings.device)
-        self.dtype = devices.pick_precision(settings.precision, self.device)
+        self.dtype = devices.DTYPES[devices.pick_precision(settings.precision, self.device)]
         self.content_layers = weighted(settings.content_layers) if settings.content_weight else {}
         self.style_layers = weighted(settings.style_layers) if settings.style_weight else {}
         self.flows = None if settings.flow == "none" else flow.Flows(flow.estimator(settings.flow))

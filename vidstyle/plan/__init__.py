@@ -17,6 +17,7 @@ from ..objective.masks import check as check_mask
 from ..settings import Settings, rate_of
 from .describe import check_room, describe
 from .engine import engine_of, for_preview, make_engine, with_engine, with_machine, with_segments
+from .machine import diagnose
 from .output import Output, check_encoding, is_begun, output_of, size_of, wrote
 from .styles import mask_and_style, schedule_of, several, style_and_weight
 from .types import EngineChoice, Later, MaskLike, Plan, StyleLike, files_of
@@ -34,6 +35,7 @@ __all__ = [
     "StyleLike",
     "check_room",
     "describe",
+    "diagnose",
     "engine_of",
     "files_of",
     "make_engine",

@@ -118,15 +118,12 @@ def with_machine(work: Plan) -> Plan:
     device: Any = settings.device if far else here.type
     precision = settings.precision
     if precision == "auto":
-        low = devices.pick_precision(precision, here) is torch.bfloat16
-        precision = begun.get("precision", "bf16" if low else "fp32")
-    threads = settings.threads
-    if threads is None:
-        own = 1 if settings.cluster else torch.get_num_threads()
-        threads = begun.get(MACHINE, {}).get("threads", own)
+        precision = begun.get("precision", devices.pick_precision("auto", here))
+    kept = begun.get(MACHINE, {})
+    own = 1 if settings.cluster else torch.get_num_threads()
+    threads = settings.threads or kept.get("threads", own)
     settings = replace(settings, device=device, precision=precision, threads=threads)
-    tile_pixels = begun.get(MACHINE, {}).get("tile_pixels")
-    return replace(work, settings=settings, tile_pixels=tile_pixels)
+    return replace(work, settings=settings, tile_pixels=kept.get("tile_pixels"))
 
 
 def make_engine(work: Plan) -> ClipEngine:

