@@ -31,6 +31,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 WIDTH, HEIGHT = 64, 48
 QUICK: dict[str, Any] = {
+    "engine": "gatys",
     "size": 64,
     "first_iterations": 3,
     "iterations": 2,

@@ -10,15 +10,17 @@ from .core.version import __version__
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .api import Result, TrainingResult, preview, stylize, train
+    from .api import KeysResult, Result, TrainingResult, keyframes, preview, stylize, train
 
 __all__ = [
+    "KeysResult",
     "Result",
     "Settings",
     "TrainingResult",
     "UsageError",
     "VidstyleError",
     "__version__",
+    "keyframes",
     "preview",
     "stylize",
     "train",

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from .core.events import Listener
-from .plan import Later, MaskLike, StyleLike, plan, plan_training, several
+from .plan import KeyLike, Later, MaskLike, StyleLike, plan, plan_keys, plan_training, several
 from .render import Result, render
+from .render.keys import KeysResult, write_keys
 from .render.learn import TrainingResult, learn
 from .settings import Settings
 
-__all__ = ["Result", "TrainingResult", "preview", "stylize", "train"]
+__all__ = ["KeysResult", "Result", "TrainingResult", "keyframes", "preview", "stylize", "train"]
 
 
 def stylize(
@@ -23,6 +24,7 @@ def stylize(
     *,
     masks: Sequence[MaskLike] = (),
     style_at: Sequence[Later] = (),
+    keys: Sequence[KeyLike] = (),
     overwrite: bool = False,
     restart: bool = False,
     keep_frames: bool = False,
@@ -40,6 +42,9 @@ def stylize(
         masks: of what stays unpainted, or (mask, picture) of what is to look like another one:
             stills, or clips of as many frames. White, or opaque, is inside.
         style_at: (seconds, style) to change over to, blended in between.
+        keys: how frames are to look: (seconds, painting), or a folder of paintings called by the
+            numbers of their frames (``keyframes``). What lies between follows them; without a
+            style, they are it.
         overwrite: replace an output that exists.
         restart: begin anew, where a run before has left paintings in a journal.
         keep_frames: keep the journal, with each painting as a PNG.
@@ -59,6 +64,7 @@ def stylize(
         output,
         masks=masks,
         style_at=style_at,
+        keys=keys,
         overwrite=overwrite,
         restart=restart,
         keep_frames=keep_frames,
@@ -96,6 +102,28 @@ def preview(
         preview=frames,
     )
     return render(work, listener)
+
+
+def keyframes(
+    clip: str | Path,
+    output: str | Path | None = None,
+    *,
+    settings: Settings | None = None,
+    **options: Any,
+) -> KeysResult:
+    """Write the frames of ``clip`` that are worth painting, for ``stylize(..., keys=[output])``.
+
+    Args:
+        clip: a video, GIF, APNG, WebP, still image, folder of stills or glob.
+        output: a new folder; by default beside the clip, as ``clip.keys``. A sheet of them comes
+            beside it.
+        settings: all options at once, where an editor shows them.
+        options: fields of ``Settings`` on top of these: size, key_every, start …
+
+    Raises:
+        UsageError: wrong use, or input that cannot be read.
+    """
+    return write_keys(plan_keys(clip, output, _settings(settings, options)))
 
 
 def train(

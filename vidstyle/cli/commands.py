@@ -1,4 +1,4 @@
-"""What else than painting the command line does: info, measure, recipes, train, export, doctor."""
+"""What else than painting the command line does, a function a command."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ from .parser import (
 )
 from .pipes import STANDARD, spooled_input
 from .progress import Reporter, show_measures
+
+KEY_FIELDS = ("size", "start", "end", "max_frames", "fps", "cuts", "key_every", "max_pixels")
+"""The options that ``vidstyle keys`` has: what decides which frames are key frames."""
 
 
 def info(arguments: Sequence[str]) -> None:
@@ -131,6 +134,38 @@ def train(arguments: Sequence[str]) -> None:
         print(f"wrote {learned.output}\nwrote {learned.sheet}", file=sys.stderr)
 
 
+def keys(arguments: Sequence[str]) -> None:
+    """``vidstyle keys CLIP``: the frames that are worth painting by hand."""
+    parser = Parser(
+        prog="vidstyle keys",
+        description="Write the frames of a clip that are worth painting, each called by its "
+        "number, for vidstyle CLIP --key FOLDER.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("clip", metavar="CLIP")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        help="a new folder; default: beside the clip, as clip.keys",
+    )
+    add_settings(parser, KEY_FIELDS)
+    add_messages(parser.add_argument_group("messages"))
+    options = parser.parse_args(arguments)
+    from .. import api
+
+    found = api.keyframes(options.clip, options.output, **settings_given(options))
+    if options.json:
+        facts = dataclasses.asdict(found) | {"seconds": round(found.seconds, 3)}
+        print(json.dumps(facts, default=str))
+    elif not options.quiet:
+        print(
+            f"wrote {found.output}: {len(found.numbers)} of {found.frames} frames\n"
+            f"wrote {found.sheet}",
+            file=sys.stderr,
+        )
+
+
 def export(arguments: Sequence[str]) -> None:
     """``vidstyle export MODEL``: a model for use elsewhere."""
     parser = Parser(prog="vidstyle export", description="Write a model as ONNX.")
@@ -182,6 +217,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "measure": measure,
     "recipes": list_recipes,
     "train": train,
+    "keys": keys,
     "export": export,
     "doctor": doctor,
 }

@@ -16,7 +16,7 @@ from ..core.events import Notice
 from ..media.formats import named_format
 from ..settings import Settings, recipes
 from .errors import line_of
-from .parser import mask_of, settings_given, style_at_of, style_of
+from .parser import key_of, mask_of, settings_given, style_at_of, style_of
 from .pipes import STANDARD, spooled_input, spooled_output
 from .progress import Reporter, show_measures
 
@@ -106,6 +106,7 @@ def _plan(options: argparse.Namespace, settings: Settings, clip: str, output: st
         output,
         masks=[mask_of(text) for text in options.mask],
         style_at=[style_at_of(text) for text in options.style_at],
+        keys=[key_of(text) for text in options.key],
         overwrite=options.overwrite,
         restart=options.restart,
         keep_frames=options.keep_frames,

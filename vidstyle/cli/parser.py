@@ -74,6 +74,15 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         help="another style from second T on, blended over from the one before",
     )
     parser.add_argument(
+        "--key",
+        action="append",
+        metavar="T=IMAGE|FOLDER",
+        default=[],
+        help="the frame at second T looks like IMAGE, and those around it follow; or a FOLDER of "
+        "paintings with the numbers of their frames (vidstyle keys makes one of frames to paint "
+        "over); without --style, these are the style",
+    )
+    parser.add_argument(
         "--mask",
         action="append",
         metavar="FILE[=IMAGE]",
@@ -221,6 +230,17 @@ def style_at_of(text: str) -> tuple[float, tuple[str, float]]:
         return seconds_of(time), style_of(style)
     except ValueError:
         raise UsageError(f"--style-at {text}: write it as SECONDS=IMAGE") from None
+
+
+def key_of(text: str) -> str | tuple[float, str]:
+    """``T=IMAGE``, or a folder."""
+    time, equals, path = text.partition("=")
+    if not equals or Path(text).exists():
+        return text
+    try:
+        return seconds_of(time), path
+    except ValueError:
+        raise UsageError(f"--key {text}: write it as SECONDS=IMAGE, or name a folder") from None
 
 
 def mask_of(text: str) -> tuple[str, str | None]:

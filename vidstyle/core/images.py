@@ -71,7 +71,8 @@ def difference(one: Image, other: Image) -> Field:
     """How much two pictures differ (H, W), in levels of 255: means of 5x5 pixels, since video is
     noisy, in the colour channel that differs most."""
     blurred = [cv2.blur(picture.astype(np.float32), (5, 5)) for picture in (one, other)]
-    return np.abs(blurred[0] - blurred[1]).max(-1)
+    red, green, blue = cv2.split(cv2.absdiff(*blurred))
+    return np.asarray(np.maximum(np.maximum(red, green), blue), np.float32)
 
 
 def contact_sheet(rows: Sequence[Sequence[Image]], width: int = 1280) -> Image:

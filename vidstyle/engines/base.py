@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
@@ -36,8 +36,9 @@ class Engine(Protocol):
     def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         """Whether ``frame`` would be painted as the one ``before``."""
 
-    def paint(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
-        """Paint the next frame; returns the painting and its loss (0 where there is none)."""
+    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Image, float]]:
+        """Paint the next frames, of which only the last one is a key frame; returns each painting
+        with its loss (0 where there is none)."""
 
     def anchor(self, frame: Frame, painted: Image) -> None:
         """Take this frame as the one beside the next to be repainted."""

@@ -252,8 +252,11 @@ class OptimizingEngine(StyleProblem):
         picture, reached = self._optimise(objective, start, steps, on_step, target)
         return self.image(picture), reached.loss
 
-    def _follow(self, frame: Frame, warm: WarmStart, on_step: OnStep) -> tuple[Image, float]:
-        """Paint what is not still, window by window, over the warm start."""
+    def _follow(
+        self, frame: Frame, warm: WarmStart, on_step: OnStep, steps: int | None = None
+    ) -> tuple[Image, float]:
+        """Paint what is not still, window by window, over the warm start: in so many ``steps``,
+        or until it is as good as the shot's first frame."""
         canvas = self.tensor(warm.start)
         content, warped = self.tensor(frame.rgb), self.tensor(warm.warped)
         still = self.tensor(warm.still)
@@ -275,11 +278,13 @@ class OptimizingEngine(StyleProblem):
                 last = replace(step, done=done, picture=lambda: self._pasted(canvas, at, step))
                 on_step(last)
 
-            target = ConvergenceTarget(
-                self._target_loss(window, frame, regions), self.convergence.gain
-            )
+            target = None
+            if steps is None:
+                loss = self._target_loss(window, frame, regions)
+                target = ConvergenceTarget(loss, self.convergence.gain)
+            most = steps or self.settings.iterations
             canvas[here], _ = self._optimise(
-                objective, canvas[here], self.settings.iterations, of_frame, target, still[here]
+                objective, canvas[here], most, of_frame, target, still[here]
             )
             behind += window.area
             if last is not None:

@@ -26,7 +26,7 @@ from ..objective.styles import StyleSchedule, Weights
 from ..objective.tiles import tiles
 from ..settings import Settings, weighted
 from ..temporal import flow
-from .base import Learner
+from .base import Learner, OnStep
 
 BYTES_A_PIXEL = {torch.float32: 2400, torch.bfloat16: 1400}
 """Peak memory of a step up to relu5_1, for each pixel that goes through the network at once."""
@@ -126,9 +126,19 @@ class StyleProblem:
         if self.flows is not None:
             self.flows.prefetch_flow(source, before)
 
+    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Image, float]]:
+        """Paint the next frames, of which the last one is a key frame."""
+        return [self.paint(frame, on_step) for frame in frames]
+
+    def paint(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
+        """Paint the next frame (H, W, 3); returns the painting and its loss."""
+        raise NotImplementedError
+
     def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         """Whether a frame would be painted as the one before."""
-        return self.style_weights(frame) == self.style_weights(before) and all(
+        if frame.painting is not None or self.style_weights(frame) != self.style_weights(before):
+            return False
+        return all(
             np.array_equal(one, other)
             for one, other in zip(
                 (frame.rgb, *frame.masks), (before.rgb, *before.masks), strict=True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -34,14 +34,16 @@ class RecoveringEngine:
     def restore(self, state: State) -> None:
         self.engine.restore(state)
 
-    def paint(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
+    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Image, float]]:
+        work = partial(self.engine.paint_span, frames, on_step)
         try:
-            return self._within_memory(partial(self.engine.paint, frame, on_step))
+            return self._within_memory(work)
         except NotFiniteError:
-            self.emit(Notice(f"{_at(frame)}: the loss is not finite: painting it in smaller steps"))
+            where = _at(frames[-1])
+            self.emit(Notice(f"{where}: the loss is not finite: painting it in smaller steps"))
             self.engine.reset()
             with self.engine.conservative_steps():
-                return self._within_memory(partial(self.engine.paint, frame, on_step))
+                return self._within_memory(work)
 
     def repaint(
         self, frame: Frame, painted: Image, share: float, on_step: OnStep

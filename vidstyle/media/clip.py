@@ -34,6 +34,10 @@ class Frame:
     """Layers (H, W) uint8 that go along with it, to be painted otherwise."""
     starts_shot: bool = False
     """Whether it is the first of a shot, as far as that has been looked for."""
+    painting: NDArray[np.uint8] | None = None
+    """How it is to look (H, W, 3), where that is given."""
+    is_key: bool = True
+    """Whether it is painted for itself, not only what it shows beside the key frames around it."""
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,11 @@ from ..media import Clip
 from ..media.stills import StillsClip
 from ..networks import transformer as models
 from ..objective.masks import check as check_mask
+from ..objective.styles import StyleSchedule
 from ..settings import Settings, rate_of
 from .describe import check_room, describe
 from .engine import engine_of, for_preview, make_engine, with_engine, with_machine, with_segments
+from .keys import KeyLike, check_keys, keys_of, styles_of
 from .machine import diagnose
 from .output import Output, check_encoding, is_begun, output_of, size_of, wrote
 from .styles import mask_and_style, schedule_of, several, style_and_weight
@@ -29,6 +31,7 @@ LATE = 1
 
 __all__ = [
     "EngineChoice",
+    "KeyLike",
     "Later",
     "MaskLike",
     "Plan",
@@ -40,6 +43,7 @@ __all__ = [
     "files_of",
     "make_engine",
     "plan",
+    "plan_keys",
     "plan_training",
     "several",
 ]
@@ -52,6 +56,7 @@ def plan(
     *,
     masks: Sequence[MaskLike] = (),
     style_at: Sequence[Later] = (),
+    keys: Sequence[KeyLike] = (),
     overwrite: bool = False,
     restart: bool = False,
     keep_frames: bool = False,
@@ -72,12 +77,18 @@ def plan(
         settings = for_preview(settings, preview)
     opened = media.open_clip(clip, settings.max_pixels)
     model = None if settings.model is None else models.load(Path(settings.model))
-    schedule = schedule_of(styles, style_at, masks, settings, model)
+    given = keys_of(keys)
+    if given and not styles and not style_at:
+        schedule = schedule_of(styles_of(given), (), masks, settings, model)
+        schedule = replace(schedule, names=())
+    else:
+        schedule = schedule_of(styles, style_at, masks, settings, model)
     covers = tuple(media.open_clip(mask_and_style(mask)[0], settings.max_pixels) for mask in masks)
     notes = [note for cover in covers for note in check_mask(cover, opened)]
     target = output_of(opened.info, schedule.names, output, preview is not None, settings)
     size = size_of(opened, settings, target.format)
     notes += check_encoding(target, size, settings)
+    check_keys(given, size, settings.max_pixels)
     work = Plan(
         opened,
         schedule,
@@ -85,12 +96,17 @@ def plan(
         *size,
         settings,
         covers,
+        given,
         overwrite,
         preview is not None,
         restart=restart,
         keep_frames=keep_frames,
         keep_partial=keep_partial,
-        reads=(*_reads((opened, *covers), styles, style_at, masks, settings), *reads),
+        reads=(
+            *_reads((opened, *covers), styles, style_at, masks, settings),
+            *(key.path for key in given),
+            *reads,
+        ),
     )
     if model is not None:
         notes += _size_notes(model.config.size, work)
@@ -159,6 +175,25 @@ def plan_training(
         files.check_writable(written, overwrite, reads)
     size = size_of(opened, settings, target.format)
     return with_machine(Plan(opened, schedule, target, *size, settings))
+
+
+def plan_keys(
+    clip: str | Path, output: str | Path | None = None, settings: Settings | None = None
+) -> Plan:
+    """Check everything about writing the key frames of a clip that can be checked before.
+
+    Raises:
+        UsageError: something is missing, unreadable or in the way; nothing is ever replaced, since
+            it might have been painted over.
+    """
+    settings = replace(settings or Settings(), engine="keyframes")
+    opened = media.open_clip(clip, settings.max_pixels)
+    path = Path(output or opened.info.path.absolute().with_name(f"{opened.info.path.stem}.keys"))
+    target = Output(path, media.FORMATS["folder"])
+    for written in (target.path, target.sheet):
+        files.check_writable(written, False, files_of(opened))
+    size = size_of(opened, settings, target.format)
+    return Plan(opened, StyleSchedule(()), target, *size, settings)
 
 
 def _check_frames(work: Plan) -> None:

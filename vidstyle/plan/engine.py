@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +12,17 @@ from ..core import devices
 from ..core.errors import UsageError
 from ..engines import ENGINES, ClipEngine
 from ..objective.styles import StyleSchedule
-from ..settings import Settings, meaningless_to
+from ..settings import EngineName, Settings, meaningless_to
 from .output import MACHINE, facts
 from .types import EngineChoice, Plan
 
 CHEAPER = 8.0
-"""A network is taken by itself where it costs so many times less at most: the optimiser
-paints better, and often needs a third of what it may."""
+"""A network is taken by itself where it costs so many times less than key frames: these look
+better."""
+FEW = 4
+"""Frames of a clip that are all painted."""
+EACH_FRAME = ("init", "long_term", "passes")
+"""Options that only mean something where every frame is painted over the ones before."""
 HERE, REMOTE = "local", "ray://"
 """What a cluster is called: this machine, and how the address of another one begins."""
 SEGMENT_LENGTH = 96
@@ -31,25 +36,7 @@ PREVIEW_STEPS = (20, 10)
 def with_engine(work: Plan) -> Plan:
     """The plan with its engine decided, and said why."""
     settings = work.settings
-    wanted, why = settings.engine, "as asked"
-    size, frames = (work.width, work.height), work.frames
-    if settings.model is not None:
-        wanted, why = "hybrid" if wanted == "hybrid" else "feedforward", f"by {settings.model}"
-    elif work.preview and wanted != "gatys":
-        wanted, why = "gatys", "a preview is too short to learn from"
-    elif wanted == "auto" and frames is None:
-        wanted, why = "gatys", "the length of the clip is unknown"
-    elif wanted == "auto":
-        assert frames is not None
-        costs = {
-            name: ENGINES[name].cost(settings, size, frames) for name in ("gatys", "feedforward")
-        }
-        wanted = "feedforward" if CHEAPER * costs["feedforward"] < costs["gatys"] else "gatys"
-        why = (
-            f"{frames} frames of {size[0]}x{size[1]} cost {costs['gatys']:.0f} steps of the "
-            f"optimiser at most, or {costs['feedforward']:.0f} for a network that learns and "
-            f"paints them"
-        )
+    wanted, why = _choice(work)
     notes = work.notes
     plain = Settings()
     unused = [
@@ -58,14 +45,49 @@ def with_engine(work: Plan) -> Plan:
         if getattr(settings, name) != getattr(plain, name) and not work.preview
     ]
     if unused:
-        options = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
-        notes = (*notes, f"to the engine {wanted}, {options} changes nothing")
+        notes = (*notes, f"to the engine {wanted}, {_options(unused)} changes nothing")
     return replace(
         work,
         settings=replace(settings, engine=wanted),
         engine=EngineChoice(wanted, why),
         notes=notes,
     )
+
+
+def _choice(work: Plan) -> tuple[EngineName, str]:
+    """The engine for a plan, and why that one."""
+    settings, frames = work.settings, work.frames
+    wanted = settings.engine
+    if work.keys:
+        if wanted not in ("auto", "keyframes") or settings.model is not None:
+            raise UsageError("--key is for the engine keyframes: leave out --engine and --model")
+        return "keyframes", "by the key frames that are given"
+    if settings.model is not None:
+        return "hybrid" if wanted == "hybrid" else "feedforward", f"by {settings.model}"
+    if work.preview and wanted != "gatys":
+        return "gatys", "a preview is too short to learn from, or to leave frames out"
+    if wanted != "auto":
+        return wanted, "as asked"
+    plain = Settings()
+    changed = [name for name in EACH_FRAME if getattr(settings, name) != getattr(plain, name)]
+    if changed:
+        return "gatys", f"{_options(changed)} is for painting every frame"
+    if frames is None:
+        return "keyframes", "the length of the clip is unknown"
+    if frames <= FEW:
+        return "gatys", f"{frames} frames are too few to leave any out"
+    size = (work.width, work.height)
+    costs = {name: ENGINES[name].cost(settings, size, frames) for name in ENGINES}
+    cheaper = CHEAPER * costs["feedforward"] < costs["keyframes"]
+    return "feedforward" if cheaper else "keyframes", (
+        f"{frames} frames of {size[0]}x{size[1]} cost {costs['gatys']:.0f} steps of the optimiser "
+        f"at most, {costs['keyframes']:.0f} with key frames, or {costs['feedforward']:.0f} for a "
+        f"network that learns and paints them"
+    )
+
+
+def _options(names: Sequence[str]) -> str:
+    return ", ".join(f"--{name.replace('_', '-')}" for name in names)
 
 
 def with_segments(work: Plan) -> Plan:

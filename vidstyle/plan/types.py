@@ -11,6 +11,7 @@ from ..media import Clip, Format, loop_count
 from ..media.stills import StillsClip
 from ..objective.styles import StyleSchedule
 from ..settings import Settings, rate_of
+from .keys import GivenKey
 from .output import Output
 
 StyleLike = str | Path | tuple[str | Path, float]
@@ -43,6 +44,8 @@ class Plan:
     height: int
     settings: Settings
     masks: tuple[Clip, ...] = ()
+    keys: tuple[GivenKey, ...] = ()
+    """Frames whose paintings are given."""
     overwrite: bool = False
     preview: bool = False
     engine: EngineChoice = EngineChoice("gatys", "as asked")

@@ -23,6 +23,7 @@ from .chunks import PaintedFrame
 from .compose import Summary, composed, is_composed
 from .executors import Executor, LocalExecutor
 from .frames import frames_of
+from .keys import with_keys
 from .logger import RunLogger
 from .output import OutputWriter
 from .ray import connected
@@ -91,7 +92,7 @@ def _render(work: Plan, listener: Listener) -> Result:
         emit(Started(count, *size, str(engine.device), work.settings.precision))
         _learn(work, engine, store, emit)
         with _left(work, output, store):
-            for done in _painted(work, engine, store, emit):
+            for done in with_keys(_painted(work, engine, store, emit), work, emit):
                 shown = composed(done.painted, done.frame, work)
                 output.write(done.frame, shown)
                 summary.add(done.frame, shown, done.loss)

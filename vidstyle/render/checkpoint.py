@@ -214,6 +214,7 @@ def fingerprint(work: Plan, engine: ClipEngine) -> dict[str, Any]:
     return {
         "clip": digest(files_of(clip)),
         "style": digest((*schedule.pictures, times)),
+        "key": digest(part for key in work.keys for part in (key.place.encode(), key.path)),
         "mask": digest(path for mask in work.masks for path in files_of(mask)),
         "picture size": [work.width, work.height],
         "kind of output": work.format.kind,

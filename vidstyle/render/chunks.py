@@ -16,7 +16,8 @@ from ..engines.base import OnStep, State
 from ..media import Frame
 
 SIZE = 4
-"""Frames of a chunk in a segment: what is lost with a worker that dies."""
+"""Frames of a chunk in a segment, or more up to a key frame: what is lost with a worker that
+dies."""
 TAIL = 8
 """Frames at the end of a loop, or of a segment, that lead into what comes after it, at most."""
 
@@ -67,8 +68,8 @@ class Task:
 
 
 def tasks(frames: Iterable[Frame], segment: int | None) -> Iterator[Task]:
-    """``frames`` in chunks: single frames of whole shots, or, in each ``segment`` of at most so
-    many frames, a key frame and then ``SIZE`` at a time. None reaches over a cut.
+    """``frames`` in chunks: of whole shots, up to each key frame; or, in each ``segment`` of at
+    most so many frames, the first one and then ``SIZE`` at a time. None reaches over a cut.
     """
     run, at, held = -1, 0, list[Frame]()
     for frame in frames:
@@ -77,12 +78,26 @@ def tasks(frames: Iterable[Frame], segment: int | None) -> Iterator[Task]:
             if held:
                 yield Task(run, at, tuple(held), None)
             run, at, held = run + 1, 0, []
-        elif held and len(held) == (1 if at == 0 or segment is None else SIZE):
+            # A segment goes on from its own first frame.
+            frame = replace(frame, is_key=frame.is_key or segment is not None)
+        elif held and held[-1].is_key and len(held) >= (1 if at == 0 or segment is None else SIZE):
             yield Task(run, at, tuple(held), frame)
             at, held = done, []
         held.append(frame)
     if held:
         yield Task(run, at, tuple(held), None)
+
+
+def spans(frames: Iterable[Frame]) -> Iterator[tuple[Frame, ...]]:
+    """``frames`` up to each key frame, with it."""
+    held: list[Frame] = []
+    for frame in frames:
+        held.append(frame)
+        if frame.is_key:
+            yield tuple(held)
+            held = []
+    if held:
+        yield tuple(held)
 
 
 def paint(
@@ -102,14 +117,18 @@ def paint(
     if before is not None:
         done = PaintedFrame(before.last, before.paintings[-1], before.losses[-1])
     made: list[PaintedFrame] = []
-    for frame, after in zip(frames, [*frames[1:], following], strict=True):
+    for span in spans(frames):
+        key = span[-1]
+        at = len(made) + len(span)
+        after = frames[at] if at < len(frames) else following
         if after is not None:
-            engine.prefetch_flow(after.rgb, frame.rgb)
-        if done is not None and engine.is_duplicate(frame, done.frame):
-            done = replace(done, frame=frame)
+            engine.prefetch_flow(after.rgb, key.rgb)
+        if len(span) == 1 and done is not None and engine.is_duplicate(key, done.frame):
+            made.append(replace(done, frame=key))
         else:
-            done = PaintedFrame(frame, *engine.paint(frame, on_step))
-        made.append(done)
+            painted = engine.paint_span(span, on_step)
+            made += [PaintedFrame(frame, *one) for frame, one in zip(span, painted, strict=True)]
+        done = made[-1]
     return _chunk(made, engine.state(), made[-1].frame, began)
 
 

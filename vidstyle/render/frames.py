@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
@@ -13,6 +13,7 @@ from ..media import Frame
 from ..objective.masks import masked, softened
 from ..plan import Plan
 from ..settings import Settings, rate_of, seconds
+from ..temporal.keys import keyed
 from ..temporal.shots import Cuts, shots
 
 
@@ -24,7 +25,24 @@ def frames_of(work: Plan) -> Iterator[Frame]:
     frames = media.trim(covered, start, end, settings.max_frames if not settings.fps else None)
     if settings.fps:
         frames = islice(media.resample(frames, rate_of(settings.fps)), settings.max_frames)
-    return shots((_prepared(frame, work) for frame in frames), _cuts(settings, start))
+    found = shots((_prepared(frame, work) for frame in frames), _cuts(settings, start))
+    if settings.engine != "keyframes" or settings.flow == "none":
+        return found
+    streams = settings.segment is None and not work.closes
+    return keyed(_painted(found, work), settings.key_every, bool(work.keys) and streams)
+
+
+def _painted(frames: Iterable[Frame], work: Plan) -> Iterator[Frame]:
+    """Each frame with its painting, where that is given."""
+    start, size = work.settings.span[0], (work.width, work.height)
+    for number, frame in enumerate(frames, 1):
+        shown = frame.time + start
+        for key in work.keys:
+            at = key.time is not None and shown <= key.time < shown + frame.duration
+            if at or key.number == number:
+                painting, _ = media.read_image(key.path, work.settings.max_pixels)
+                frame = replace(frame, painting=resized(painting, size))
+        yield frame
 
 
 def _cuts(settings: Settings, start: Fraction) -> Cuts:

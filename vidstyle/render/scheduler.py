@@ -17,7 +17,7 @@ from ..core.events import Listener, Notice, Painted, Step, Stepped
 from ..media import Frame
 from ..temporal.shots import follows
 from .checkpoint import CheckpointStore
-from .chunks import SIZE, TAIL, Chunk, PaintedFrame, Task, Work, led, paint, repaint, tasks
+from .chunks import TAIL, Chunk, PaintedFrame, Task, Work, led, paint, repaint, tasks
 from .executors import Executor, Future
 from .spool import Spool
 
@@ -42,8 +42,8 @@ class Run:
     length: int = 0
     frames: deque[Frame] = field(default_factory=lambda: deque[Frame](maxlen=TAIL))
     """The last frames."""
-    ends: deque[Future] = field(default_factory=deque)
-    """The last chunks, with the paintings of these."""
+    ends: deque[tuple[Future, int]] = field(default_factory=deque)
+    """The last chunks, with the paintings of these, and how many each has."""
     waiting: deque[tuple[str, tuple[Frame, ...]]] = field(default_factory=deque)
     """The chunks, by name, whose paintings have not been handed on."""
     lead: str | None = None
@@ -124,7 +124,7 @@ class Scheduler:
 
     def _begin(self, task: Task) -> None:
         """Paint the first frame of a run, over that of the run before if they are of one shot."""
-        (frame,) = task.frames
+        frame = task.frames[0]
         before = self.runs[-1] if self.runs else None
         if before is not None and frame.starts_shot:
             self._end(before, None)
@@ -160,9 +160,10 @@ class Scheduler:
         run.waiting.append((name, tuple(frames)))
         run.frames.extend(frames)
         if run.ends:
-            run.ends[-1] = _stateless(run.ends[-1])
-        run.ends.append(chunk)
-        if len(run.ends) > TAIL // (SIZE if self.segment else 1) + 1:
+            last, count = run.ends[-1]
+            run.ends[-1] = _stateless(last), count
+        run.ends.append((chunk, len(frames)))
+        while sum(count for _, count in run.ends) - run.ends[0][1] >= TAIL:
             run.ends.popleft()
 
     def _end(self, run: Run, into: Run | None) -> None:
@@ -174,7 +175,9 @@ class Scheduler:
             shares = tuple(1 - step / many for step in range(many))
             frames = tuple(run.frames)[-many:]
             beside = _stateless(into.key)
-            self._do(run.lead, repaint, frames, run.chunk, shares, beside, *run.ends)
+            self._do(
+                run.lead, repaint, frames, run.chunk, shares, beside, *(end for end, _ in run.ends)
+            )
         run.key = _stateless(run.key)
         run.complete = True
 
@@ -195,7 +198,7 @@ class Scheduler:
         run.key = _chunk_of(spool[0])
         ends = [spool[at] for at in range(max(0, len(spool) - TAIL), len(spool))]
         run.frames.extend(one.frame for one in ends)
-        run.ends.extend(map(_chunk_of, ends))
+        run.ends.extend((_chunk_of(one), 1) for one in ends)
 
     def _do(
         self,

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_type_hints
 from ..core.errors import UsageError
 from .options import (
     ALIASES,
+    EACH_FRAME,
     ENGINES,
     LEARNING,
     OPTIMIZING,
@@ -35,6 +36,7 @@ SMALLEST_SIZE = 32
 __all__ = [
     "ENGINES",
     "SMALLEST_SIZE",
+    "EngineName",
     "Settings",
     "choices",
     "fields",
@@ -183,7 +185,7 @@ class Settings:
         "what a frame is painted over: 'warped' and 'previous' paint a shot's first frame over "
         "its content and go on from the painted frame before, 'content' and 'noise' begin every "
         "frame anew",
-        engines=OPTIMIZING,
+        engines=EACH_FRAME,
     )
     first_init: Literal["content", "noise"] = motion(
         "content", "what the first frame of a shot is painted over", engines=OPTIMIZING
@@ -197,7 +199,7 @@ class Settings:
         "older one it only goes for what no nearer one shows",
         "N,N",
         1,
-        engines=OPTIMIZING,
+        engines=EACH_FRAME,
     )
     passes: int = motion(
         1,
@@ -205,7 +207,7 @@ class Settings:
         "one beside it",
         "N",
         1,
-        engines=OPTIMIZING,
+        engines=EACH_FRAME,
     )
     cuts: Literal["auto", "none"] | tuple[float, ...] = motion(
         "auto",
@@ -266,10 +268,26 @@ class Settings:
         False, "measure the painting as it is made (vidstyle measure), and print that at the end"
     )
     engine: Literal[EngineName, "auto"] = painting(
-        "gatys",
-        "how frames are painted: each by the optimiser (gatys), at once by a network that learns "
-        "the clip before (feedforward), by the optimiser over what that paints (hybrid), or by "
-        "what is cheaper for the clip, as the plan says (auto)",
+        "auto",
+        "how frames are painted: each by the optimiser (gatys), some by it and the others as their "
+        "paint moves (keyframes), at once by a network that learns the clip before (feedforward), "
+        "by the optimiser over what that paints (hybrid), or as suits the clip, which the plan "
+        "says (auto)",
+    )
+    key_every: int = painting(
+        12,
+        "key frames are at most so many frames apart; closer where less of the last one is seen",
+        "N",
+        1,
+        engines=("keyframes",),
+    )
+    repair: int = painting(
+        0,
+        "optimiser steps for what no key frame shows of a frame between them: it is recoloured "
+        "and given strokes in any case, and with 3 steps is truer in twice the time",
+        "N",
+        0,
+        engines=("keyframes",),
     )
     model: str | None = painting(
         None,

@@ -11,11 +11,13 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from ..core.errors import UsageError, unknown
 
-EngineName = Literal["gatys", "feedforward", "hybrid"]
+EngineName = Literal["gatys", "keyframes", "feedforward", "hybrid"]
 """The engines that paint, each called like its module in ``engines``."""
 ENGINES: tuple[str, ...] = get_args(EngineName)
-OPTIMIZING = ("gatys", "hybrid")
-"""Those that optimise each frame."""
+OPTIMIZING = ("gatys", "keyframes", "hybrid")
+"""Those that optimise frames."""
+EACH_FRAME = ("gatys", "hybrid")
+"""Those of them that do so with every frame."""
 LEARNING = ("feedforward", "hybrid")
 """Those that have a network learn the clip."""
 ALIASES = {"network": "feedforward"}

@@ -18,6 +18,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.errors import UsageError, unknown
@@ -167,13 +168,19 @@ def warp(picture: Pixels, flow: Field, interpolation: int = cv2.INTER_LINEAR) ->
     return np.asarray(warped, picture.dtype)
 
 
+def outside(flow: Field) -> NDArray[np.bool_]:
+    """Where ``flow`` leads out of the other frame (H, W)."""
+    height, width = flow.shape[:2]
+    x, y = np.moveaxis(_grid(flow.shape) + flow, -1, 0)
+    return (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
+
+
 def trust(flow: Field, backward: Field) -> Field:
     """Where ``flow`` may be believed, 0..1, given the opposite flow ``back`` (Ruder et al. 2016).
 
     Not where both flows disagree (something was uncovered), not at a boundary of motion, not
     outside the other frame. Softened by a Gaussian of 0.8 pixels that only takes away.
     """
-    height, width = flow.shape[:2]
     warped = warp(backward, flow)
     length = np.square(flow).sum(-1)
     disagree = np.square(flow + warped).sum(-1) > (
@@ -181,7 +188,5 @@ def trust(flow: Field, backward: Field) -> Field:
     )
     dy, dx = np.gradient(flow, axis=(0, 1))
     boundary = (np.square(dx) + np.square(dy)).sum(-1) > 0.01 * length + 0.002
-    x, y = np.moveaxis(_grid(flow.shape) + flow, -1, 0)
-    outside = (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
-    firm = np.where(disagree | boundary | outside, 0, 1).astype(np.float32)
+    firm = np.where(disagree | boundary | outside(flow), 0, 1).astype(np.float32)
     return np.minimum(firm, cv2.GaussianBlur(firm, (0, 0), 0.8))

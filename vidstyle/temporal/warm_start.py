@@ -182,7 +182,7 @@ def warm_start(
     all trust adds up to 1 at most, one loss against the mean of what is carried has the
     gradient of their sum of losses.
     """
-    same, bared = _still(state, source)
+    same, bared = unchanged(state, source)
     still = same | bared
     kept = state.last.where(same, state.background)
     trust = still.astype(np.float32)
@@ -219,7 +219,7 @@ def _along(old: Painting, source: Image, flows: Both) -> tuple[Field, Field]:
     return unit(flow.warp(old.painted, forward, cv2.INTER_LANCZOS4)), trust
 
 
-def _still(state: TemporalState, source: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def unchanged(state: TemporalState, source: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where the source is what it was, but for noise, and where the background has come back.
 
     What changes has a border around it, for paint to join; the background may come close to it.

@@ -1,0 +1,158 @@
+"""The engine for clips of any length: key frames are painted, and all between them follows.
+
+Only some frames are painted by the optimiser, each over the one before. Their paint is carried to
+the frames between them, from both sides; what neither shows is carried on from the frame before,
+or recoloured with the strokes of the nearer key frame, and painted in a few steps if that is
+wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from ..core.images import Field, Image, unit
+from ..media import Frame
+from ..settings import Settings
+from ..temporal.carry import Motion, Span, blended, carried, certain
+from ..temporal.warm_start import (
+    Painting,
+    TemporalState,
+    WarmStart,
+    strokes_for,
+    unchanged,
+    warm_start,
+)
+from .base import OnStep
+from .gatys import OptimizingEngine
+
+SPECK = 5
+"""Holes that are narrower, in pixels, are filled and not painted."""
+JOINT = 9
+"""Holes take so much around them along, in pixels across, for paint to join."""
+CARRYING = 0.2
+"""What carrying paint to a frame costs, in steps of an optimiser on a whole frame."""
+SPACING = 8
+"""Frames from key frame to key frame, as far as costs are told before the clip is read."""
+
+
+class KeyframesEngine(OptimizingEngine):
+    """Paints key frames, and carries their paint to the frames between them."""
+
+    span: Span | None = None
+    """The frames up to the key frame that is being painted."""
+
+    @staticmethod
+    def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
+        """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
+        keys = -(-frames // min(SPACING, settings.key_every))
+        each = CARRYING + settings.repair
+        return OptimizingEngine.cost(settings, size, keys) + (frames - keys) * each
+
+    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Image, float]]:
+        """Paint the next frames, of which only the last one is a key frame.
+
+        Where a shot begins with them, all of them follow that one.
+        """
+        *between, key = frames
+        if not between or self.flows is None:
+            return [self.paint(frame, on_step) for frame in frames]
+        before = self.temporal
+        sources = [frame.rgb for frame in frames]
+        if before is not None:
+            sources.insert(0, before.past[-1].source)
+        span = Span.of(sources, self.flows)
+        try:
+            self.span = None if before is None else span
+            done = self.paint(key, on_step)
+            found: list[tuple[Image, float]] = []
+            for at, frame in enumerate(between, 0 if before is None else 1):
+                last = Painting(sources[at - 1], found[-1][0]) if found else None
+                found.append(self._between(frame, before, span, at, last, on_step))
+        except BaseException:  # to begin again, in another way
+            self.temporal = before
+            raise
+        finally:
+            self.span = None
+        return [*found, done]
+
+    def paint(self, frame: Frame, on_step: OnStep = lambda step: None) -> tuple[Image, float]:
+        """Paint a key frame (H, W, 3), unless its painting is given; returns it and its loss."""
+        if frame.painting is None:
+            return super().paint(frame, on_step)
+        if self.temporal is None:
+            self.take_colors(frame.rgb)
+        self._begin(frame, frame.painting)
+        return frame.painting, 0.0
+
+    def _warm_start(self, frame: Frame) -> WarmStart:
+        if self.span is None:
+            return super()._warm_start(frame)
+        assert self.temporal is not None
+        flows = self.span.to_first[-1].flow, self.span.to_last[0].flow
+        return warm_start(self.temporal, frame.rgb, lambda source, key: flows)
+
+    def _between(
+        self,
+        frame: Frame,
+        before: TemporalState | None,
+        span: Span,
+        at: int,
+        last: Painting | None,
+        on_step: OnStep,
+    ) -> tuple[Image, float]:
+        """Paint a frame, number ``at`` of a ``span``, after the ``last`` one of those between."""
+        after, source = self.temporal, frame.rgb
+        assert after is not None
+        nearer = after
+        picture, confidence = _shown(after, source, span.to_last[at])
+        if before is not None:
+            share = at / span.length
+            shown = _shown(before, source, span.to_first[at])
+            picture, confidence = blended(shown, (picture, confidence), share)
+            nearer = before if share <= 0.5 else after
+        sure = certain(confidence)
+        kept = sure
+        if last is not None:
+            moved, trust = carried(last, source, span.backward[at])
+            kept = sure + (1 - sure) * certain(trust)
+            picture += (
+                (kept - sure)[..., None] / np.maximum(kept, 1e-6)[..., None] * (moved - picture)
+            )
+        picture = _filled(picture, kept, source, nearer.past[-1])
+        hole = _holes(sure) if self.settings.repair else np.zeros(kept.shape, bool)
+        if not hole.any():
+            return np.rint(picture * 255).astype(np.uint8), 0.0
+        warm = WarmStart(picture, picture, kept, ~hole, source)
+        return self._follow(frame, warm, on_step, self.settings.repair)
+
+
+def _shown(state: TemporalState, source: Image, motion: Motion) -> tuple[Field, Field]:
+    """What a key frame shows of the frame ``source``, and with which confidence: what lies still
+    is as it was painted, to the bit."""
+    picture, confidence = carried(state.past[-1], source, motion)
+    same, bared = unchanged(state, source)
+    still = same | bared
+    lying = unit(state.last.where(same, state.background).painted)
+    return np.where(still[..., None], lying, picture), np.where(still, 1, confidence)
+
+
+def _filled(picture: Field, kept: Field, source: Image, key: Painting) -> Field:
+    """``picture``, where it is not ``kept`` in the colours and strokes of the ``key`` frame."""
+    bare = kept < 1
+    if bare.any():
+        fill = key.colors(source) + strokes_for(source, key, bare)
+        picture = picture + (1 - kept)[..., None] * (fill - picture)
+    return np.clip(picture, 0, 1)
+
+
+def _holes(sure: Field) -> np.ndarray:
+    """Where a frame is to be painted (H, W): what no key frame shows for ``sure`` (0..1)."""
+    bare = (sure < 0.5).astype(np.uint8)
+    large = cv2.morphologyEx(bare, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8))
+    return cv2.dilate(large, np.ones((JOINT, JOINT), np.uint8)) > 0
+
+
+ENGINE = KeyframesEngine

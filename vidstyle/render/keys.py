@@ -1,0 +1,98 @@
+"""Key frames that people paint: written out for them, and looked at when they come back."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import media
+from ..core import files
+from ..core.errors import UsageError
+from ..core.events import Listener, Notice
+from ..core.images import Image, contact_sheet
+from ..plan import Plan
+from ..temporal.keys import lines_up
+from .chunks import PaintedFrame
+from .frames import frames_of
+
+ROW, ROWS = 4, 5
+"""Pictures in a row of the sheet, and rows."""
+
+
+@dataclass(frozen=True)
+class KeysResult:
+    """The frames of a clip that are worth painting."""
+
+    output: Path
+    """A folder of them, each called by its number."""
+    numbers: tuple[int, ...]
+    """Of the frames, counted from 1."""
+    frames: int
+    """How many frames the clip has."""
+    seconds: float
+    sheet: Path
+    """Some of them in one picture."""
+
+
+def write_keys(work: Plan) -> KeysResult:
+    """Write the key frames of a plan (``plan_keys``) into a new folder.
+
+    Raises:
+        UsageError: the clip has no frames, or the folder cannot be written.
+    """
+    began = time.monotonic()
+    numbers: list[int] = []
+    shown: list[Image] = []
+    count = 0
+    with files.made(work.target.folder):
+        part = files.temporary_folder(work.output)
+        try:
+            for count, frame in enumerate(frames_of(work), 1):
+                if frame.is_key:
+                    numbers.append(count)
+                    media.save_image(part / files.frame_name(count), frame.rgb)
+                    shown.append(frame.rgb)
+                    if len(shown) > 2 * ROW * ROWS:
+                        shown = shown[::2]
+            if not count:
+                raise UsageError(
+                    f"{work.clip.info.path}: no frame between these times: check --start and --end"
+                )
+            files.write_whole(work.target.sheet, media.encoded_image(_sheet(shown)))
+            files.put_in_place(part, work.output, overwrite=False)
+        except BaseException:
+            files.discard(part)
+            raise
+    seconds = time.monotonic() - began
+    return KeysResult(work.output, tuple(numbers), count, seconds, work.target.sheet)
+
+
+def _sheet(pictures: Sequence[Image]) -> Image:
+    """At most ``ROWS`` rows of the ``pictures``, evenly chosen."""
+    step = -(-len(pictures) // (ROW * ROWS))
+    chosen = pictures[::step]
+    blank = chosen[0] * 0 + 255
+    row = min(ROW, len(chosen))
+    padded = [*chosen, *[blank] * (-len(chosen) % row)]
+    return contact_sheet([padded[at : at + row] for at in range(0, len(padded), row)])
+
+
+def with_keys(done: Iterable[PaintedFrame], work: Plan, emit: Listener) -> Iterator[PaintedFrame]:
+    """All that is ``done``, with a notice of each given painting that does not lie over its frame,
+    or that is for none."""
+    seen = 0
+    for number, one in enumerate(done, 1):
+        if one.frame.painting is not None:
+            seen += 1
+            if not lines_up(one.frame.painting, one.frame.rgb):
+                emit(Notice(f"the painting that is given for frame {number} does not lie over it"))
+        yield one
+    if seen < len(work.keys):
+        emit(
+            Notice(
+                f"{len(work.keys) - seen} of {len(work.keys)} given paintings are for no frame of "
+                f"the clip, or for one that has another"
+            )
+        )
