@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -218,8 +218,14 @@ class FakeEngine:
     def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         return False
 
-    def paint(self, frame: Frame, on_step: OnStep) -> tuple[np.ndarray, float]:
-        return frame.rgb.copy(), 0.0
+    @staticmethod
+    def cost(settings: object, size: tuple[int, int], frames: int) -> float:
+        return 0.0
+
+    def paint_span(
+        self, frames: Sequence[Frame], on_step: OnStep
+    ) -> list[tuple[np.ndarray, float]]:
+        return [(frame.rgb.copy(), 0.0) for frame in frames]
 
     def repaint(
         self, frame: Frame, painted: np.ndarray, share: float, on_step: OnStep
@@ -235,7 +241,8 @@ class FakeEngine:
 @pytest.fixture
 def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every frame be painted as it is."""
-    monkeypatch.setitem(ENGINES, "gatys", FakeEngine)
+    for name in ("gatys", "keyframes"):
+        monkeypatch.setitem(ENGINES, name, FakeEngine)
 
 
 @pytest.fixture

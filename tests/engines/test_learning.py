@@ -221,14 +221,21 @@ def test_options_that_mean_nothing_to_an_engine_are_told(workdir: Path) -> None:
         assert f"to the engine {engine}, --{name} changes nothing" in work.notes
 
 
-def test_auto_takes_the_optimiser_for_short_clips_and_says_why(workdir: Path, style: Path) -> None:
+def test_auto_takes_what_suits_the_clip_and_says_why(workdir: Path, style: Path) -> None:
+    clip = workdir / "walk.mp4"
+    for options, engine, why in (
+        ({"max_frames": 3}, "gatys", "3 frames are too few"),
+        ({}, "keyframes", "5 frames of 64x48"),
+        ({"passes": 2}, "gatys", "--passes is for painting every frame"),
+        ({"init": "content", "long_term": (1, 3)}, "gatys", "--init, --long-term"),
+    ):
+        work = plan(clip, [style], settings=Settings(size=64, **options))  # type: ignore[arg-type]
+        assert work.settings.engine == engine
+        assert why in describe(work)["engine"]
     long = write_video(workdir / "long.mp4", [scene(i % 20) for i in range(300)])
-    engines = {}
-    for clip in (workdir / "walk.mp4", long):
-        work = plan(clip, [style], settings=Settings(engine="auto", size=64))
-        engines[clip.name] = work.settings.engine
-        assert f"{work.frames} frames of 64x48" in describe(work)["engine"]
-    assert engines == {"walk.mp4": "gatys", "long.mp4": "feedforward"}
+    for fps, engine in ((25.0, "keyframes"), (250.0, "feedforward")):
+        work = plan(long, [style], settings=Settings(size=1280, fps=fps))
+        assert work.settings.engine == engine and "for a network" in work.engine.reason
 
 
 @pytest.mark.parametrize("by", ["luma", "histogram"])

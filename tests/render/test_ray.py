@@ -189,7 +189,7 @@ def test_a_worker_has_the_model_that_was_learned(workdir: Path) -> None:
     named.write_bytes(
         model.dump(model.TransformerNet(model.ModelConfig(("one",), (1.0,), (64, 48))))
     )
-    settings = vidstyle.Settings(engine="hybrid", model=str(named), **QUICK)
+    settings = vidstyle.Settings(**QUICK | {"engine": "hybrid", "model": str(named)})
     spec = cluster.EngineSpec.of(ENGINES["hybrid"](settings, schedule, (64, 48)))
     named.unlink()
     there = pickle.loads(pickle.dumps(spec)).engine()

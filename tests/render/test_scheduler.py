@@ -43,6 +43,11 @@ class NotingEngine(FakeEngine):
     def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         return np.array_equal(frame.rgb, before.rgb)
 
+    def paint_span(
+        self, frames: Sequence[Frame], on_step: OnStep
+    ) -> list[tuple[np.ndarray, float]]:
+        return [self.paint(frame, on_step) for frame in frames]
+
     def paint(self, frame: Frame, on_step: OnStep) -> tuple[np.ndarray, float]:
         self.asked.append(("paint", number(frame.rgb)))
         self.green += 10

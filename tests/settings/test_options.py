@@ -33,7 +33,8 @@ def test_options_are_found_by_what_they_say() -> None:
     assert {"crf", "codec", "audio", "plot"} <= {*fields(affects="writing")}
     assert {"style_weight", "fps", "cuts"} <= {*fields(affects="painting")}
     assert "training_steps" in meaningless_to("gatys")
-    assert "tolerance" in meaningless_to("feedforward") and not meaningless_to("hybrid")
+    assert "tolerance" in meaningless_to("feedforward")
+    assert meaningless_to("hybrid") == ("key_every", "repair")
 
 
 def test_every_option_is_read_somewhere() -> None:

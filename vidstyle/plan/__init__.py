@@ -191,7 +191,12 @@ def plan_keys(
     path = Path(output or opened.info.path.absolute().with_name(f"{opened.info.path.stem}.keys"))
     target = Output(path, media.FORMATS["folder"])
     for written in (target.path, target.sheet):
-        files.check_writable(written, False, files_of(opened))
+        if written.exists():
+            raise UsageError(
+                f"{written}: exists already, and may have been painted over: "
+                f"choose another --output"
+            )
+        files.check_writable(written, False)
     size = size_of(opened, settings, target.format)
     return Plan(opened, StyleSchedule(()), target, *size, settings)
 

@@ -17,10 +17,11 @@ from .output import MACHINE, facts
 from .types import EngineChoice, Plan
 
 CHEAPER = 8.0
-"""A network is taken by itself where it costs so many times less than key frames: these look
-better."""
-FEW = 4
-"""Frames of a clip that are all painted."""
+"""A network is taken by itself where key frames, which look better, cost so many times more …"""
+LONG = 5e9
+"""… and so many steps, times the pixels of a frame: most of a day on two processors."""
+FEW, MANY = 4, 100
+"""Frames of a clip that are all painted; and of one that a network may learn from by itself."""
 EACH_FRAME = ("init", "long_term", "passes")
 """Options that only mean something where every frame is painted over the ones before."""
 HERE, REMOTE = "local", "ray://"
@@ -78,8 +79,9 @@ def _choice(work: Plan) -> tuple[EngineName, str]:
         return "gatys", f"{frames} frames are too few to leave any out"
     size = (work.width, work.height)
     costs = {name: ENGINES[name].cost(settings, size, frames) for name in ENGINES}
+    long = frames >= MANY and costs["keyframes"] * size[0] * size[1] > LONG
     cheaper = CHEAPER * costs["feedforward"] < costs["keyframes"]
-    return "feedforward" if cheaper else "keyframes", (
+    return "feedforward" if long and cheaper else "keyframes", (
         f"{frames} frames of {size[0]}x{size[1]} cost {costs['gatys']:.0f} steps of the optimiser "
         f"at most, {costs['keyframes']:.0f} with key frames, or {costs['feedforward']:.0f} for a "
         f"network that learns and paints them"
