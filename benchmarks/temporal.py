@@ -100,6 +100,7 @@ def paint(way: str, source: Path, style: Path, loops: bool, folder: Path, alone:
                 size="full",
                 seamless=loops,
                 overwrite=True,
+                engine="gatys",
                 **WAYS[way],
             )
             seconds = result.seconds / result.frames

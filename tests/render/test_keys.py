@@ -14,7 +14,7 @@ from vidstyle.core.events import Painted
 from vidstyle.plan import plan
 from vidstyle.settings import Settings
 
-from ..conftest import QUICK, Run, scene, write_video
+from ..conftest import HEIGHT, QUICK, WIDTH, Run, scene, write_video
 
 KEYS = QUICK | {"engine": "keyframes", "key_every": 4}
 
@@ -64,8 +64,10 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(walk: Path, style: Pat
     assert made.output.read_bytes() == whole.output.read_bytes()
 
 
-@pytest.mark.parametrize("options", [{"segment": 5}, {"seamless": True}, {"flow": "none"}])
-def test_segments_loops_and_no_flow_are_painted_whole(
+@pytest.mark.parametrize(
+    "options", [{"segment": 5}, {"seamless": True}, {"flow": "none"}, {"passes": 2}]
+)
+def test_segments_loops_no_flow_and_passes_are_painted_whole(
     options: dict[str, object], walk: Path, style: Path
 ) -> None:
     made = stylize(walk, style, walk.with_name("out"), **KEYS | options)
@@ -106,6 +108,20 @@ def test_a_painting_is_given_by_its_time(walk: Path, style: Path) -> None:
     shown = pictures(made.output)
     assert np.abs(shown[2] - wanted).mean() < 3
     assert np.abs(shown[0] - (255 - pictures(walk)[0])).mean() < 4  # what comes before follows
+
+
+def test_a_painting_counts_without_flow_and_its_clear_part_is_filled(
+    walk: Path, style: Path
+) -> None:
+    painted = walk.with_name("painted.png")
+    alpha = np.full((HEIGHT, WIDTH, 1), 255, np.uint8)
+    alpha[:, :8] = 0
+    colors = np.full((HEIGHT, WIDTH, 3), (200, 40, 90), np.uint8)
+    colors[:, :8] = 255
+    Image.fromarray(np.concatenate([colors, alpha], 2)).save(painted)
+    options = KEYS | {"flow": "none", "max_frames": 5}
+    made = stylize(walk, style, walk.with_name("out"), keys=[(0.04, painted)], **options)
+    assert np.abs(pictures(made.output)[1] - (200, 40, 90)).max() <= 1
 
 
 def test_paintings_that_do_not_fit_are_told(walk: Path, style: Path) -> None:

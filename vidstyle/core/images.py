@@ -67,6 +67,13 @@ def at_area(picture: Image, area: int) -> Image:
     return resized(picture, (width, height))
 
 
+def within(picture: Image, side: int) -> Image:
+    """``picture`` no larger than ``side`` pixels on its longer side."""
+    scale = min(1.0, side / max(picture.shape[:2]))
+    width, height = (max(1, round(side * scale)) for side in picture.shape[1::-1])
+    return resized(picture, (width, height))
+
+
 def difference(one: Image, other: Image) -> Field:
     """How much two pictures differ (H, W), in levels of 255: means of 5x5 pixels, since video is
     noisy, in the colour channel that differs most."""

@@ -12,11 +12,13 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core.images import Field, Image, unit
 from ..media import Frame
 from ..settings import Settings
 from ..temporal.carry import Motion, Span, blended, carried, certain
+from ..temporal.keys import CLOSEST
 from ..temporal.warm_start import (
     Painting,
     TemporalState,
@@ -34,8 +36,6 @@ JOINT = 9
 """Holes take so much around them along, in pixels across, for paint to join."""
 CARRYING = 0.2
 """What carrying paint to a frame costs, in steps of an optimiser on a whole frame."""
-SPACING = 8
-"""Frames from key frame to key frame, as far as costs are told before the clip is read."""
 
 
 class KeyframesEngine(OptimizingEngine):
@@ -47,7 +47,7 @@ class KeyframesEngine(OptimizingEngine):
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
         """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
-        keys = -(-frames // min(SPACING, settings.key_every))
+        keys = -(-frames // min(CLOSEST, settings.key_every))
         each = CARRYING + settings.repair
         return OptimizingEngine.cost(settings, size, keys) + (frames - keys) * each
 
@@ -87,6 +87,19 @@ class KeyframesEngine(OptimizingEngine):
         self._begin(frame, frame.painting)
         return frame.painting, 0.0
 
+    def repaint(
+        self,
+        frame: Frame,
+        painted: Image,
+        share: float,
+        on_step: OnStep = lambda step: None,
+    ) -> tuple[Image, float]:
+        """Paint a frame once more (see ``OptimizingEngine``), unless its painting is given."""
+        if frame.painting is None:
+            return super().repaint(frame, painted, share, on_step)
+        self.anchor(frame, painted)
+        return painted, 0.0
+
     def _warm_start(self, frame: Frame) -> WarmStart:
         if self.span is None:
             return super()._warm_start(frame)
@@ -118,12 +131,10 @@ class KeyframesEngine(OptimizingEngine):
         if last is not None:
             moved, trust = carried(last, source, span.backward[at])
             kept = sure + (1 - sure) * certain(trust)
-            picture += (
-                (kept - sure)[..., None] / np.maximum(kept, 1e-6)[..., None] * (moved - picture)
-            )
+            part = (kept - sure) / np.maximum(kept, 1e-6)
+            picture += part[..., None] * (moved - picture)
         picture = _filled(picture, kept, source, nearer.past[-1])
-        hole = _holes(sure) if self.settings.repair else np.zeros(kept.shape, bool)
-        if not hole.any():
+        if not self.settings.repair or not (hole := _holes(sure)).any():
             return np.rint(picture * 255).astype(np.uint8), 0.0
         warm = WarmStart(picture, picture, kept, ~hole, source)
         return self._follow(frame, warm, on_step, self.settings.repair)
@@ -148,7 +159,7 @@ def _filled(picture: Field, kept: Field, source: Image, key: Painting) -> Field:
     return np.clip(picture, 0, 1)
 
 
-def _holes(sure: Field) -> np.ndarray:
+def _holes(sure: Field) -> NDArray[np.bool_]:
     """Where a frame is to be painted (H, W): what no key frame shows for ``sure`` (0..1)."""
     bare = (sure < 0.5).astype(np.uint8)
     large = cv2.morphologyEx(bare, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8))

@@ -198,7 +198,9 @@ def plan_keys(
             )
         files.check_writable(written, False)
     size = size_of(opened, settings, target.format)
-    return Plan(opened, StyleSchedule(()), target, *size, settings)
+    work = Plan(opened, StyleSchedule(()), target, *size, settings)
+    _check_frames(work)
+    return work
 
 
 def _check_frames(work: Plan) -> None:
@@ -206,7 +208,7 @@ def _check_frames(work: Plan) -> None:
     info, settings = work.clip.info, work.settings
     start, end = settings.span
     if work.frames == 0 or (info.duration is not None and start >= info.duration + LATE):
-        raise UsageError(f"{info.path}: no frame between these times: check --start and --end")
+        raise work.empty
     if work.format.kind == "still":
         frames = media.trim(work.clip, start, end)
         if settings.fps:

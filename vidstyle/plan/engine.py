@@ -12,7 +12,7 @@ from ..core import devices
 from ..core.errors import UsageError
 from ..engines import ENGINES, ClipEngine
 from ..objective.styles import StyleSchedule
-from ..settings import EngineName, Settings, meaningless_to
+from ..settings import EACH_FRAME, EngineName, Settings, fields, meaningless_to
 from .output import MACHINE, facts
 from .types import EngineChoice, Plan
 
@@ -22,8 +22,6 @@ LONG = 5e9
 """… and so many steps, times the pixels of a frame: most of a day on two processors."""
 FEW, MANY = 4, 100
 """Frames of a clip that are all painted; and of one that a network may learn from by itself."""
-EACH_FRAME = ("init", "long_term", "passes")
-"""Options that only mean something where every frame is painted over the ones before."""
 HERE, REMOTE = "local", "ray://"
 """What a cluster is called: this machine, and how the address of another one begins."""
 SEGMENT_LENGTH = 96
@@ -49,7 +47,9 @@ def with_engine(work: Plan) -> Plan:
         notes = (*notes, f"to the engine {wanted}, {_options(unused)} changes nothing")
     return replace(
         work,
-        settings=replace(settings, engine=wanted),
+        settings=replace(
+            settings, engine=wanted, **{name: getattr(plain, name) for name in unused}
+        ),
         engine=EngineChoice(wanted, why),
         notes=notes,
     )
@@ -70,7 +70,11 @@ def _choice(work: Plan) -> tuple[EngineName, str]:
     if wanted != "auto":
         return wanted, "as asked"
     plain = Settings()
-    changed = [name for name in EACH_FRAME if getattr(settings, name) != getattr(plain, name)]
+    changed = [
+        name
+        for name in fields(engines=EACH_FRAME)
+        if getattr(settings, name) != getattr(plain, name)
+    ]
     if changed:
         return "gatys", f"{_options(changed)} is for painting every frame"
     if frames is None:

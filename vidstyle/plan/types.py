@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 from pathlib import Path
 
+from ..core.errors import UsageError
 from ..media import Clip, Format, loop_count
 from ..media.stills import StillsClip
 from ..objective.styles import StyleSchedule
@@ -59,6 +60,13 @@ class Plan:
     """How many pixels went through the network at once in the run that began this painting."""
     reads: tuple[Path, ...] = ()
     """Files that must stay as they are."""
+
+    @property
+    def empty(self) -> UsageError:
+        """What to raise where the wanted part of the clip has no frames."""
+        return UsageError(
+            f"{self.clip.info.path}: no frame between these times: check --start and --end"
+        )
 
     @property
     def output(self) -> Path:

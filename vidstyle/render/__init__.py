@@ -97,9 +97,7 @@ def _render(work: Plan, listener: Listener) -> Result:
                 output.write(done.frame, shown)
                 summary.add(done.frame, shown, done.loss)
         if not summary.losses and work.clip.info.frames != 0:
-            raise UsageError(
-                f"{work.clip.info.path}: no frame between these times: check --start and --end"
-            )
+            raise work.empty
     try:
         for note in _last_notes(work, output, store):
             emit(Notice(note))

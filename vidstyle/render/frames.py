@@ -26,10 +26,12 @@ def frames_of(work: Plan) -> Iterator[Frame]:
     if settings.fps:
         frames = islice(media.resample(frames, rate_of(settings.fps)), settings.max_frames)
     found = shots((_prepared(frame, work) for frame in frames), _cuts(settings, start))
+    if work.keys:
+        found = _painted(found, work)
     if settings.engine != "keyframes" or settings.flow == "none":
         return found
     streams = settings.segment is None and not work.closes
-    return keyed(_painted(found, work), settings.key_every, bool(work.keys) and streams)
+    return keyed(found, settings.key_every, bool(work.keys) and streams)
 
 
 def _painted(frames: Iterable[Frame], work: Plan) -> Iterator[Frame]:
@@ -40,7 +42,7 @@ def _painted(frames: Iterable[Frame], work: Plan) -> Iterator[Frame]:
         for key in work.keys:
             at = key.time is not None and shown <= key.time < shown + frame.duration
             if at or key.number == number:
-                painting, _ = media.read_image(key.path, work.settings.max_pixels)
+                painting = filled(*media.read_image(key.path, work.settings.max_pixels))
                 frame = replace(frame, painting=resized(painting, size))
         yield frame
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from .. import media
 from ..core import files
-from ..core.errors import UsageError
 from ..core.events import Listener, Notice
 from ..core.images import Image, contact_sheet
 from ..plan import Plan
@@ -44,35 +43,28 @@ def write_keys(work: Plan) -> KeysResult:
     """
     began = time.monotonic()
     numbers: list[int] = []
-    shown: list[Image] = []
     count = 0
-    with files.made(work.target.folder):
-        part = files.temporary_folder(work.output)
-        try:
-            for count, frame in enumerate(frames_of(work), 1):
-                if frame.is_key:
-                    numbers.append(count)
-                    media.save_image(part / files.frame_name(count), frame.rgb)
-                    shown.append(frame.rgb)
-                    if len(shown) > 2 * ROW * ROWS:
-                        shown = shown[::2]
-            if not count:
-                raise UsageError(
-                    f"{work.clip.info.path}: no frame between these times: check --start and --end"
-                )
-            files.write_whole(work.target.sheet, media.encoded_image(_sheet(shown)))
-            files.put_in_place(part, work.output, overwrite=False)
-        except BaseException:
-            files.discard(part)
-            raise
+    part = files.temporary_folder(work.output)
+    try:
+        for count, frame in enumerate(frames_of(work), 1):
+            if frame.is_key:
+                numbers.append(count)
+                media.save_image(part / files.frame_name(count), frame.rgb)
+        if not count:
+            raise work.empty
+        files.put_in_place(part, work.output, overwrite=False)
+    except BaseException:
+        files.discard(part)
+        raise
+    files.write_whole(work.target.sheet, media.encoded_image(_sheet(work.output, numbers)))
     seconds = time.monotonic() - began
     return KeysResult(work.output, tuple(numbers), count, seconds, work.target.sheet)
 
 
-def _sheet(pictures: Sequence[Image]) -> Image:
-    """At most ``ROWS`` rows of the ``pictures``, evenly chosen."""
-    step = -(-len(pictures) // (ROW * ROWS))
-    chosen = pictures[::step]
+def _sheet(folder: Path, numbers: Sequence[int]) -> Image:
+    """At most ``ROWS`` rows of the frames in a ``folder``, evenly chosen."""
+    step = -(-len(numbers) // (ROW * ROWS))
+    chosen = [media.read_image(folder / files.frame_name(one))[0] for one in numbers[::step]]
     blank = chosen[0] * 0 + 255
     row = min(ROW, len(chosen))
     padded = [*chosen, *[blank] * (-len(chosen) % row)]

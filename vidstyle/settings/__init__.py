@@ -34,6 +34,7 @@ SMALLEST_SIZE = 32
 """Pixels of the longer side of a painting, at least."""
 
 __all__ = [
+    "EACH_FRAME",
     "ENGINES",
     "SMALLEST_SIZE",
     "EngineName",
@@ -284,7 +285,7 @@ class Settings:
     repair: int = painting(
         0,
         "optimiser steps for what no key frame shows of a frame between them: it is recoloured "
-        "and given strokes in any case, and with 3 steps is truer in twice the time",
+        "and given strokes in any case, and with 3 steps is truer in two to five times the time",
         "N",
         0,
         engines=("keyframes",),

@@ -11,7 +11,7 @@ from itertools import takewhile
 import cv2
 import numpy as np
 
-from ..core.images import Field, Image, resized
+from ..core.images import Field, Image, within
 from ..media import Frame
 from .carry import Motion, confidence
 from .flow import estimator
@@ -72,15 +72,9 @@ def lines_up(painting: Image, source: Image) -> bool:
 
 
 def _edges(picture: Image) -> Field:
-    gray = cv2.cvtColor(_small(picture), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    gray = cv2.cvtColor(within(picture, SIDE), cv2.COLOR_RGB2GRAY).astype(np.float32)
     down, across = np.gradient(cv2.GaussianBlur(gray, (0, 0), BLUR))
     return np.hypot(down, across)
-
-
-def _small(picture: Image) -> Image:
-    scale = min(1.0, SIDE / max(picture.shape[:2]))
-    width, height = (max(1, round(side * scale)) for side in picture.shape[1::-1])
-    return resized(picture, (width, height))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +98,7 @@ class _View:
 
 def _next(view: _View | None, frame: Frame) -> _View:
     """The view of the frame after that of ``view``."""
-    small = _small(frame.rgb)
+    small = within(frame.rgb, SIDE)
     if view is None or frame.starts_shot:
         return _View.of(small)
     estimate = estimator("dis")

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.images import Field, Image, difference, resized
+from ..core.images import Field, Image, difference, within
 from .flow import estimator, warp
 from .warm_start import NOISE, trusted
 
@@ -56,7 +56,7 @@ class NoiseField:
         """The offset under another frame ``source`` of the shot, in its pixels; (h, w, 2), small:
         it is smooth."""
         scale = min(1.0, SIDE / max(source.shape[:2]))
-        small = resized(source, tuple(max(1, round(side * scale)) for side in source.shape[1::-1]))
+        small = within(source, SIDE)
         if self.source is None or self.offset is None or self.estimate is None:
             self.offset = np.zeros((*small.shape[:2], 2), np.float32)
         else:
