@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from ..core.images import Field, Image, difference, unit
-from .flow import Both, outside, warp
+from .flow import Both, outside, squared_length, warp
 from .warm_start import Painting
 
 SAME_COLOR = 20.0
@@ -48,10 +48,9 @@ class Motion:
     def between(cls, flow: Field, backward: Field) -> Motion:
         """The motion along ``flow``, given the opposite flow ``backward``."""
         returned = warp(backward, flow)
-        error = np.square(flow + returned).sum(-1)
         # What Ruder et al. (2016) allow; softly here, since it goes on over many frames.
-        allowed = 0.01 * (np.square(flow).sum(-1) + np.square(returned).sum(-1)) + 0.5
-        agreement = np.exp(-error / allowed)
+        allowed = 0.01 * (squared_length(flow) + squared_length(returned)) + 0.5
+        agreement = np.exp(-squared_length(flow + returned) / allowed)
         agreement[outside(flow)] = 0
         return cls(flow, agreement.astype(np.float32))
 

@@ -168,10 +168,16 @@ def warp(picture: Pixels, flow: Field, interpolation: int = cv2.INTER_LINEAR) ->
     return np.asarray(warped, picture.dtype)
 
 
+def squared_length(flow: Field) -> Field:
+    """Of the motion at each pixel (H, W)."""
+    x, y = cv2.split(flow)
+    return np.asarray(x * x + y * y, np.float32)
+
+
 def outside(flow: Field) -> NDArray[np.bool_]:
     """Where ``flow`` leads out of the other frame (H, W)."""
     height, width = flow.shape[:2]
-    x, y = np.moveaxis(_grid(flow.shape) + flow, -1, 0)
+    x, y = cv2.split(_grid(flow.shape) + flow)
     return (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
 
 
@@ -182,11 +188,9 @@ def trust(flow: Field, backward: Field) -> Field:
     outside the other frame. Softened by a Gaussian of 0.8 pixels that only takes away.
     """
     warped = warp(backward, flow)
-    length = np.square(flow).sum(-1)
-    disagree = np.square(flow + warped).sum(-1) > (
-        0.01 * (length + np.square(warped).sum(-1)) + 0.5
-    )
+    length = squared_length(flow)
+    disagree = squared_length(flow + warped) > 0.01 * (length + squared_length(warped)) + 0.5
     dy, dx = np.gradient(flow, axis=(0, 1))
-    boundary = (np.square(dx) + np.square(dy)).sum(-1) > 0.01 * length + 0.002
+    boundary = squared_length(dx) + squared_length(dy) > 0.01 * length + 0.002
     firm = np.where(disagree | boundary | outside(flow), 0, 1).astype(np.float32)
     return np.minimum(firm, cv2.GaussianBlur(firm, (0, 0), 0.8))
