@@ -27,7 +27,7 @@ from .core.events import Listener, Notice
 from .core.images import Field, Image, at_area, difference, resized
 from .media import Clip, Frame
 from .objective import losses
-from .objective.styles import style_picture
+from .objective.styles import style_picture, trimmed
 from .settings import Settings, seconds
 from .temporal import flow
 
@@ -43,6 +43,10 @@ SHORTER = 0.9
 """A painting that lasts less than this share of its source is of a part of it."""
 FINE = 1.5
 """Standard deviation, in pixels, of the blur that takes high frequencies away."""
+DIRECTIONS, QUANTILES, POSITIONS = 48, 128, 20_000
+"""Of the sliced Wasserstein distance: directions and quantiles, of so many positions at most."""
+RIM, BESIDE = 3, 8
+"""Pixels along a side of a frame that are compared with so many beside them."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,9 @@ class Metrics:
     frames: int
     style: float
     """Relative error of the Gram matrices (``losses.style_loss``), mean over the layers."""
+    texture: float
+    """Sliced Wasserstein distance of features to the style's (Heitz et al. 2021), over the style's
+    spread, mean over the layers: no engine lowers it, so it checks ``style``."""
     content: float
     """Relative error of the content (``losses.content_loss``)."""
     moving: float
@@ -80,6 +87,11 @@ class Metrics:
     """The source's own: a clip may grow darker by itself."""
     contrast: float
     """High-frequency contrast of the last frame over the first's, less the source's trend: 1."""
+    edge: float
+    """How far the outermost pixels differ from those beside them, on the side where they do most,
+    in standard deviations of the frame: a frame within the frame."""
+    edge_source: float
+    """The source's own."""
     seam: float
     """The step from the last frame to the first over the median step: 1 where a loop closes."""
     seam_source: float
@@ -97,12 +109,12 @@ def measure(
     listener: Listener = lambda event: None,
 ) -> Metrics:
     """Compare a ``painted`` clip with its ``source``, from second ``start`` of that on, and the
-    ``style`` image.
+    ``style`` image, without a plain border of that.
 
     Raises:
         UsageError: an input that cannot be read, or fewer than two frames in common.
     """
-    look = style_picture(Path(style), max_pixels)
+    look = trimmed(style_picture(Path(style), max_pixels))
     before, after = (media.open_clip(clip, max_pixels) for clip in (source, painted))
     accumulator: MetricAccumulator | None = None
     for pair in islice(pairs(before, after, seconds(start)), max_frames):
@@ -167,6 +179,7 @@ class MetricAccumulator:
         self.estimate = flow.estimator(defaults.flow)
         target = self._features(at_area(style, shape[0] * shape[1]))
         self.target = {name: losses.gram(target[name]) for name in self.style_layers}
+        self.texture = {name: Texture(target[name]) for name in self.style_layers}
         self.rows: dict[str, list[float]] = {name: [] for name in Metrics.__dataclass_fields__}
         self.steps: list[tuple[float, float]] = []
         self.past: deque[tuple[Image, Image]] = deque(maxlen=GAP)
@@ -249,6 +262,9 @@ class MetricAccumulator:
         """What is seen in one frame, whole and where it moves."""
         was, now = self._features(source), self._features(painted)
         rows["style"].append(self._style(now))
+        rows["texture"].append(fmean(t.distance(now[name]) for name, t in self.texture.items()))
+        rows["edge"].append(_edge(painted))
+        rows["edge_source"].append(_edge(source))
         rows["content"].append(self._content(now, was))
         if not moving.any() or moving.all():
             return
@@ -287,6 +303,38 @@ class MetricAccumulator:
             losses.content_loss(features[n], targets[n], masks[n] if masks else None).item()
             for n in self.content_layers
         )
+
+
+class Texture:
+    """The distribution of a style's ``features`` (1, C, h, w), along directions drawn at random."""
+
+    def __init__(self, features: Tensor) -> None:
+        generator = torch.Generator().manual_seed(0)
+        directions = torch.randn(features.shape[1], DIRECTIONS, generator=generator)
+        self.directions = directions / directions.norm(dim=0)
+        self.wanted = self._quantiles(features)
+        self.spread = float(self.wanted.std(0).mean())
+
+    def distance(self, features: Tensor) -> float:
+        """The mean distance of quantiles to those of ``features`` (1, C, h, w)."""
+        error = (self._quantiles(features) - self.wanted).abs().mean()
+        return float(error) / max(self.spread, 1e-9)
+
+    def _quantiles(self, features: Tensor) -> Tensor:
+        rows = features[0].flatten(1).T.float()
+        rows = rows[:: -(-len(rows) // POSITIONS)]
+        shares = torch.linspace(0, 1, QUANTILES)
+        return torch.quantile(rows @ self.directions, shares, dim=0)
+
+
+def _edge(picture: Image) -> float:
+    """The largest difference of a side's outermost pixels to those beside them, in standard
+    deviations of the ``picture`` (H, W, 3)."""
+    gray = picture.astype(np.float32).mean(-1)
+    across, down = gray.mean(0), gray.mean(1)
+    sides = [across, across[::-1], down, down[::-1]]
+    steps = [abs(s[:RIM].mean() - s[RIM : RIM + BESIDE].mean()) for s in sides if len(s) > RIM]
+    return float(max(steps, default=0.0) / max(float(gray.std()), 1e-6))
 
 
 def _warping(now: Image, before: Image, forward: Field, backward: Field) -> float:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .. import media
 from ..core.errors import UsageError
@@ -15,6 +16,15 @@ from ..core.images import Image, filled
 
 Weights = tuple[float, ...]
 """How much of each picture is in a style; they add up to 1."""
+
+ALIKE = 32
+"""Levels of 255 by which a pixel of a plain border differs from its colour, at most."""
+PLAIN, FRAYED = 0.9, 0.2
+"""The share of a line that has the border's colour where it is plain, and where it still ends."""
+WIDEST = 1 / 8
+"""A border that is not all around is no wider than this share of the picture: else it is a sky."""
+LEFT = 1 / 4
+"""What is left of a picture's width and height, at least: else the border is the picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +38,8 @@ class StyleSchedule:
     """The style from these seconds on, blended in between; none where only content is painted."""
     regions: tuple[int | None, ...] = ()
     """Each mask's picture, by number; None where nothing is to be painted."""
+    notes: tuple[str, ...] = ()
+    """What there is to say of the pictures."""
 
     @classmethod
     def of(cls, picture: Image) -> StyleSchedule:
@@ -67,6 +79,39 @@ def style_picture(path: Path, max_pixels: int | None = None) -> Image:
         raise UsageError(f"{path}: is wholly transparent: there is nothing to paint like")
     shown = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return filled(picture[shown], alpha[shown])
+
+
+def trimmed(picture: Image) -> Image:
+    """A style without its plain border, as scans and photographs of paintings have one: it would
+    be painted into every frame."""
+    height, width = picture.shape[:2]
+    sides = (picture, picture[::-1], picture.swapaxes(0, 1), picture[:, ::-1].swapaxes(0, 1))
+    colors = [np.median(side[0], axis=0).astype(np.int16) for side in sides]
+    top, bottom, left, right = (
+        _border(side, color) for side, color in zip(sides, colors, strict=True)
+    )
+    around = min(top, bottom, left, right) > 0 and np.ptp(colors, axis=0).max() <= ALIKE
+    if not around:
+        top, bottom = (n if n <= height * WIDEST else 0 for n in (top, bottom))
+        left, right = (n if n <= width * WIDEST else 0 for n in (left, right))
+    inside = picture[top : height - bottom, left : width - right]
+    enough = inside.shape[0] >= height * LEFT and inside.shape[1] >= width * LEFT
+    return np.ascontiguousarray(inside) if enough else picture
+
+
+def _border(lines: Image, color: NDArray[np.int16]) -> int:
+    """How many of the ``lines`` (N, L, 3), from the first on, are a border of this ``color``."""
+    alike = (np.abs(lines - color).max(-1) <= ALIKE).mean(-1)
+    plain = _leading(alike >= PLAIN)
+    if not plain or plain == len(lines):
+        return plain
+    # A photograph is never quite level, and never quite sharp.
+    return plain + min(_leading(alike[plain:] >= FRAYED), max(2, plain // 2)) + 1
+
+
+def _leading(lines: NDArray[np.bool_]) -> int:
+    """How many are so before the first that is not."""
+    return len(lines) if lines.all() else int(lines.argmin())
 
 
 def schedule_from_options(

@@ -84,7 +84,8 @@ def plan(
     else:
         schedule = schedule_of(styles, style_at, masks, settings, model)
     covers = tuple(media.open_clip(mask_and_style(mask)[0], settings.max_pixels) for mask in masks)
-    notes = [note for cover in covers for note in check_mask(cover, opened)]
+    notes = [*schedule.notes]
+    notes += [note for cover in covers for note in check_mask(cover, opened)]
     target = output_of(opened.info, schedule.names, output, preview is not None, settings)
     size = size_of(opened, settings, target.format)
     notes += check_encoding(target, size, settings)
@@ -174,7 +175,7 @@ def plan_training(
     for written in (target.path, target.training):
         files.check_writable(written, overwrite, reads)
     size = size_of(opened, settings, target.format)
-    return with_machine(Plan(opened, schedule, target, *size, settings))
+    return with_machine(Plan(opened, schedule, target, *size, settings, notes=schedule.notes))
 
 
 def plan_keys(

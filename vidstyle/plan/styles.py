@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..core.errors import UsageError, unknown
 from ..core.images import Image
 from ..networks.transformer import TransformerNet
-from ..objective.styles import StyleSchedule, schedule_from_options, style_picture
+from ..objective.styles import StyleSchedule, schedule_from_options, style_picture, trimmed
 from ..settings import Settings
 from .types import Later, MaskLike, StyleLike
 
@@ -37,8 +37,21 @@ def schedule_of(
         raise UsageError("a report needs a style to compare with: name one with --style")
     paths = [path for path, _ in first] + [path for _, path, _ in later]
     paths += [path for _, path in covers if path is not None]
-    pictures = {path: style_picture(path, settings.max_pixels) for path in dict.fromkeys(paths)}
-    return schedule_from_options(first, later, covers, pictures)
+    whole = {path: style_picture(path, settings.max_pixels) for path in dict.fromkeys(paths)}
+    pictures = {p: trimmed(picture) if settings.trim else picture for p, picture in whole.items()}
+    schedule = schedule_from_options(first, later, covers, pictures)
+    return replace(schedule, notes=_trim_notes(whole, pictures))
+
+
+def _trim_notes(whole: Mapping[Path, Image], pictures: Mapping[Path, Image]) -> tuple[str, ...]:
+    """Which pictures lost a border."""
+    sizes = {path: (whole[path].shape[:2], picture.shape[:2]) for path, picture in pictures.items()}
+    return tuple(
+        f"{path}: its plain border is cut off, {before[1]}x{before[0]} becomes "
+        f"{after[1]}x{after[0]} (--no-trim keeps it)"
+        for path, (before, after) in sizes.items()
+        if before != after
+    )
 
 
 def _of_model(
@@ -59,7 +72,8 @@ def _of_model(
         if name not in pictures:
             raise unknown(f"style of {settings.model}", str(path), about.styles)
         if path.is_file():
-            pictures[name] = style_picture(path, settings.max_pixels)
+            picture = style_picture(path, settings.max_pixels)
+            pictures[name] = trimmed(picture) if settings.trim else picture
         return name
 
     wanted = [(named(path), weight) for path, weight in first]

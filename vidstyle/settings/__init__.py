@@ -129,6 +129,9 @@ class Settings:
     style_scale: float = look(
         1.0, "how large the style's strokes are, as a factor of its size", "X", 0.1, train=True
     )
+    trim: bool = look(
+        True, "cut plain borders off styles: scans of paintings have them", train=True
+    )
     strength: float = look(1.0, "how much of the painting is seen over its source, 0..1", "X", 0, 1)
     keep_colors: Literal["none", "luma", "histogram", "covariance"] = look(
         "none",

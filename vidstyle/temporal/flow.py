@@ -190,7 +190,7 @@ def trust(flow: Field, backward: Field) -> Field:
     warped = warp(backward, flow)
     length = squared_length(flow)
     disagree = squared_length(flow + warped) > 0.01 * (length + squared_length(warped)) + 0.5
-    dy, dx = np.gradient(flow, axis=(0, 1))
+    dy, dx = (np.asarray(slope, np.float32) for slope in np.gradient(flow, axis=(0, 1)))
     boundary = squared_length(dx) + squared_length(dy) > 0.01 * length + 0.002
     firm = np.where(disagree | boundary | outside(flow), 0, 1).astype(np.float32)
     return np.minimum(firm, cv2.GaussianBlur(firm, (0, 0), 0.8))
