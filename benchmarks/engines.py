@@ -37,7 +37,18 @@ LEARNING = ("feedforward", "hybrid")
 """Engines that learn from the clip first."""
 WHOLE = 400
 """Frames of the clip that costs are compared for."""
-FIGURES = ("style", "content", "content_moving", "hole", "warping", "motion", "flicker", "contrast")
+FIGURES = (
+    "style",
+    "texture",
+    "content",
+    "content_moving",
+    "hole",
+    "warping",
+    "motion",
+    "flicker",
+    "contrast",
+    "edge",
+)
 
 
 def seconds_of(told: list[events.Event]) -> dict[str, float]:

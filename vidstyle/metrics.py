@@ -24,10 +24,10 @@ from torch import Tensor
 from . import media, networks
 from .core.errors import UsageError
 from .core.events import Listener, Notice
-from .core.images import Field, Image, at_area, difference, resized
+from .core.images import Field, Image, difference, resized
 from .media import Clip, Frame
 from .objective import losses
-from .objective.styles import style_picture, trimmed
+from .objective.styles import at_scale, style_picture, trimmed
 from .settings import Settings, seconds
 from .temporal import flow
 
@@ -177,7 +177,8 @@ class MetricAccumulator:
             device=torch.device("cpu"),
         )
         self.estimate = flow.estimator(defaults.flow)
-        target = self._features(at_area(style, shape[0] * shape[1]))
+        size = shape[1], shape[0]
+        target = self._features(at_scale(style, size, size))
         self.target = {name: losses.gram(target[name]) for name in self.style_layers}
         self.texture = {name: Texture(target[name]) for name in self.style_layers}
         self.rows: dict[str, list[float]] = {name: [] for name in Metrics.__dataclass_fields__}

@@ -15,14 +15,14 @@ from torch import Tensor
 from .. import networks
 from ..core import devices
 from ..core.errors import UsageError
-from ..core.images import Field, Image, at_area, resized
+from ..core.images import Field, Image, resized
 from ..media import Frame
 from ..networks import Network
 from ..objective import losses
 from ..objective.colors import matched
 from ..objective.masks import shares
 from ..objective.objective import Grams, Objective, Region, TemporalTarget, grams
-from ..objective.styles import StyleSchedule, Weights
+from ..objective.styles import StyleSchedule, Weights, at_scale
 from ..objective.tiles import tiles
 from ..settings import Settings, weighted
 from ..temporal import flow
@@ -201,10 +201,11 @@ class StyleProblem:
         ]
 
     def styles(self, size: tuple[int, int]) -> list[Grams]:
-        """Each style's Gram matrices, its image at the area of a frame of this size."""
+        """Each style's Gram matrices, for a frame of this size."""
         if size not in self._style_grams:
-            area = round(size[0] * size[1] * self.settings.style_scale**2)
-            self._style_grams[size] = [self.grams(at_area(image, area)) for image in self.pictures]
+            scale = self.settings.style_scale
+            looks = [at_scale(image, size, self.size, scale) for image in self.pictures]
+            self._style_grams[size] = [self.grams(look) for look in looks]
         return self._style_grams[size]
 
     def grams(self, picture: Image, share: Field | None = None) -> Grams:

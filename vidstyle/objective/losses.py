@@ -85,6 +85,19 @@ def pooled(mask: Tensor, size: Sequence[int]) -> Tensor:
     return F.adaptive_avg_pool2d(mask, (size[0], size[1]))
 
 
+def inner(size: Sequence[int]) -> Tensor:
+    """1 for a picture of ``size`` (h, w), 0 for its rim (1, 1, h, w).
+
+    Features there are of what the network's padding makes up. Counted for the style, they are
+    painted as lines along the sides of the picture.
+    """
+    height, width = size
+    rim = min(RIM, min(size) // RIM_SHARE)
+    return F.pad(torch.ones(1, 1, height - 2 * rim, width - 2 * rim), (rim, rim, rim, rim))
+
+
+RIM, RIM_SHARE = 4, 24
+"""The width of a picture's rim in pixels; at most one in so many of its shorter side."""
 CAFFE_RANGE = 255.0
 """Values of a picture that Caffe's networks were trained on."""
 UNIT_RANGE = 4.425

@@ -56,8 +56,8 @@ class StyleTerm:
     factor: float
     count: float
     """Of the positions."""
-    mask: Tensor | None = None
-    """The region at the layer's size (1, 1, h, w); None: all of it."""
+    mask: Tensor
+    """How far each position counts (1, 1, h, w)."""
 
 
 class Objective:
@@ -122,14 +122,14 @@ class Objective:
         for region in regions:
             if not region.is_present:
                 continue
-            part = 1.0 if region.share is None else float(region.share.mean())
+            part, counted = 1.0, losses.inner(content.shape[2:]).to(content)
+            if region.share is not None:
+                part = float(region.share.mean())
+                counted *= torch.from_numpy(region.share).to(content)
             for name in style_layers:
                 height, width = sizes[name]
-                mask, count = None, float(height * width)
-                if region.share is not None:
-                    whole = torch.from_numpy(region.share)[None, None].to(content)
-                    mask = losses.pooled(whole, sizes[name])
-                    count = max(float(mask.sum()), 1e-6)
+                mask = losses.pooled(counted, sizes[name])
+                count = max(float(mask.sum()), 1e-6)
                 share = formula.share(name, style_layers) * part * settings.style_weight
                 target = region.style[name]
                 factor = share * formula.style(target, part * height * width) * grown**4
@@ -177,8 +177,8 @@ class Objective:
         """What of a tile's features counts."""
         return features[layer][tile.core(self.network.strides[layer])]
 
-    def _mask(self, term: StyleTerm, tile: Tile) -> Tensor | None:
-        return None if term.mask is None else term.mask[tile.at(self.network.strides[term.layer])]
+    def _mask(self, term: StyleTerm, tile: Tile) -> Tensor:
+        return term.mask[tile.at(self.network.strides[term.layer])]
 
     @torch.no_grad()
     def _on_features(self, seen: Iterable[Features]) -> tuple[dict[str, Tensor], list[Tensor]]:
@@ -250,15 +250,16 @@ def grams(
     sums: dict[str, Tensor] = {}
     counts = dict.fromkeys(layers, 0.0)
     parts = tiles(picture.shape[2:], tile_pixels, network.receptive_radius)
+    whole = losses.inner(picture.shape[2:]).to(picture)
+    if share is not None:
+        whole = whole * share
     for tile in parts:
         features = network(picture[tile.shown])
         for name in counts:
             stride = network.strides[name]
             core = features[name][tile.core(stride)]
-            mask = None
-            if share is not None:
-                size = core.shape[2:] if len(parts) == 1 else [n // stride for n in share.shape[2:]]
-                mask = losses.pooled(share, size)[tile.at(stride)]
+            size = core.shape[2:] if len(parts) == 1 else [n // stride for n in whole.shape[2:]]
+            mask = losses.pooled(whole, size)[tile.at(stride)]
             sums[name] = sums.get(name, 0) + losses.outer(core, mask)
-            counts[name] += core[0, 0].numel() if mask is None else float(mask.sum())
+            counts[name] += float(mask.sum())
     return {name: total / max(counts[name], 1e-6) for name, total in sums.items()}

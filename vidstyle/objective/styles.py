@@ -12,11 +12,14 @@ from numpy.typing import NDArray
 
 from .. import media
 from ..core.errors import UsageError
-from ..core.images import Image, filled
+from ..core.images import Image, at_area, filled
 
 Weights = tuple[float, ...]
 """How much of each picture is in a style; they add up to 1."""
 
+BROAD = 700
+"""Pixels of a side (the root of the area) from which on a painting has the style at its own size.
+In smaller ones strokes are broader for their size: lines of three pixels are grain."""
 ALIKE = 32
 """Levels of 255 by which a pixel of a plain border differs from its colour, at most."""
 PLAIN, FRAYED = 0.9, 0.2
@@ -79,6 +82,19 @@ def style_picture(path: Path, max_pixels: int | None = None) -> Image:
         raise UsageError(f"{path}: is wholly transparent: there is nothing to paint like")
     shown = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     return filled(picture[shown], alpha[shown])
+
+
+def at_scale(
+    picture: Image, size: tuple[int, int], frame: tuple[int, int], scale: float | None = None
+) -> Image:
+    """A style at the size that a painting of ``size`` (width, height) takes its strokes from:
+    ``scale`` times its own, or as is right for the ``frame`` that it is a smaller picture of."""
+    area = size[0] * size[1]
+    if scale is not None:
+        return at_area(picture, round(area * scale**2))
+    broader = area * max(1, BROAD / (frame[0] * frame[1]) ** 0.5)
+    # Enlarged beyond its own pixels a style has no larger strokes, only softer ones.
+    return at_area(picture, round(min(broader, max(area, picture.shape[0] * picture.shape[1]))))
 
 
 def trimmed(picture: Image) -> Image:

@@ -126,8 +126,13 @@ class Settings:
         "weights mean the same everywhere, or by the formula of a recipe",
         train=True,
     )
-    style_scale: float = look(
-        1.0, "how large the style's strokes are, as a factor of its size", "X", 0.1, train=True
+    style_scale: float | None = look(
+        None,
+        "how large the style's strokes are: so many times as large as if it had the painting's "
+        "size; by default 1, and more where the painting is smaller than 700 pixels square",
+        "X",
+        0.1,
+        train=True,
     )
     trim: bool = look(
         True, "cut plain borders off styles: scans of paintings have them", train=True
