@@ -37,6 +37,7 @@ CONTENT_WEIGHT, STYLE_WEIGHT = 0.01, 10.0
 GROWN = 255 / 4.425
 """That range, over the one of the formula that ours is written in (``losses.FORMULAS``)."""
 OURS = Settings(
+    style_scale=1.0,
     device="cpu",
     loss="pytorch",
     content_weight=CONTENT_WEIGHT * GROWN**2,

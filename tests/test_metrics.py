@@ -103,6 +103,28 @@ def test_a_painted_hole_is_told_from_an_unpainted_one(
     assert holed.style < 3 * whole.style, "which the style of the whole frame hardly shows"
 
 
+def test_texture_tells_the_style_from_another_one(
+    judged: Callable[[Pictures], Metrics], style: Path
+) -> None:
+    stripes = cv2.resize(media.read_image(style)[0], (128, 96))
+    own, half = (
+        judged([cv2.addWeighted(p, 1 - share, stripes, share, 0) for p in walk()])
+        for share in (1.0, 0.5)
+    )
+    plain = judged(walk())
+    assert own.texture < half.texture < plain.texture
+    assert own.texture < 0.3 * plain.texture
+
+
+def test_a_frame_within_the_frame_is_seen(judged: Callable[[Pictures], Metrics]) -> None:
+    pictures = walk()
+    for picture in pictures:
+        picture[:, -3:] = 255
+    lined = judged(pictures)
+    assert lined.edge > 1.5 > 0.6 > lined.edge_source
+    assert judged(walk()).edge == lined.edge_source
+
+
 def test_one_frame_cannot_be_measured(style: Path, tmp_path: Path) -> None:
     one = folder(tmp_path / "one", walk(1))
     with pytest.raises(UsageError, match="fewer than two"):

@@ -69,6 +69,24 @@ def test_gram_matrices_in_tiles_are_those_of_the_whole() -> None:
         assert max(far(parts[name], whole[name]) for name in layers) < 1e-4
 
 
+def test_the_rim_of_a_picture_does_not_count_for_the_style() -> None:
+    layers = ("relu1_1",)
+    network = networks.load("vgg19", "bundled", layers, device=CPU)
+    picture = torch.rand(1, 3, 96, 128)
+    lined = picture.clone()
+    lined[..., :2, :] = 1
+    for parts in (None, 64 * 64):
+        one, other = (grams(network, layers, p, tile_pixels=parts) for p in (picture, lined))
+        assert torch.equal(one["relu1_1"], other["relu1_1"])
+    settings = Settings(content_weight=0, tv_weight=0)
+    style = [Region({"relu1_1": torch.eye(64)}, share) for share in (None, np.ones((96, 128), "f"))]
+    for region in style:
+        objective = Objective(network, settings, picture, {}, {"relu1_1": 1.0}, [region])
+        assert objective.value(picture) == pytest.approx(objective.value(lined), rel=1e-6)
+        _, grad = objective(picture)
+        assert grad[..., :2, :].abs().max() == 0 < grad[..., 6, :].abs().max()
+
+
 @pytest.mark.parametrize("pooling", ["max", "avg"])
 @pytest.mark.parametrize("wanted", [("relu2_1", "conv3_1"), ("conv1_2", "relu1_2", "pool2")])
 def test_the_way_back_is_that_of_automatic_differentiation(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -15,7 +16,12 @@ from vidstyle.engines import OptimizingEngine
 from vidstyle.media import Frame
 from vidstyle.objective import masks
 from vidstyle.objective.objective import Objective, Region, TemporalTarget
-from vidstyle.objective.styles import StyleSchedule, schedule_from_options
+from vidstyle.objective.styles import (
+    StyleSchedule,
+    at_scale,
+    schedule_from_options,
+    trimmed,
+)
 
 A, B, C = Path("a.jpg"), Path("b.jpg"), Path("c.jpg")
 PLAIN = np.full((16, 16, 3), 90, np.uint8)
@@ -200,3 +206,56 @@ def test_a_frame_repeats_another_only_in_the_same_style_and_mask() -> None:
     )
     assert engine.is_duplicate(one, one)
     assert not engine.is_duplicate(later, one) and not engine.is_duplicate(other, one)
+
+
+def texture(height: int, width: int) -> np.ndarray:
+    return np.random.default_rng(5).integers(0, 255, (height, width, 3), np.uint8)
+
+
+def framed(picture: np.ndarray, sides: tuple[int, int, int, int], color: int = 0) -> np.ndarray:
+    """``picture`` with a border at top, bottom, left and right."""
+    return cv2.copyMakeBorder(picture, *sides, cv2.BORDER_CONSTANT, value=(color,) * 3)
+
+
+@pytest.mark.parametrize("sides", [(8, 8, 8, 8), (30, 20, 40, 50), (0, 0, 0, 6), (3, 0, 0, 2)])
+@pytest.mark.parametrize("color", [0, 245])
+def test_a_plain_border_is_cut_off(sides: tuple[int, int, int, int], color: int) -> None:
+    picture = texture(90, 120)
+    found = trimmed(framed(picture, sides, color))
+    cut = np.array(picture.shape[:2]) - found.shape[:2]
+    assert (cut >= 0).all() and (cut <= 2).all(), "and a line of what is blurred, on each side"
+    assert np.median(found[0]) not in (0, 245) and np.median(found[:, -1]) not in (0, 245)
+
+
+def test_a_border_that_is_not_quite_level_is_cut_off() -> None:
+    whole = framed(texture(200, 300), (9, 9, 9, 9))
+    turn = cv2.getRotationMatrix2D((159, 109), 0.8, 1)
+    tilted = cv2.warpAffine(whole, turn, whole.shape[1::-1])
+    dark = (trimmed(tilted).max(-1) < 16).mean((0, 1))
+    assert dark < 0.01 < (tilted.max(-1) < 16).mean()
+
+
+def test_what_is_no_border_stays() -> None:
+    picture = texture(90, 120)
+    wide_sky = framed(picture, (40, 0, 0, 0), 200)
+    motif_on_a_page = framed(texture(10, 10), (80, 80, 80, 80), 255)
+    plain = np.full((60, 80, 3), 120, np.uint8)
+    for whole in (picture, wide_sky, motif_on_a_page, plain):
+        assert np.array_equal(trimmed(whole), whole)
+
+
+def test_small_paintings_have_broader_strokes() -> None:
+    style = texture(600, 800)
+    shares = []
+    for width, height in ((192, 144), (320, 240), (640, 480), (1024, 768)):
+        found = at_scale(style, (width, height), (width, height))
+        shares.append(found.shape[1] / width)
+        said = at_scale(style, (width, height), (width, height), 1.5)
+        assert said.shape[1] / width == pytest.approx(1.5, rel=0.02), "what is said is done"
+    assert shares == sorted(shares, reverse=True)
+    assert shares[1] == pytest.approx(1.6, abs=0.1) and shares[-1] == pytest.approx(1, abs=0.01)
+    # The smaller pictures that a first frame begins with have the strokes of the frame.
+    half = at_scale(style, (160, 120), (320, 240)).shape[1] / 160
+    assert half == pytest.approx(shares[1], rel=0.02)
+    small = texture(60, 80)
+    assert at_scale(small, (192, 144), (192, 144)).shape[1] == 192, "never only enlarged"

@@ -209,6 +209,24 @@ def test_weights_of_the_other_networks_from_a_file(
     assert done.returncode == 2 and "these are not the weights of" in done.stderr
 
 
+def test_a_border_that_is_cut_off_is_told(video: Path, style: Path, tmp_path: Path) -> None:
+    picture = media.read_image(style)[0]
+    scan = tmp_path / "scan.png"
+    media.save_image(scan, np.pad(picture, ((20, 20), (30, 30), (0, 0))))
+    painted: dict[str, Any] = {}
+    for name, look, options in (
+        ("plain", style, {}),
+        ("trimmed", scan, {}),
+        ("kept", scan, {"trim": False}),
+    ):
+        made = stylize(video, look, tmp_path / f"{name}.png", max_frames=1, **options, **QUICK)
+        told = [note for note in made.notes if "border" in note]
+        assert [("116x80 becomes" in note) for note in told] == [True] * (name == "trimmed")
+        painted[name] = media.read_image(made.output)[0].astype(int)
+    far = np.abs(painted["kept"] - painted["plain"]).mean()
+    assert np.abs(painted["trimmed"] - painted["plain"]).mean() < 0.5 * far
+
+
 def test_nothing_of_a_failed_run_stays(video: Path, style: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="needs a style"):
         stylize(video, (), tmp_path / "out.mp4", style_weight=0.0, report=True)

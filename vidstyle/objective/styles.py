@@ -100,29 +100,45 @@ def at_scale(
 def trimmed(picture: Image) -> Image:
     """A style without its plain border, as scans and photographs of paintings have one: it would
     be painted into every frame."""
-    height, width = picture.shape[:2]
-    sides = (picture, picture[::-1], picture.swapaxes(0, 1), picture[:, ::-1].swapaxes(0, 1))
-    colors = [np.median(side[0], axis=0).astype(np.int16) for side in sides]
-    top, bottom, left, right = (
-        _border(side, color) for side, color in zip(sides, colors, strict=True)
+    colors = [np.median(side[0], axis=0).astype(np.int16) for side in _sides(picture)]
+    plain = [
+        _leading(_alike(side, color) >= PLAIN)
+        for side, color in zip(_sides(picture), colors, strict=True)
+    ]
+    if not (min(plain) and np.ptp(colors, axis=0).max() <= ALIKE):
+        limits = [len(side) * WIDEST for side in _sides(picture)]
+        plain = [n if n <= limit else 0 for n, limit in zip(plain, limits, strict=True)]
+    inside = _without(picture, plain)
+    if not inside.size:
+        return picture
+    # A photograph is never quite level, and never quite sharp.
+    frayed = [
+        min(_leading(_alike(side, color) >= FRAYED), max(2, n // 2)) + 1 if n else 0
+        for side, color, n in zip(_sides(inside), colors, plain, strict=True)
+    ]
+    inside = _without(inside, frayed)
+    enough = all(
+        side >= whole * LEFT
+        for side, whole in zip(inside.shape[:2], picture.shape[:2], strict=True)
     )
-    around = min(top, bottom, left, right) > 0 and np.ptp(colors, axis=0).max() <= ALIKE
-    if not around:
-        top, bottom = (n if n <= height * WIDEST else 0 for n in (top, bottom))
-        left, right = (n if n <= width * WIDEST else 0 for n in (left, right))
-    inside = picture[top : height - bottom, left : width - right]
-    enough = inside.shape[0] >= height * LEFT and inside.shape[1] >= width * LEFT
     return np.ascontiguousarray(inside) if enough else picture
 
 
-def _border(lines: Image, color: NDArray[np.int16]) -> int:
-    """How many of the ``lines`` (N, L, 3), from the first on, are a border of this ``color``."""
-    alike = (np.abs(lines - color).max(-1) <= ALIKE).mean(-1)
-    plain = _leading(alike >= PLAIN)
-    if not plain or plain == len(lines):
-        return plain
-    # A photograph is never quite level, and never quite sharp.
-    return plain + min(_leading(alike[plain:] >= FRAYED), max(2, plain // 2)) + 1
+def _sides(picture: Image) -> tuple[Image, Image, Image, Image]:
+    """The lines of a picture from its top, its bottom, its left and its right on."""
+    turned = picture.swapaxes(0, 1)
+    return picture, picture[::-1], turned, turned[::-1]
+
+
+def _without(picture: Image, lines: Sequence[int]) -> Image:
+    """``picture`` without so many lines at its top, bottom, left and right."""
+    top, bottom, left, right = lines
+    return picture[top : picture.shape[0] - bottom, left : picture.shape[1] - right]
+
+
+def _alike(lines: Image, color: NDArray[np.int16]) -> NDArray[np.float64]:
+    """The share of each of the ``lines`` (N, L, 3) that has this ``color``."""
+    return (np.abs(lines - color).max(-1) <= ALIKE).mean(-1)
 
 
 def _leading(lines: NDArray[np.bool_]) -> int:
