@@ -38,7 +38,15 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 SHOWN = 8
 """Frames on a contact sheet."""
-LEFT_OUT = ("frames", "warping_source", "flicker_source", "drift_source", "seam_source", "moving")
+LEFT_OUT = (
+    "frames",
+    "warping_source",
+    "flicker_source",
+    "drift_source",
+    "edge_source",
+    "seam_source",
+    "moving",
+)
 """What belongs to the source: printed once."""
 
 
