@@ -87,8 +87,11 @@ def style_picture(path: Path, max_pixels: int | None = None) -> Image:
 def at_scale(
     picture: Image, size: tuple[int, int], frame: tuple[int, int], scale: float | None = None
 ) -> Image:
-    """A style at the size that a painting of ``size`` (width, height) takes its strokes from:
-    ``scale`` times its own, or as is right for the ``frame`` that it is a smaller picture of."""
+    """A style at the size whose strokes a painting of ``size`` (width, height) has.
+
+    ``scale`` is a factor of the painting's size. Without one, the style is larger where the whole
+    ``frame`` (width, height) is small; ``size`` is smaller than that while it is painted coarsely.
+    """
     area = size[0] * size[1]
     if scale is not None:
         return at_area(picture, round(area * scale**2))

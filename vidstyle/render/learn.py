@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import media
 from ..core import devices, files
-from ..core.events import Event, Learned, Listener, Started
+from ..core.events import Event, Learned, Listener, Notice, Started
 from ..core.files import write_whole
 from ..engines import FeedForwardEngine
 from ..networks import transformer as models
@@ -59,6 +59,8 @@ def learn(work: Plan, listener: Listener = lambda event: None) -> TrainingResult
         listener(event)
 
     emit(Started(None, work.width, work.height, str(engine.device), work.settings.precision))
+    for note in work.notes:
+        emit(Notice(note))
     alone = tuple(tuple(map(float, row)) for row in np.eye(len(work.schedule.pictures)))
     # Each style alone, and the blend that was asked for.
     blends = sorted({*alone, *work.schedule.keyframes.values()})
