@@ -65,6 +65,7 @@ def test_a_dry_run_tells_the_plan_and_paints_nothing(workdir: Path, vidstyle: Ru
         assert word in done.stderr
     report = json.loads(vidstyle(*command, "--json", cwd=workdir).stdout)
     assert report["frames"] == 5 and report["estimated seconds"] > 0
+    assert report["notes"] == "none"
     assert names(workdir) == before
 
 

@@ -12,11 +12,12 @@ import torch
 import torchvision
 from PIL import Image
 
-from vidstyle import UsageError, media, stylize
+from vidstyle import Settings, UsageError, media, stylize
 from vidstyle.core.images import resized_apart
 from vidstyle.media import Frame
 from vidstyle.objective.masks import masked
 from vidstyle.objective.styles import style_picture
+from vidstyle.plan import describe, plan
 from vidstyle.settings import recipes
 
 from ..conftest import HEIGHT, QUICK, QUICK_OPTIONS, WIDTH, Run, scene, write_video
@@ -224,6 +225,8 @@ def test_a_border_that_is_cut_off_is_told(video: Path, style: Path, tmp_path: Pa
         told = [note for note in made.notes if "border" in note]
         assert [("116x80 becomes" in note) for note in told] == [True] * (name == "trimmed")
         painted[name] = media.read_image(made.output)[0].astype(int)
+    work = plan(video, [scan], tmp_path / "planned.png", settings=Settings(**QUICK, max_frames=1))
+    assert "116x80 becomes" in describe(work)["notes"], "and before there is anything to paint"
     far = np.abs(painted["kept"] - painted["plain"]).mean()
     assert np.abs(painted["trimmed"] - painted["plain"]).mean() < 0.5 * far
 

@@ -41,6 +41,7 @@ def describe(work: Plan) -> dict[str, Any]:
         "precision": work.settings.precision,
         "threads": work.settings.threads,
         "tiles": engine.tiles,
+        "notes": "; ".join(work.notes) or "none",
         "estimated seconds": estimate,
     }
 
