@@ -45,7 +45,7 @@ FINE = 1.5
 """Standard deviation, in pixels, of the blur that takes high frequencies away."""
 DIRECTIONS, QUANTILES, POSITIONS = 48, 128, 20_000
 """Of the sliced Wasserstein distance: directions and quantiles, of so many positions at most."""
-RIM, BESIDE = 3, 8
+OUTERMOST, BESIDE = 3, 8
 """Pixels along a side of a frame that are compared with so many beside them."""
 
 
@@ -334,7 +334,11 @@ def _edge(picture: Image) -> float:
     gray = picture.astype(np.float32).mean(-1)
     across, down = gray.mean(0), gray.mean(1)
     sides = [across, across[::-1], down, down[::-1]]
-    steps = [abs(s[:RIM].mean() - s[RIM : RIM + BESIDE].mean()) for s in sides if len(s) > RIM]
+    steps = [
+        abs(side[:OUTERMOST].mean() - side[OUTERMOST:][:BESIDE].mean())
+        for side in sides
+        if len(side) > OUTERMOST
+    ]
     return float(max(steps, default=0.0) / max(float(gray.std()), 1e-6))
 
 

@@ -27,13 +27,12 @@ def outer(features: Tensor, mask: Tensor | None = None) -> Tensor:
     return (weighted.T @ rows).float()
 
 
-def outer_grad(features: Tensor, grad: Tensor, mask: Tensor | None = None) -> Tensor:
-    """The gradient of ``features``, where that of their ``outer`` products is ``grad`` (C, C),
-    which is symmetric."""
+def outer_grad(features: Tensor, grad: Tensor, mask: Tensor) -> Tensor:
+    """The gradient of ``features``, where that of their ``outer`` products, each counted by its
+    ``mask``, is ``grad`` (C, C), which is symmetric."""
     rows = _rows(features)
     found = rows @ (2 * grad).to(rows.dtype)
-    if mask is not None:
-        found *= _rows(mask).to(rows.dtype)
+    found *= _rows(mask).to(rows.dtype)
     _, channels, height, width = features.shape
     return found.view(1, height, width, channels).permute(0, 3, 1, 2)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -105,8 +106,7 @@ def trimmed(picture: Image) -> Image:
     be painted into every frame."""
     colors = [np.median(side[0], axis=0).astype(np.int16) for side in _sides(picture)]
     plain = [
-        _leading(_alike(side, color) >= PLAIN)
-        for side, color in zip(_sides(picture), colors, strict=True)
+        _leading(side, color, PLAIN) for side, color in zip(_sides(picture), colors, strict=True)
     ]
     if not (min(plain) and np.ptp(colors, axis=0).max() <= ALIKE):
         limits = [len(side) * WIDEST for side in _sides(picture)]
@@ -116,7 +116,7 @@ def trimmed(picture: Image) -> Image:
         return picture
     # A photograph is never quite level, and never quite sharp.
     frayed = [
-        min(_leading(_alike(side, color) >= FRAYED), max(2, n // 2)) + 1 if n else 0
+        min(_leading(side, color, FRAYED), max(2, n // 2)) + 1 if n else 0
         for side, color, n in zip(_sides(inside), colors, plain, strict=True)
     ]
     inside = _without(inside, frayed)
@@ -139,14 +139,11 @@ def _without(picture: Image, lines: Sequence[int]) -> Image:
     return picture[top : picture.shape[0] - bottom, left : picture.shape[1] - right]
 
 
-def _alike(lines: Image, color: NDArray[np.int16]) -> NDArray[np.float64]:
-    """The share of each of the ``lines`` (N, L, 3) that has this ``color``."""
-    return (np.abs(lines - color).max(-1) <= ALIKE).mean(-1)
-
-
-def _leading(lines: NDArray[np.bool_]) -> int:
-    """How many are so before the first that is not."""
-    return len(lines) if lines.all() else int(lines.argmin())
+def _leading(lines: Image, color: NDArray[np.int16], share: float) -> int:
+    """Of how many ``lines`` (N, L, 3), before the first that is not so, a ``share`` at least has
+    this ``color``."""
+    alike = ((np.abs(line - color).max(-1) <= ALIKE).mean() for line in lines)
+    return sum(1 for _ in takewhile(lambda found: found >= share, alike))
 
 
 def schedule_from_options(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,21 +37,21 @@ def schedule_of(
         raise UsageError("a report needs a style to compare with: name one with --style")
     paths = [path for path, _ in first] + [path for _, path, _ in later]
     paths += [path for _, path in covers if path is not None]
-    whole = {path: style_picture(path, settings.max_pixels) for path in dict.fromkeys(paths)}
-    pictures = {p: trimmed(picture) if settings.trim else picture for p, picture in whole.items()}
-    schedule = schedule_from_options(first, later, covers, pictures)
-    return replace(schedule, notes=_trim_notes(whole, pictures))
+    notes: list[str] = []
+    pictures = {path: _picture(path, settings, notes) for path in dict.fromkeys(paths)}
+    return replace(schedule_from_options(first, later, covers, pictures), notes=tuple(notes))
 
 
-def _trim_notes(whole: Mapping[Path, Image], pictures: Mapping[Path, Image]) -> tuple[str, ...]:
-    """Which pictures lost a border."""
-    sizes = {path: (whole[path].shape[:2], picture.shape[:2]) for path, picture in pictures.items()}
-    return tuple(
-        f"{path}: its plain border is cut off, {before[1]}x{before[0]} becomes "
-        f"{after[1]}x{after[0]} (--no-trim keeps it)"
-        for path, (before, after) in sizes.items()
-        if before != after
-    )
+def _picture(path: Path, settings: Settings, notes: list[str]) -> Image:
+    """A style; adds to the ``notes`` if it lost a border."""
+    whole = style_picture(path, settings.max_pixels)
+    picture = trimmed(whole) if settings.trim else whole
+    if picture.shape != whole.shape:
+        before, after = (f"{one.shape[1]}x{one.shape[0]}" for one in (whole, picture))
+        notes.append(
+            f"{path}: its plain border is cut off, {before} becomes {after} (--no-trim keeps it)"
+        )
+    return picture
 
 
 def _of_model(
@@ -66,14 +66,14 @@ def _of_model(
     if len(set(about.styles)) < len(about.styles):
         raise UsageError(f"{settings.model}: holds two styles of one name, which nobody can tell")
     pictures = {Path(name): NO_PICTURE for name in about.styles}
+    notes: list[str] = []
 
     def named(path: Path) -> Path:
         name = Path(str(path) if str(path) in about.styles else path.stem)
         if name not in pictures:
             raise unknown(f"style of {settings.model}", str(path), about.styles)
         if path.is_file():
-            picture = style_picture(path, settings.max_pixels)
-            pictures[name] = trimmed(picture) if settings.trim else picture
+            pictures[name] = _picture(path, settings, notes)
         return name
 
     wanted = [(named(path), weight) for path, weight in first]
@@ -81,7 +81,8 @@ def _of_model(
         wanted = [(Path(n), w) for n, w in zip(about.styles, about.weights, strict=True)]
     changes = [(time, named(path), weight) for time, path, weight in later]
     inside = [(mask, None if style is None else named(style)) for mask, style in covers]
-    schedule = replace(schedule_from_options(wanted, changes, inside, pictures), names=about.styles)
+    schedule = schedule_from_options(wanted, changes, inside, pictures)
+    schedule = replace(schedule, names=about.styles, notes=tuple(dict.fromkeys(notes)))
     if (settings.report or settings.engine == "hybrid") and any(
         picture is NO_PICTURE for picture in schedule.pictures
     ):

@@ -128,8 +128,8 @@ class Settings:
     )
     style_scale: float | None = look(
         None,
-        "how large the style's strokes are: so many times as large as if it had the painting's "
-        "size; by default 1, and more where the painting is smaller than 700 pixels square",
+        "how large strokes are: 1 takes the style as large as the painting, 2 twice as large; by "
+        "default as 1, and larger where the painting is smaller than 700 pixels square",
         "X",
         0.1,
         train=True,
