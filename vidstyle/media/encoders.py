@@ -137,6 +137,7 @@ class VideoEncoder:
             self.output.set_chapters(chapters)
         self.stream: Any = self.output.add_stream(self.codec.encoder, rate=source.rate or 25)
         self._set_up(source, crf)
+        self.frames = 0
         self.last = -1
         """The tick at which the frame before begins."""
         self.end = 0
@@ -200,6 +201,7 @@ class VideoEncoder:
         until = round((frame.time + frame.duration) / self.base)
         self.end = max(self.last + 1, until)
         self.durations[raw.pts] = self.end - self.last
+        self.frames += 1
         self._mux(self._encode(raw))
 
     def _encode(self, raw: Any) -> list[Any]:
@@ -221,8 +223,6 @@ class VideoEncoder:
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
-            if packet.pts - packet.dts > 2 * self.end:
-                packet.dts = packet.pts  # x265 leaves it unset in a clip of one or two frames
             # The encoder does not know how long the last frame lasts; the container must.
             packet.duration = self.durations.pop(packet.pts, packet.duration)
             self._mux_sound(packet.dts * Fraction(packet.time_base))
@@ -241,6 +241,9 @@ class VideoEncoder:
 
     def close(self) -> None:
         packets = self._encode(None)
+        if self.frames <= 2:
+            for packet in packets:
+                packet.dts = packet.pts  # so few frames keep their order, and x265 leaves it unset
         if packets:
             # mp4 adds up durations in the order of decoding: unless the frame that is decoded last
             # lasts until the end, the one that is shown last is cut short.
