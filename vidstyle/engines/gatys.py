@@ -42,7 +42,7 @@ COARSEST = 160
 KEPT_LOOK = 0.8
 """How much of a window's style target is that of the shot's first frame there, not of the style
 image: no window may stand out."""
-FOCUS = 8.0
+FOCUS = 3.2
 """Factor of the content weight in the smallest windows: a figure of a few strokes would be lost."""
 CAREFUL = 0.01
 """Adam's learning rate where L-BFGS has failed."""

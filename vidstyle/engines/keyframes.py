@@ -152,9 +152,9 @@ def _shown(state: TemporalState, source: Image, motion: Motion) -> tuple[Field, 
 
 def _filled(picture: Field, kept: Field, source: Image, key: Painting) -> Field:
     """``picture``, where it is not ``kept`` in the colours and strokes of the ``key`` frame."""
-    bare = kept < 1
-    if bare.any():
-        fill = key.colors(source) + strokes_for(source, key, bare)
+    if (kept < 1).any():
+        colors = key.colors(source)
+        fill = colors + strokes_for(source, key, picture - colors, kept)
         picture = picture + (1 - kept)[..., None] * (fill - picture)
     return np.clip(picture, 0, 1)
 

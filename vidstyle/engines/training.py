@@ -42,8 +42,9 @@ ZOOM = 0.25
 RATE, BETAS = 1e-3, (0.9, 0.9)
 """Adam's learning rate and betas. Its memory is short, since the gradient of a Gram matrix grows
 with the cube of the features."""
-FOCUS = 1.5
-"""Factor of the content weight: a network gives content up sooner than the optimiser does."""
+FOCUS = 0.6
+"""Factor of the content weight: a network that is to keep as much as the optimiser is, hardly
+paints."""
 STEADY = 30.0
 """Factor of the temporal weight: a network keeps no pixels of the frame before, so it has to learn
 all of its steadiness."""

@@ -95,6 +95,28 @@ def inner(size: Sequence[int]) -> Tensor:
     return F.pad(torch.ones(1, 1, height - 2 * rim, width - 2 * rim), (rim, rim, rim, rim))
 
 
+def detail(picture: Tensor, plain: float) -> Tensor:
+    """How far the content of each place of a ``picture`` (1, 3, H, W), in 0..1, counts
+    (1, 1, H, W): from ``plain`` where it is flat to 1 where it has contrast.
+
+    By Weber's law: the contrast of a face in the dark is small beside that of lamps behind it, and
+    large beside its own brightness.
+    """
+    gray = picture.mean(1, keepdim=True)
+    mean = _blurred(gray)
+    spread = (_blurred(gray.square()) - mean.square()).clamp_min(0).sqrt()
+    return (spread / (mean + DARK) / CLEAR).clamp(plain, 1)
+
+
+def _blurred(values: Tensor) -> Tensor:
+    padded = F.pad(values, [AROUND] * 4, mode="replicate")
+    return F.avg_pool2d(padded, 2 * AROUND + 1, 1)
+
+
+AROUND = 4
+"""Pixels on each side of a place that its contrast is measured in."""
+CLEAR, DARK = 0.1, 0.1
+"""The deviation over the mean, and this more, from which on a place has detail."""
 RIM, RIM_SHARE = 4, 24
 """The width of a picture's rim in pixels; at most one in so many of its shorter side."""
 CAFFE_RANGE = 255.0

@@ -107,8 +107,11 @@ class Objective:
             for name, core in cores.items():
                 rows, columns = tile.at(network.strides[name])[2:]
                 sizes[name] = rows.start + core.shape[2], columns.start + core.shape[3]
+        detail = losses.detail(content, settings.plain_content)
+        self.details = {name: losses.pooled(detail, sizes[name]) for name in content_layers}
+        """How far each position's content counts (1, 1, h, w)."""
         self.content: dict[str, float] = {}
-        """The factor of each layer's Σ(F − P)²."""
+        """The factor of each layer's Σ(F − P)², each position counted by its detail."""
         self.empty = 0.0
         """The loss of a picture without features."""
         for name in content_layers:
@@ -117,7 +120,10 @@ class Objective:
             share = formula.share(name, content_layers) * focus * settings.content_weight
             factor = formula.content(energy, sum(target.numel() for target in targets))
             self.content[name] = share * factor * grown**2
-            self.empty += self.content[name] * energy
+            self.empty += self.content[name] * sum(
+                float((self._detail(name, tile) * target.square()).sum())
+                for tile, target in zip(self.tiles, targets, strict=True)
+            )
         self.style: list[StyleTerm] = []
         for region in regions:
             if not region.is_present:
@@ -177,6 +183,9 @@ class Objective:
         """What of a tile's features counts."""
         return features[layer][tile.core(self.network.strides[layer])]
 
+    def _detail(self, layer: str, tile: Tile) -> Tensor:
+        return self.details[layer][tile.at(self.network.strides[layer])]
+
     def _mask(self, term: StyleTerm, tile: Tile) -> Tensor:
         return term.mask[tile.at(self.network.strides[term.layer])]
 
@@ -188,7 +197,7 @@ class Objective:
         for tile, targets, features in zip(self.tiles, self.targets, seen, strict=True):
             for name, factor in self.content.items():
                 error = self._core(features, tile, name).float() - targets[name]
-                content = content + factor * error.square().sum()
+                content = content + factor * (self._detail(name, tile) * error.square()).sum()
             for gram, term in zip(grams, self.style, strict=True):
                 core, mask = self._core(features, tile, term.layer), self._mask(term, tile)
                 gram += losses.outer(core, mask) / term.count
@@ -219,7 +228,8 @@ class Objective:
 
         for name, factor in self.content.items():
             error = self._core(features, tile, name).float() - targets[name]
-            add(name, (2 * factor * error).to(features[name].dtype))
+            slope = 2 * factor * self._detail(name, tile) * error
+            add(name, slope.to(features[name].dtype))
         for gram, term in zip(grams, self.style, strict=True):
             core, mask = self._core(features, tile, term.layer), self._mask(term, tile)
             grad = 2 * term.factor / term.count * (gram - term.target)

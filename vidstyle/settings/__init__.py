@@ -107,10 +107,19 @@ class Settings:
     )
 
     content_weight: float = look(
-        1.0,
+        2.5,
         "weight of keeping what is in the frame (relative error of the content layers)",
         "W",
         0,
+        train=True,
+    )
+    plain_content: float = look(
+        0.4,
+        "how much of that weight counts where the frame is flat, as a sky or a wall, and is to be "
+        "filled with strokes; 1: the same everywhere",
+        "X",
+        0,
+        1,
         train=True,
     )
     style_weight: float = look(

@@ -16,7 +16,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
-from zlib import crc32
 
 import cv2
 import numpy as np
@@ -44,6 +43,10 @@ SPECK = 17
 """Changes smaller than this, in pixels across, are the noise of compression."""
 TILE, OVERLAP = 32, 8
 """Strokes are taken over in squares of so many pixels, that fade into each other."""
+UNLIKE = 3 * NOISE
+"""Levels by which sources differ, on average, that nothing there is alike."""
+ENOUGH = 0.05
+"""The share of a tile that strokes are known for, at least, to go on from them."""
 COARSE = 2
 """They are looked for at this fraction of the size."""
 _ramp = np.minimum(1, (np.arange(TILE, dtype=np.float32) + 0.5) / OVERLAP)
@@ -194,9 +197,8 @@ def warm_start(
             trust += new
             warped += new[..., None] * warm
     warped /= np.maximum(trust, 1e-6)[..., None]
-    shift = (0, 0) if still.any() else _shift(source)
-    start = state.last.colors(source) + strokes_for(source, state.first, trust < 1, shift)
-    start = np.clip(start, 0, 1)
+    colors = state.last.colors(source)
+    start = np.clip(colors + strokes_for(source, state.first, warped - colors, trust), 0, 1)
     start += trust[..., None] * (warped - start)
     return WarmStart(start, warped, trust, still, kept.source)
 
@@ -291,18 +293,16 @@ def _global_slope(guide: Field, paint: Field) -> Field:
     return np.linalg.solve(variance, centred[0].T @ centred[1] / len(centred[0]))
 
 
-def strokes_for(
-    source: Image,
-    painting: Painting,
-    missing: NDArray[np.bool_],
-    shift: tuple[int, int] = (0, 0),
-) -> Field:
-    """Brush strokes (H, W, 3), around 0, for the ``missing`` (H, W) part of the frame ``source``.
+def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) -> Field:
+    """Brush strokes (H, W, 3), around 0, for the frame ``source``, where it has none to be
+    ``kept`` (H, W), in 0..1.
 
-    Each tile takes those of a place of ``painting`` whose source looks like its own: of those
-    that do, the one nearest to where it lies itself, moved by ``shift`` (down, right).
+    Each tile takes those of a place of ``painting`` whose source looks like its own; of any place,
+    where none does. Of these it takes the one that best goes on from the ``known`` strokes
+    (H, W, 3) beside it: what a scene uncovers frame by frame is one piece, not strip after strip
+    of the same strokes (by the neighbourhoods of Efros and Leung 1999).
     """
-    height, width = missing.shape
+    height, width = kept.shape
     found = np.zeros((height, width, 3), np.float32)
     size = (width // COARSE, height // COARSE)
     side = TILE // COARSE
@@ -311,6 +311,11 @@ def strokes_for(
     old, new = (
         cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (painting.source, source)
     )
+    strokes, covered, laid = (
+        np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+        for values in (painting.strokes, kept, kept[..., None] * known)
+    )
+    laid /= np.maximum(covered, 1e-6)[..., None]
     rows, columns = np.ogrid[: size[1] - side + 1, : size[0] - side + 1]
     weight = np.full((height, width, 1), 1e-6, np.float32)
     for top in range(0, height, TILE - OVERLAP):
@@ -318,24 +323,32 @@ def strokes_for(
             # The last tile of a row or column is moved in, to be whole.
             y, x = min(top // COARSE, size[1] - side), min(left // COARSE, size[0] - side)
             place = slice(y * COARSE, y * COARSE + TILE), slice(x * COARSE, x * COARSE + TILE)
-            if not missing[place].any():
+            if (kept[place] == 1).all():
                 continue
-            match = cv2.matchTemplate(old, new[y : y + side, x : x + side], cv2.TM_SQDIFF)
-            alike = match <= match.min() + 3 * (side * NOISE) ** 2
-            far = (rows - (y + shift[0] // COARSE) % len(rows)) ** 2 + (
-                columns - (x + shift[1] // COARSE) % columns.size
-            ) ** 2
-            y, x = np.unravel_index(np.where(alike, far, far.max() + 1).argmin(), far.shape)
-            taken = painting.strokes[y * COARSE : y * COARSE + TILE, x * COARSE : x * COARSE + TILE]
-            found[place] += taken * FADE
+            here = slice(y, y + side), slice(x, x + side)
+            match = cv2.matchTemplate(old, new[here], cv2.TM_SQDIFF)
+            least = match.min()
+            alike = match <= least + 3 * (side * NOISE) ** 2
+            if least > 3 * (side * UNLIKE) ** 2:
+                alike[:] = True
+            share = covered[here]
+            if share.mean() > ENOUGH:
+                worth = _difference(strokes, laid[here], share)
+            else:
+                worth = ((rows - y) ** 2 + (columns - x) ** 2).astype(np.float32)
+            y, x = np.unravel_index(np.where(alike, worth, np.inf).argmin(), worth.shape)
+            taken = np.s_[y * COARSE : y * COARSE + TILE, x * COARSE : x * COARSE + TILE]
+            found[place] += painting.strokes[taken] * FADE
             weight[place] += FADE
+            added = strokes[y : y + side, x : x + side]
+            laid[here] += (1 - share[..., None]) * (added - laid[here])
+            covered[here] = 1
     return found / weight
 
 
-def _shift(source: Image) -> tuple[int, int]:
-    """How far to look for strokes: another place for each frame, so that those of a new strip are
-    not those of the strip before.
-    """
-    random = np.random.default_rng(crc32(source.tobytes()))
-    down, right = random.integers(0, source.shape[:2])
-    return int(down), int(right)
+def _difference(strokes: Field, tile: Field, share: Field) -> Field:
+    """How much each place of ``strokes`` (H, W, 3) differs from a ``tile`` (h, w, 3), of which
+    each pixel counts by its ``share`` (h, w): (H - h + 1, W - w + 1)."""
+    mean = (tile * share[..., None]).sum((0, 1)) / share.sum()
+    found = cv2.matchTemplate(strokes, tile - mean, cv2.TM_SQDIFF, mask=share)
+    return np.asarray(found, np.float32)
