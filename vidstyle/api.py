@@ -13,6 +13,7 @@ from .render import Result, render
 from .render.keys import KeysResult, write_keys
 from .render.learn import TrainingResult, learn
 from .settings import Settings
+from .settings.quality import with_quality
 
 __all__ = ["KeysResult", "Result", "TrainingResult", "keyframes", "preview", "stylize", "train"]
 
@@ -51,7 +52,8 @@ def stylize(
         keep_partial: if it ends early, leave what is painted as clip.partial.mp4 beside the output.
         listener: told of what happens (``vidstyle.core.events``).
         settings: all options at once, where an editor shows them.
-        options: fields of ``Settings`` on top of these: size, iterations, style_weight …
+        options: fields of ``Settings`` on top of these: size, iterations, style_weight …; and
+            ``quality``: "draft", "good" or "best", for several of them.
 
     Raises:
         UsageError: wrong use, or input that cannot be read.
@@ -159,4 +161,4 @@ def train(
 
 
 def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:
-    return Settings(**options) if settings is None else replace(settings, **options)
+    return replace(settings or Settings(), **with_quality(options))

@@ -66,6 +66,8 @@ def test_a_dry_run_tells_the_plan_and_paints_nothing(workdir: Path, vidstyle: Ru
     report = json.loads(vidstyle(*command, "--json", cwd=workdir).stdout)
     assert report["frames"] == 5 and report["estimated seconds"] > 0
     assert report["notes"] == "none"
+    each = report["seconds by quality"]
+    assert each["draft"] < each["good"] == report["estimated seconds"] < each["best"]
     assert names(workdir) == before
 
 

@@ -59,6 +59,24 @@ def test_the_loss_in_tiles_is_that_of_the_whole(network: Network) -> None:
     assert parts.terms == pytest.approx(whole.terms, rel=1e-5)
 
 
+def test_content_counts_less_where_the_picture_is_flat(network: Network) -> None:
+    """A flat half beside a busy one, brighter or darker: what matters is its own contrast."""
+    for level in (0.15, 0.6):
+        picture = torch.full((1, 3, 64, 96), level)
+        picture[..., 48:] *= 1 + 0.3 * (2 * torch.rand(1, 1, 64, 48) - 1)
+        detail = losses.detail(picture, 0.4)
+        assert torch.allclose(detail[..., :40], torch.tensor(0.4)) and detail[..., 56:].min() > 0.8
+    other = (picture + 0.1 * torch.rand_like(picture)).clamp(0, 1)
+    style = Region(grams(network, STYLE, picture))
+    terms = []
+    for plain in (1.0, 0.0):
+        settings = Settings(plain_content=plain)
+        whole = Objective(network, settings, picture, CONTENT, STYLE, [style])
+        whole(other)
+        terms.append(whole.terms)
+    assert 0 < terms[1]["content"] < terms[0]["content"] and terms[1]["style"] == terms[0]["style"]
+
+
 def test_gram_matrices_in_tiles_are_those_of_the_whole() -> None:
     layers = ("relu1_1", "relu3_1")
     network = networks.load("vgg19", "bundled", layers, device=CPU)

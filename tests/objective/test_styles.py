@@ -132,7 +132,7 @@ def test_the_formulas_of_the_recipes(loss: str, formula: object, grown: float) -
     torch.manual_seed(0)
     picture, content, style = (torch.rand(1, 3, 6, 9) for _ in range(3))
     wc, ws = 0.7, 3.0
-    settings = Settings(content_weight=wc, style_weight=ws, loss=loss, tv_weight=0)
+    settings = Settings(content_weight=wc, plain_content=1, style_weight=ws, loss=loss, tv_weight=0)
     for scale in (grown, 2.0):  # other weights, of another range: the same balance
         network = Features(scale)
         target = gram_sum(network(style)["x"]) / 54

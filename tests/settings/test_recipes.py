@@ -9,6 +9,7 @@ import pytest
 
 from vidstyle import Settings, UsageError, media
 from vidstyle.settings import recipes
+from vidstyle.settings.quality import quality, with_quality
 
 from ..conftest import Run
 
@@ -19,6 +20,18 @@ def test_every_recipe_that_comes_along_can_be_used_and_says_what_it_is() -> None
     for recipe in known:
         assert recipe.about and recipe.source and recipe.cost
         assert Settings(**recipe.options) != Settings()
+
+
+def test_a_quality_is_one_word_for_the_same_options_wherever_it_is_given(tmp_path: Path) -> None:
+    best, good = quality("best"), quality("good")
+    assert set(best) == set(good) and Settings(**good) == Settings()
+    path = tmp_path / "mine.toml"
+    path.write_text("quality = 'best'\niterations = 7\n")
+    assert recipes.load(path).options == best | {"iterations": 7}
+    assert with_quality({"quality": "draft", "passes": 3})["passes"] == 3
+    assert with_quality({"size": 64}) == {"size": 64}
+    with pytest.raises(UsageError, match="did you mean 'draft'"):
+        with_quality({"quality": "drafd"})
 
 
 def test_settings_come_back_from_a_file(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from ..core.errors import UsageError, VidstyleError
 from ..core.events import Notice
 from ..media.formats import named_format
 from ..settings import Settings, recipes
+from ..settings.quality import quality
 from .errors import line_of
 from .parser import key_of, mask_of, settings_given, style_at_of, style_of
 from .pipes import STANDARD, spooled_input, spooled_output
@@ -29,7 +30,8 @@ def run(options: argparse.Namespace) -> int:
     """Paint what is asked for; returns the exit code."""
     given = settings_given(options)
     chosen = recipes.load(options.recipe, given).options if options.recipe else {}
-    settings = Settings(**chosen | given)
+    steps = {} if options.quality is None else quality(options.quality)
+    settings = Settings(**chosen | steps | given)
     if options.preview is not None and options.preview < 1:
         raise UsageError(f"--preview is {options.preview}: it must be at least 1")
     if len(options.clip) > 1:
@@ -167,8 +169,15 @@ def _paint(
 
 def _show_plan(description: dict[str, Any]) -> None:
     for name, value in description.items():
-        shown = f"{value:.0f} s at most" if name == "estimated seconds" and value else value
-        print(f"{name:>18}  {'unknown' if shown is None else shown}", file=sys.stderr)
+        if name == "estimated seconds":
+            value = _seconds(value)
+        elif name == "seconds by quality":
+            value = ", ".join(f"{quality} {_seconds(each)}" for quality, each in value.items())
+        print(f"{name:>18}  {value}", file=sys.stderr)
+
+
+def _seconds(estimate: float | None) -> str:
+    return "unknown" if estimate is None else f"{estimate:.0f} s at most"
 
 
 def _report(result: Result) -> dict[str, Any]:

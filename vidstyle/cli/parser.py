@@ -12,6 +12,7 @@ from ..core.errors import UsageError
 from ..core.version import __version__
 from ..media.formats import FORMATS
 from ..settings import Settings, choices, fields, items, kinds
+from ..settings.quality import QUALITIES
 
 PREVIEW_FRAMES = 3
 FILE_FORMATS = [name for name in FORMATS if name != "folder"]
@@ -48,6 +49,12 @@ def build_parser() -> argparse.ArgumentParser:
         const=PREVIEW_FRAMES,
         metavar="N",
         help="paint only the first N frames (default 3), small and quickly, and a contact sheet",
+    )
+    parser.add_argument(
+        "--quality",
+        metavar="|".join(QUALITIES),
+        help="how many steps, sizes and passes: a draft, the defaults, or as good as it gets; "
+        "--dry-run says how long each takes, and other options go on top",
     )
     group = add_settings(parser, fields())["messages"]
     group.add_argument("--dry-run", action="store_true", help="print the plan, paint nothing")

@@ -9,8 +9,9 @@ import numpy as np
 
 from ..core import devices
 from ..core.errors import UsageError
-from ..engines import ClipEngine
-from .engine import make_engine
+from ..engines import ENGINES, ClipEngine
+from ..settings.quality import QUALITIES
+from .engine import make_engine, with_quality
 from .output import room
 from .types import Plan
 
@@ -23,7 +24,7 @@ def describe(work: Plan) -> dict[str, Any]:
     engine = make_engine(work)
     check_room(work)
     with devices.threads(work.settings.threads):
-        estimate = _estimate(work, engine)
+        step = _frame_step(work, engine)
     info = work.clip.info
     sound = ", ".join(info.sound) if work.format.kind == "video" else ""
     return {
@@ -42,7 +43,8 @@ def describe(work: Plan) -> dict[str, Any]:
         "threads": work.settings.threads,
         "tiles": engine.tiles,
         "notes": "; ".join(work.notes) or "none",
-        "estimated seconds": estimate,
+        "estimated seconds": _estimate(work, step),
+        "seconds by quality": _estimates(work, step),
     }
 
 
@@ -91,13 +93,23 @@ def check_room(work: Plan) -> list[str]:
     return [f"{line} up to {maximum / 1e6:.0f}"] if maximum is not None and free < maximum else []
 
 
-def _estimate(work: Plan, engine: ClipEngine) -> float | None:
+def _frame_step(work: Plan, engine: ClipEngine) -> float:
+    """Seconds of an optimiser's step on a whole frame."""
+    side = 96
+    return step_seconds(engine, (side, side)) * work.width * work.height / side**2
+
+
+def _estimate(work: Plan, step: float) -> float | None:
     """Seconds the painting takes at most; None if the length is unknown."""
     if work.frames is None:
         return None
-    side = 96
-    step = step_seconds(engine, (side, side)) * work.width * work.height / side**2
-    return step * engine.cost(work.settings, engine.size, work.frames)
+    size = (work.width, work.height)
+    return step * ENGINES[work.settings.engine].cost(work.settings, size, work.frames)
+
+
+def _estimates(work: Plan, step: float) -> dict[str, float | None]:
+    """What each quality would take."""
+    return {name: _estimate(with_quality(work, name), step) for name in QUALITIES}
 
 
 def step_seconds(engine: ClipEngine, size: tuple[int, int], measured: float = 0.0) -> float:

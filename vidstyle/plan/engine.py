@@ -13,8 +13,9 @@ from ..core.errors import UsageError
 from ..engines import ENGINES, ClipEngine
 from ..objective.styles import StyleSchedule
 from ..settings import EACH_FRAME, EngineName, Settings, fields, meaningless_to
+from ..settings.quality import quality
 from .output import MACHINE, facts
-from .types import EngineChoice, Plan
+from .types import AS_ASKED, EngineChoice, Plan
 
 CHEAPER = 8.0
 """A network is taken by itself where key frames, which look better, cost so many times more …"""
@@ -55,6 +56,14 @@ def with_engine(work: Plan) -> Plan:
     )
 
 
+def with_quality(work: Plan, name: str) -> Plan:
+    """What the plan would be with the quality of this ``name``."""
+    engine = work.settings.engine if work.engine.reason == AS_ASKED else "auto"
+    return with_engine(
+        replace(work, settings=replace(work.settings, engine=engine, **quality(name)))
+    )
+
+
 def _choice(work: Plan) -> tuple[EngineName, str]:
     """The engine for a plan, and why that one."""
     settings, frames = work.settings, work.frames
@@ -68,7 +77,7 @@ def _choice(work: Plan) -> tuple[EngineName, str]:
     if work.preview and wanted != "gatys":
         return "gatys", "a preview is too short to learn from, or to leave frames out"
     if wanted != "auto":
-        return wanted, "as asked"
+        return wanted, AS_ASKED
     plain = Settings()
     changed = [
         name

@@ -23,6 +23,10 @@ MaskLike = str | Path | tuple[str | Path, str | Path | None]
 """A mask of what is not to be painted, or (mask, picture) of what is to look like that."""
 
 
+AS_ASKED = "as asked"
+"""Why there is an engine that was named."""
+
+
 @dataclass(frozen=True)
 class EngineChoice:
     """Which engine paints, and why."""
@@ -49,7 +53,7 @@ class Plan:
     """Frames whose paintings are given."""
     overwrite: bool = False
     preview: bool = False
-    engine: EngineChoice = EngineChoice("gatys", "as asked")
+    engine: EngineChoice = EngineChoice("gatys", AS_ASKED)
     notes: tuple[str, ...] = ()
     journal: Path | None = None
     """The folder where paintings are kept until the output is whole."""

@@ -14,6 +14,7 @@ import tomli_w
 from ...core.errors import UsageError, unknown
 from ...core.files import write_whole
 from .. import Settings, fields
+from ..quality import with_quality
 
 ABOUT = ("about", "source", "cost")
 """What a recipe says of itself, for people."""
@@ -59,6 +60,7 @@ def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
     }
     known = {spec.name for spec in dataclasses.fields(Settings)}
     try:
+        options = with_quality(options)
         for key in options:
             if key not in known:
                 raise unknown("option", key, known)
