@@ -1,0 +1,72 @@
+"""What people get by the defaults: clips beside styles, as one picture and as figures.
+
+python -m benchmarks.gallery WORK --clip NAME=PATH[@SECONDS] ... --style IMAGE ... [--size N]
+    [--frames N] [--json FILE]
+
+Paintings stay in the folder WORK, and what is there is not painted again; so does the picture,
+gallery.jpg: a row for each clip, the source of its last frame first, then that frame in each style.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+
+from vidstyle import media, stylize
+from vidstyle.core.images import Image, contact_sheet
+from vidstyle.metrics import measure
+
+from .table import Row, parser, show
+from .temporal import cut_out, frames_of
+
+FIGURES = ("style", "texture", "content", "edge", "edge_source", "warping", "warping_source")
+
+
+def painted(source: Path, style: Path, folder: Path) -> Row:
+    """The figures of a clip in a style; painted unless it was before."""
+    kept = folder.with_suffix(".json")
+    if not kept.exists():
+        result = stylize(source, style, folder, size="full", overwrite=True, seamless=False)
+        found = dataclasses.asdict(measure(source, folder, style))
+        kept.write_text(
+            json.dumps({"seconds": result.seconds, **{name: found[name] for name in FIGURES}})
+        )
+    return json.loads(kept.read_text())
+
+
+def main() -> None:
+    made = parser(__doc__)
+    made.add_argument("work", type=Path, metavar="WORK")
+    made.add_argument("--clip", action="append", required=True, metavar="NAME=PATH[@SECONDS]")
+    made.add_argument("--style", action="append", required=True, type=Path)
+    made.add_argument("--size", type=int, default=256)
+    made.add_argument("--frames", type=int, default=13)
+    options = made.parse_args()
+    table: list[Row] = []
+    rows: list[Image] = []
+    for given in options.clip:
+        name, _, path = given.partition("=")
+        path, _, start = path.partition("@")
+        source = options.work / name / "source"
+        cut_out(path, float(start or 0), options.frames, options.size, source)
+        pictures = [frames_of(source)[-1]]
+        for style in options.style:
+            folder = options.work / name / style.stem
+            row = {"clip": name, "style image": style.stem}
+            table.append(row | painted(source, style, folder))
+            pictures.append(frames_of(folder)[-1])
+        rows.append(contact_sheet([pictures]))
+    width = max(row.shape[1] for row in rows)
+    whole = [
+        np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+        for row in rows
+    ]
+    media.save_image(options.work / "gallery.jpg", np.vstack(whole))
+    show(table, options.json)
+
+
+if __name__ == "__main__":
+    main()
