@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.images import Field, Image, difference, unit
+from ..core.images import Field, Image, difference, resized, unit
 from . import flow
 from .flow import Both
 
@@ -308,9 +308,7 @@ def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) ->
     side = TILE // COARSE
     if min(size) < side:
         return found
-    old, new = (
-        cv2.resize(p, size, interpolation=cv2.INTER_AREA) for p in (painting.source, source)
-    )
+    old, new = resized(painting.source, size), resized(source, size)
     strokes, covered, laid = (
         np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
         for values in (painting.strokes, kept, kept[..., None] * known)
@@ -326,12 +324,7 @@ def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) ->
             if (kept[place] == 1).all():
                 continue
             here = slice(y, y + side), slice(x, x + side)
-            match = cv2.matchTemplate(old, new[here], cv2.TM_SQDIFF)
-            least = match.min()
-            alike = match <= least + 3 * (side * NOISE) ** 2
-            if least > 3 * (side * UNLIKE) ** 2:
-                alike[:] = True
-            share = covered[here]
+            alike, share = _alike(old, new[here]), covered[here]
             if share.mean() > ENOUGH:
                 worth = _difference(strokes, laid[here], share)
             else:
@@ -344,6 +337,14 @@ def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) ->
             laid[here] += (1 - share[..., None]) * (added - laid[here])
             covered[here] = 1
     return found / weight
+
+
+def _alike(source: Image, tile: Image) -> NDArray[np.bool_]:
+    """Which places of a ``source`` (H, W, 3) look like a ``tile`` (h, w, 3) of another one; all,
+    if none does: (H - h + 1, W - w + 1)."""
+    match = np.asarray(cv2.matchTemplate(source, tile, cv2.TM_SQDIFF)) / tile.size
+    least = match.min()
+    return np.asarray((match <= least + NOISE**2) | (least > UNLIKE**2))
 
 
 def _difference(strokes: Field, tile: Field, share: Field) -> Field:
