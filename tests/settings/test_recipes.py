@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import vidstyle
 from vidstyle import Settings, UsageError, media
 from vidstyle.settings import recipes
 from vidstyle.settings.quality import quality, with_quality
@@ -30,8 +31,13 @@ def test_a_quality_is_one_word_for_the_same_options_wherever_it_is_given(tmp_pat
     assert recipes.load(path).options == best | {"iterations": 7}
     assert with_quality({"quality": "draft", "passes": 3})["passes"] == 3
     assert with_quality({"size": 64}) == {"size": 64}
+
+
+def test_an_unknown_quality_is_refused_with_the_nearest_one(
+    video: Path, style: Path, tmp_path: Path
+) -> None:
     with pytest.raises(UsageError, match="did you mean 'draft'"):
-        with_quality({"quality": "drafd"})
+        vidstyle.stylize(video, style, tmp_path / "a.mp4", quality="drafd")
 
 
 def test_settings_come_back_from_a_file(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def _show_plan(description: dict[str, Any]) -> None:
         if name == "estimated seconds":
             value = _seconds(value)
         elif name == "seconds by quality":
-            value = ", ".join(f"{quality} {_seconds(each)}" for quality, each in value.items())
+            value = ", ".join(f"{word} {_seconds(each)}" for word, each in value.items())
         print(f"{name:>18}  {value}", file=sys.stderr)
 
 

@@ -53,8 +53,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quality",
         metavar="|".join(QUALITIES),
-        help="how many steps, sizes and passes: a draft, the defaults, or as good as it gets; "
-        "--dry-run says how long each takes, and other options go on top",
+        help="how many steps and passes: a draft, the defaults, or as good as it gets; other "
+        "options go on top, and --dry-run says how long each takes",
     )
     group = add_settings(parser, fields())["messages"]
     group.add_argument("--dry-run", action="store_true", help="print the plan, paint nothing")

@@ -1,4 +1,4 @@
-"""One word for how many steps, sizes and passes a painting has."""
+"""One word for how many steps and passes a painting has."""
 
 from __future__ import annotations
 
