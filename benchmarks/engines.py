@@ -31,7 +31,7 @@ from vidstyle.engines.training import CROPS
 from vidstyle.metrics import measure
 
 from .table import Row, parser, show
-from .temporal import cut_out, frames_of, paint_alone, sheet
+from .temporal import clip_of, cut_out, frames_of, paint_alone, sheet
 
 LEARNING = ("feedforward", "hybrid")
 """Engines that learn from the clip first."""
@@ -182,13 +182,12 @@ def main() -> None:
     table: list[Row] = []
     curves = {}
     for given in options.clip:
-        name, _, path = given.partition("=")
-        path, _, start = path.partition("@")
+        name, path, start = clip_of(given)
         folder = options.work / f"{name}-{options.size}"
-        cut_out(path, float(start or 0), options.frames, options.size, folder / "source")
+        cut_out(path, start, options.frames, options.size, folder / "source")
         training: dict[str, Any] = {"seconds": 0.0}
         if {*LEARNING} & {*options.engines.split(",")}:
-            cut_out(path, float(start or 0), options.learn, options.size, folder / "clip")
+            cut_out(path, start, options.learn, options.size, folder / "clip")
             model = folder / "model.safetensors"
             training = learned(folder / "clip", options.style, model, options.size)
             curves[folder.name] = training["curve"]

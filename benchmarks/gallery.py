@@ -20,7 +20,7 @@ from vidstyle.core.images import Image, contact_sheet
 from vidstyle.metrics import measure
 
 from .table import Row, parser, show
-from .temporal import cut_out, frames_of
+from .temporal import clip_of, cut_out, frames_of
 
 FIGURES = ("style", "texture", "content", "edge", "edge_source", "warping", "warping_source")
 
@@ -48,10 +48,9 @@ def main() -> None:
     table: list[Row] = []
     rows: list[Image] = []
     for given in options.clip:
-        name, _, path = given.partition("=")
-        path, _, start = path.partition("@")
+        name, path, start = clip_of(given)
         source = options.work / name / "source"
-        cut_out(path, float(start or 0), options.frames, options.size, source)
+        cut_out(path, start, options.frames, options.size, source)
         pictures = [frames_of(source)[-1]]
         for style in options.style:
             folder = options.work / name / style.stem

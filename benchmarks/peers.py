@@ -38,6 +38,7 @@ GROWN = 255 / 4.425
 """That range, over the one of the formula that ours is written in (``losses.FORMULAS``)."""
 OURS = Settings(
     style_scale=1.0,
+    plain_content=1.0,
     device="cpu",
     loss="pytorch",
     content_weight=CONTENT_WEIGHT * GROWN**2,

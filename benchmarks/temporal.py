@@ -54,6 +54,13 @@ def frames_of(path: Path) -> list[Any]:
     return [frame.rgb for frame in media.open_clip(path)]
 
 
+def clip_of(text: str) -> tuple[str, str, float]:
+    """The name, the path and the first second of ``NAME=PATH[@SECONDS]``."""
+    name, _, rest = text.partition("=")
+    path, _, start = rest.partition("@")
+    return name, path, float(start or 0)
+
+
 def cut_out(clip: str, start: float, count: int, size: int, folder: Path) -> None:
     """``count`` frames of a clip, as pictures."""
     if folder.exists():
@@ -138,10 +145,9 @@ def main() -> None:
     options = made.parse_args()
     table: list[Row] = []
     for given in options.clip:
-        name, _, path = given.partition("=")
-        path, _, start = path.partition("@")
+        name, path, start = clip_of(given)
         folder = options.work / name
-        cut_out(path, float(start or 0), options.frames, options.size, folder / "source")
+        cut_out(path, start, options.frames, options.size, folder / "source")
         pictures = [frames_of(folder / "source")]
         for way in options.ways.split(","):
             if way not in WAYS and way != "independent":

@@ -11,7 +11,7 @@ from ..core import devices
 from ..core.errors import UsageError
 from ..engines import ENGINES, ClipEngine
 from ..settings.quality import QUALITIES
-from .engine import make_engine, with_quality
+from .engine import at_quality, make_engine
 from .output import room
 from .types import Plan
 
@@ -109,7 +109,7 @@ def _estimate(work: Plan, step: float) -> float | None:
 
 def _estimates(work: Plan, step: float) -> dict[str, float | None]:
     """What each quality would take."""
-    return {name: _estimate(with_quality(work, name), step) for name in QUALITIES}
+    return {name: _estimate(at_quality(work, name), step) for name in QUALITIES}
 
 
 def step_seconds(engine: ClipEngine, size: tuple[int, int], measured: float = 0.0) -> float:

@@ -56,12 +56,13 @@ def with_engine(work: Plan) -> Plan:
     )
 
 
-def with_quality(work: Plan, name: str) -> Plan:
+def at_quality(work: Plan, name: str) -> Plan:
     """What the plan would be with the quality of this ``name``."""
     engine = work.settings.engine if work.engine.reason == AS_ASKED else "auto"
-    return with_engine(
-        replace(work, settings=replace(work.settings, engine=engine, **quality(name)))
-    )
+    settings = replace(work.settings, engine=engine, **quality(name))
+    if work.preview:
+        settings = for_preview(settings, settings.max_frames)
+    return with_engine(replace(work, settings=settings))
 
 
 def _choice(work: Plan) -> tuple[EngineName, str]:
@@ -126,7 +127,7 @@ def with_segments(work: Plan) -> Plan:
     return replace(work, settings=replace(settings, segment=settings.segment or SEGMENT_LENGTH))
 
 
-def for_preview(settings: Settings, frames: int) -> Settings:
+def for_preview(settings: Settings, frames: int | None) -> Settings:
     """The settings of a preview: small, few steps, few frames; smaller wishes are kept."""
     size = PREVIEW_SIZE if settings.size == "full" else min(settings.size, PREVIEW_SIZE)
     first, later = PREVIEW_STEPS

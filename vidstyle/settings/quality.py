@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from ..core.errors import unknown
 from . import Settings
 
-QUALITIES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
-    {
-        "draft": {"first_iterations": 30, "iterations": 10, "tolerance": 0.6},
-        "good": {},
-        "best": {
-            "first_iterations": 150,
-            "iterations": 40,
-            "tolerance": 0.1,
-            "long_term": (1, 5, 10, 20),
-            "passes": 2,
-        },
-    }
-)
+QUALITIES: Mapping[str, Mapping[str, Any]] = {
+    "draft": {"first_iterations": 30, "iterations": 10, "tolerance": 0.6},
+    "good": {},
+    "best": {
+        "first_iterations": 150,
+        "iterations": 40,
+        "tolerance": 0.1,
+        "long_term": (1, 5, 10, 20),
+        "passes": 2,
+    },
+}
 """Options of ``Settings``; ``good`` is its defaults."""
 
 

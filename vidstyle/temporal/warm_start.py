@@ -321,12 +321,12 @@ def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) ->
             # The last tile of a row or column is moved in, to be whole.
             y, x = min(top // COARSE, size[1] - side), min(left // COARSE, size[0] - side)
             place = slice(y * COARSE, y * COARSE + TILE), slice(x * COARSE, x * COARSE + TILE)
-            if (kept[place] == 1).all():
+            if (kept[place] >= 1).all():
                 continue
             here = slice(y, y + side), slice(x, x + side)
             alike, share = _alike(old, new[here]), covered[here]
             if share.mean() > ENOUGH:
-                worth = _difference(strokes, laid[here], share)
+                worth = _mismatch(strokes, laid[here], share)
             else:
                 worth = ((rows - y) ** 2 + (columns - x) ** 2).astype(np.float32)
             y, x = np.unravel_index(np.where(alike, worth, np.inf).argmin(), worth.shape)
@@ -347,7 +347,7 @@ def _alike(source: Image, tile: Image) -> NDArray[np.bool_]:
     return np.asarray((match <= least + NOISE**2) | (least > UNLIKE**2))
 
 
-def _difference(strokes: Field, tile: Field, share: Field) -> Field:
+def _mismatch(strokes: Field, tile: Field, share: Field) -> Field:
     """How much each place of ``strokes`` (H, W, 3) differs from a ``tile`` (h, w, 3), of which
     each pixel counts by its ``share`` (h, w): (H - h + 1, W - w + 1)."""
     mean = (tile * share[..., None]).sum((0, 1)) / share.sum()
