@@ -12,6 +12,8 @@ from vidstyle.render.logger import RunLogger
 
 from ..conftest import QUICK_OPTIONS, Run, scene
 
+PICTURE = scene(0)
+
 
 def test_pictures_and_losses_on_the_way(
     video: Path, style: Path, tmp_path: Path, vidstyle: Run
@@ -46,7 +48,7 @@ def test_snapshots_are_named_by_frame_and_step_and_those_of_a_run_before_go(tmp_
     for frame in (1, 2):
         for loss in (3.0, 2.0, 1.0):
             logger(step(frame, loss))
-        logger(Painted(frame, 0.1, frame == 1))
+        logger(Painted(frame, 0.1, frame == 1, PICTURE))
     found = {path.name for path in folder.iterdir()}
     assert found == {"0001-00002.png", "0002-00002.png", "0009-00004.png", "notes.txt"}
     assert np.array_equal(media.read_image(folder / "0002-00002.png")[0], scene(2))
@@ -57,8 +59,8 @@ def test_steps_are_counted_apart_for_learning_and_for_each_frame(tmp_path: Path)
     for number in (1, 2):
         logger(Learned(number, number / 2, 5.0, {"style": 5.0}, lambda: scene(0)))
     logger(step(1, 2.0))
-    logger(Painted(1, 0.1, True))
-    logger(Painted(2, 0.0, False))  # as the one before it: no step
+    logger(Painted(1, 0.1, True, PICTURE))
+    logger(Painted(2, 0.0, False, PICTURE))  # as the one before it: no step
     assert (logger.learned, logger.ends, len(logger.steps)) == (2, [3, 3], 3)
     logger.finish()
     assert media.read_image(tmp_path / "p.png")[0].shape[1] > 800

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 
 from .commands import COMMANDS
-from .errors import line_of, message_and_code, terminate
+from .errors import terminate, told
 from .paint import run
 from .parser import build_parser
 
@@ -31,5 +31,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         if verbose:
             traceback.print_exc()
-        print(f"vidstyle: {line_of(error)}", file=sys.stderr)
-        return message_and_code(error)[1]
+        line, code = told(error)
+        print(f"vidstyle: {line}", file=sys.stderr)
+        return code

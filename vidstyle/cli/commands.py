@@ -11,13 +11,13 @@ from pathlib import Path
 from .. import media
 from ..core import files
 from ..settings import Settings, fields, recipes
+from ..settings.text import seconds_of
 from .parser import (
     Parser,
     add_messages,
     add_overwrite,
     add_settings,
     add_style,
-    seconds_of,
     settings_given,
     style_of,
 )
@@ -212,6 +212,42 @@ def doctor(arguments: Sequence[str]) -> None:
             print(f"{'':>14}  → {found.hint}")
 
 
+def studio(arguments: Sequence[str]) -> None:
+    """``vidstyle studio``: tune and paint in the browser."""
+    parser = Parser(
+        prog="vidstyle studio",
+        description="Tune a frame in the browser, and watch the clip being painted.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "folder",
+        metavar="FOLDER",
+        nargs="?",
+        type=Path,
+        default=Path("vidstyle-runs"),
+        help="where each painting has a folder (default: %(default)s)",
+    )
+    parser.add_argument("--port", metavar="N", type=int, help="default: a free one from 7860 on")
+    parser.add_argument(
+        "--host",
+        metavar="ADDRESS",
+        default="127.0.0.1",
+        help="another address than this machine's own (%(default)s) takes a password, which is "
+        "printed",
+    )
+    parser.add_argument("--no-browser", action="store_true", help="open no page by itself")
+    parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    options = parser.parse_args(arguments)
+    from ..studio import serve
+
+    def tell(line: str) -> None:
+        print(line, flush=True)
+
+    serve(
+        options.folder, tell, host=options.host, port=options.port, browser=not options.no_browser
+    )
+
+
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "info": info,
     "measure": measure,
@@ -220,5 +256,6 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "keys": keys,
     "export": export,
     "doctor": doctor,
+    "studio": studio,
 }
 """What else than painting can be asked for."""

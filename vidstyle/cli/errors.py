@@ -1,10 +1,10 @@
-"""What the command line says of an error, and its exit code."""
+"""What the command line says of how it ends, and its exit code."""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
-from ..core.errors import UsageError, VidstyleError, out_of_memory
+from ..core.errors import UsageError, line_of
 
 
 class Terminated(BaseException):
@@ -16,27 +16,10 @@ def terminate(number: int, frame: object) -> NoReturn:
     raise Terminated
 
 
-def line_of(error: BaseException) -> str:
-    """What to say of an error, in one line."""
-    message, _ = message_and_code(error)
-    return " ".join("; ".join([message, *getattr(error, "__notes__", ())]).split())
-
-
-def message_and_code(error: BaseException) -> tuple[str, int]:
-    """What to say of an error, and the exit code."""
-    what = f"{type(error).__name__}: {error}".splitlines()[0]
-    match error:
-        case KeyboardInterrupt():
-            return "stopped", 130
-        case Terminated():
-            return "terminated", 143
-        case UsageError():
-            return str(error), 2
-        case VidstyleError():
-            return str(error), 1
-        case _ if out_of_memory(error):
-            return "out of memory: use a smaller --size", 1
-        case OSError() | RuntimeError():
-            return what, 1
-        case _:
-            return f"unexpected: {what} (--verbose shows where)", 1
+def told(error: BaseException) -> tuple[str, int]:
+    """What to say of an error, in one line, and the exit code."""
+    ends = {KeyboardInterrupt: ("stopped", 130), Terminated: ("terminated", 143)}
+    for kind, (word, code) in ends.items():
+        if isinstance(error, kind):
+            return "; ".join([word, *getattr(error, "__notes__", ())]), code
+    return line_of(error), 2 if isinstance(error, UsageError) else 1

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..core import files
-from ..core.errors import UsageError, VidstyleError
+from ..core.errors import UsageError, VidstyleError, line_of
 from ..core.events import Notice
 from ..media.formats import named_format
 from ..settings import Settings, recipes
 from ..settings.quality import quality
-from .errors import line_of
 from .parser import key_of, mask_of, settings_given, style_at_of, style_of
 from .pipes import STANDARD, spooled_input, spooled_output
 from .progress import Reporter, show_measures

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
 from ..core.errors import UsageError
 from ..core.version import __version__
 from ..media.formats import FORMATS
-from ..settings import Settings, choices, fields, items, kinds
+from ..settings import Settings, choices, fields, kinds
 from ..settings.quality import QUALITIES
+from ..settings.text import seconds_of, text_of, value_of
 
 PREVIEW_FRAMES = 3
 FILE_FORMATS = [name for name in FORMATS if name != "folder"]
@@ -164,7 +166,7 @@ def add_settings(
     groups = {title: parser.add_argument_group(title) for title in titles}
     for name in names:
         spec, hint = specs[name], hints[name]
-        shown = "" if spec.default is None else f" (default: {_default(spec.default)})"
+        shown = "" if spec.default is None else f" (default: {text_of(spec.default)})"
         about: dict[str, Any] = {
             "default": argparse.SUPPRESS,
             "help": (spec.metadata["help"] + shown).replace("%", "%%"),
@@ -173,7 +175,7 @@ def add_settings(
             about["action"] = argparse.BooleanOptionalAction
         else:
             about["metavar"] = spec.metadata["metavar"] or "|".join(choices(hint))
-            about["type"] = _reader(hint, about["metavar"])
+            about["type"] = partial(value_of, name)
         groups[spec.metadata["group"]].add_argument(f"--{name.replace('_', '-')}", **about)
     return groups
 
@@ -182,41 +184,6 @@ def settings_given(options: argparse.Namespace) -> dict[str, Any]:
     """The fields of ``Settings`` that were given."""
     names = {spec.name for spec in dataclasses.fields(Settings)}
     return {name: value for name, value in vars(options).items() if name in names}
-
-
-def seconds_of(text: str) -> float:
-    """Seconds, or minutes:seconds, or hours:minutes:seconds."""
-    value = 0.0
-    for part in text.split(":"):
-        value = value * 60 + float(part)
-    return value
-
-
-def _reader(hint: Any, metavar: str) -> Callable[[str], Any]:
-    """What turns an option's text into the value of the field; what it cannot stays as it is, for
-    ``Settings`` to refuse."""
-    wanted = {*kinds(hint), items(hint)}
-
-    def read(text: str) -> Any:
-        if any(text in choices(kind) for kind in wanted):
-            return text
-        if items(hint):
-            return tuple(number(part.strip()) for part in text.split(",") if part.strip())
-        return number(text)
-
-    def number(text: str) -> Any:
-        try:
-            if float in wanted:
-                return seconds_of(text) if "T" in metavar else float(text)
-            return int(text) if int in wanted else text
-        except ValueError:
-            return text
-
-    return read
-
-
-def _default(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
 
 
 def style_of(text: str) -> tuple[str, float]:

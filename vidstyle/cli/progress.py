@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from ..core.events import Event, Learned, Notice, Painted, Started, Stepped
+from ..core.events import Event, Learned, Notice, Pace, Painted, Started, Stepped
 
 if TYPE_CHECKING:
     from ..metrics import Metrics
@@ -99,21 +99,6 @@ class Reporter:
     def _say(self, line: str) -> None:
         if not self.drawn and not self.quiet:
             print(line, file=sys.stderr, flush=True)
-
-
-class Pace:
-    """Seconds a frame, as they will be: a shot's first frame takes longer and does not count."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-        self.counted = False
-
-    def add(self, seconds: float, first: bool) -> None:
-        if not self.counted:
-            self.seconds = seconds
-        elif not first:
-            self.seconds += 0.2 * (seconds - self.seconds)
-        self.counted = self.counted or not first
 
 
 def show_measures(found: Metrics, to: TextIO) -> None:

@@ -35,3 +35,20 @@ def out_of_memory(error: BaseException) -> bool:
     """Whether an error means that there is no more memory: torch has no type for it on a CPU."""
     told = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in told or "allocate memory" in told
+
+
+def line_of(error: BaseException) -> str:
+    """What to say of an error, with its notes, in one line."""
+    return " ".join("; ".join([message_of(error), *getattr(error, "__notes__", ())]).split())
+
+
+def message_of(error: BaseException) -> str:
+    """What to say of an error."""
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    if isinstance(error, VidstyleError):
+        return str(error)
+    if out_of_memory(error):
+        return "out of memory: use a smaller --size"
+    if isinstance(error, (OSError, RuntimeError)):
+        return what
+    return f"unexpected: {what} (--verbose shows where)"

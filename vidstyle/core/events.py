@@ -56,7 +56,7 @@ class Learned:
     """Gives what the model makes of some frames, below their sources."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Painted:
     """A frame is done."""
 
@@ -65,6 +65,8 @@ class Painted:
     seconds: float
     first: bool
     """Whether it began a shot, which takes longer."""
+    picture: Image
+    """As the engine has painted it (H, W, 3)."""
 
 
 @dataclass(frozen=True)
@@ -76,3 +78,18 @@ class Notice:
 
 Event = Started | Stepped | Learned | Painted | Notice
 Listener = Callable[[Event], None]
+
+
+class Pace:
+    """Seconds a frame, as they will be: a shot's first frame takes longer and does not count."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.counted = False
+
+    def add(self, seconds: float, first: bool) -> None:
+        if not self.counted:
+            self.seconds = seconds
+        elif not first:
+            self.seconds += 0.2 * (seconds - self.seconds)
+        self.counted = self.counted or not first

@@ -97,6 +97,10 @@ class ClipEngine(Engine, Protocol):
     def tiles(self) -> int:
         """How many tiles a whole frame is painted in."""
 
+    @property
+    def memory(self) -> int:
+        """About how many bytes painting needs at once, of the device."""
+
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
         """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""

@@ -97,9 +97,9 @@ class StyleProblem:
         width, height = self.size
         free = devices.free_memory(self.device)
         each = BYTES_A_PIXEL[self.dtype]
-        need = width * height * (BYTES_KEPT + each)
+        self.tile_pixels = None
+        need = self.memory
         if free is None or need <= free:
-            self.tile_pixels = None
             return
         area = free / (BYTES_KEPT + each)
         if self.network.receptive_radius is not None:
@@ -112,6 +112,13 @@ class StyleProblem:
             f"{width}x{height} needs about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB "
             f"are free: use --size {fits} or less"
         )
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes painting needs at once, of the device."""
+        area = self.size[0] * self.size[1]
+        through = min(area, self.tile_pixels or area)
+        return area * BYTES_KEPT + through * BYTES_A_PIXEL[self.dtype]
 
     def reduce_memory(self) -> str | None:
         """Need less memory from now on; says how, or None where there is no less."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .clip import Clip, ClipInfo, Frame, resample, trim
 from .encoders import CODECS, check_codec
 from .formats import FORMATS, Format, format_of, only_one_frame
-from .reader import describe, open_clip
+from .reader import describe, frame_at, open_clip
 from .stills import encoded_image, read_image, save_image
 from .writer import Writer, loop_count, open_writer
 
@@ -21,6 +21,7 @@ __all__ = [
     "describe",
     "encoded_image",
     "format_of",
+    "frame_at",
     "loop_count",
     "only_one_frame",
     "open_clip",

@@ -12,7 +12,7 @@ from PIL import Image
 
 from ..core.errors import UsageError
 from .animation import AnimationClip
-from .clip import Clip
+from .clip import Clip, Frame
 from .stills import STILL_FORMATS, StillsClip, folder_images, natural_order
 from .video import VideoClip
 
@@ -43,6 +43,24 @@ def open_clip(path: str | Path, max_pixels: int | None = None) -> Clip:
     if format_name == "GIF" or (format_name in ANIMATION_FORMATS and _frames(path) != 1):
         return AnimationClip(path, max_pixels)
     return StillsClip(path, [path], max_pixels)
+
+
+def frame_at(clip: Clip, time: Fraction) -> Frame:
+    """The frame of a clip that is shown at ``time`` seconds, or its last one.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if isinstance(clip, VideoClip):
+        return clip.at(time)
+    shown: Frame | None = None
+    for frame in clip:
+        if shown is not None and frame.time > time:
+            break
+        shown = frame
+    if shown is None:
+        raise UsageError(f"{clip.info.path}: no frame can be decoded")
+    return shown
 
 
 def _frames(path: Path) -> int | None:

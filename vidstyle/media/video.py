@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -155,6 +156,26 @@ class VideoClip:
         claimed = self.info.frames or 0
         if claimed - count > max(2, claimed // 50) and self.info.container != "avi":
             self.notes.append(f"{self.path.name} is truncated: {count} of {claimed} frames read")
+
+    def at(self, time: Fraction) -> Frame:
+        """The frame that is shown at ``time`` seconds, or the last one, without its duration.
+
+        Decodes from the nearest intra frame before it on; what is interlaced stays so.
+        """
+        with opened(self.path) as container:
+            stream = video_stream(container, self.path)
+            offset = start_time(container)
+            with suppress(av.error.FFmpegError):  # where it cannot seek, it reads from the start
+                container.seek(int((time + offset) * av.time_base), backward=True)
+            shown: tuple[Any, Fraction] | None = None
+            for raw, begins in self._decode(container, stream):
+                if shown is not None and begins - offset > time:
+                    break
+                shown = raw, begins - offset
+            if shown is None:
+                raise UsageError(f"{self.path}: no frame can be decoded at {float(time):g} s")
+            rgb, alpha = _picture(shown[0])
+        return Frame(rgb, shown[1], Fraction(0), alpha)
 
     def _last_duration(self, frame: Any, time: Fraction, stream: Any) -> Fraction | None:
         """How long the last frame lasts, in containers that say; others only guess.

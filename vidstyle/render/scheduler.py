@@ -235,9 +235,9 @@ class Scheduler:
         for note in chunk.notes:
             self.emit(Notice(note))
         seconds = chunk.seconds / len(chunk.paintings) / self.executor.size
-        for _ in chunk.paintings:
+        for painting in chunk.paintings:
             self.count += 1
-            self.emit(Painted(self.count, seconds, name.endswith(KEY)))
+            self.emit(Painted(self.count, seconds, name.endswith(KEY), painting))
 
     def _ready(self) -> Iterator[PaintedFrame]:
         """The frames that nothing will change any more, from the first one on."""

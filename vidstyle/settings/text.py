@@ -1,0 +1,64 @@
+"""Options as text: what is typed becomes a value, and a value what one would type."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, get_type_hints
+
+from . import Settings
+from .options import choices, items, kinds
+
+
+def seconds_of(text: str) -> float:
+    """Seconds, or minutes:seconds, or hours:minutes:seconds."""
+    value = 0.0
+    for part in text.split(":"):
+        value = value * 60 + float(part)
+    return value
+
+
+def value_of(name: str, text: str) -> Any:
+    """What ``text`` means as the value of the option ``name``; what it cannot mean stays as it is,
+    for ``Settings`` to refuse."""
+    hint, metadata = _hints()[name], Settings.__dataclass_fields__[name].metadata
+    wanted = {*kinds(hint), items(hint)}
+    is_time = "T" in (metadata["metavar"] or "")
+
+    def number(text: str) -> Any:
+        try:
+            if float in wanted:
+                return seconds_of(text) if is_time else float(text)
+            return int(text) if int in wanted else text
+        except ValueError:
+            return text
+
+    if any(text in choices(kind) for kind in wanted):
+        return text
+    if items(hint):
+        return tuple(number(part.strip()) for part in text.split(",") if part.strip())
+    return number(text)
+
+
+def text_of(value: Any) -> str:
+    """``value``, as it is typed."""
+    return ",".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
+
+
+def arguments_of(settings: Settings) -> Iterator[str]:
+    """The command line's arguments for all options that are not at their defaults."""
+    for spec in dataclasses.fields(settings):
+        value = getattr(settings, spec.name)
+        if value == spec.default:
+            continue
+        name = spec.name.replace("_", "-")
+        if isinstance(value, bool):
+            yield f"--{name}" if value else f"--no-{name}"
+        elif value is not None:
+            yield from (f"--{name}", text_of(value))
+
+
+@cache
+def _hints() -> dict[str, Any]:
+    return get_type_hints(Settings)

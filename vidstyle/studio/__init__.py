@@ -1,0 +1,122 @@
+"""The studio: tune a frame in the browser, and watch the clip being painted.
+
+Needs the extra ``studio`` (Gradio).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ..core.errors import UsageError
+from ..core.files import LOCK, RANDOM
+
+PREFIX = "vidstyle-studio-"
+"""How the private folders of studios are called."""
+LARGEST_UPLOAD = 4 * 1024**3
+"""Bytes."""
+LOOPBACK = "127.0.0.1"
+PACKAGE = Path(__file__).parent.parent
+
+
+def serve(
+    folder: Path,
+    tell: Callable[[str], None],
+    *,
+    host: str = LOOPBACK,
+    port: int | None = None,
+    browser: bool = True,
+) -> None:
+    """Serve the studio, with its runs in ``folder``, until Ctrl-C.
+
+    Args:
+        tell: given a line for the person who started it: the address, and a password.
+        folder: where each run has a folder; made where it is missing.
+        host: another address than the loopback takes a password, which is printed.
+        port: by default the first free one from 7860 on.
+        browser: whether to open the page.
+
+    Raises:
+        UsageError: another studio has that folder, the port is taken, or Gradio is missing.
+    """
+    # Gradio reads these as it is imported; nothing is to leave the machine.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    with _private() as files:
+        os.environ["GRADIO_TEMP_DIR"] = str(files / "uploads")
+        try:
+            import gradio as gr
+        except ImportError as error:
+            raise UsageError('the studio needs Gradio: pip install "vidstyle[studio]"') from error
+        from .page import CSS, Studio, build
+        from .queue import Queue
+
+        queue = Queue(folder, files / "uploads")
+        studio = Studio(queue, samples(), files)
+        try:
+            page = build(studio)
+            password = None if host in (LOOPBACK, "localhost") else secrets.token_urlsafe(9)
+            _, url, _ = page.launch(
+                server_name=host,
+                server_port=port,
+                auth=None if password is None else ("vidstyle", password),
+                inbrowser=browser,
+                prevent_thread_lock=True,
+                quiet=True,
+                share=False,
+                footer_links=[],
+                allowed_paths=[str(folder.absolute()), str(files), str(samples())],
+                max_file_size=LARGEST_UPLOAD,
+                ssr_mode=False,
+                theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+                css=CSS,
+            )
+            if password is not None:
+                tell(f"user vidstyle, password {password}")
+            tell(f"the studio is at {url} (Ctrl-C ends it)")
+            page.block_thread()
+        except OSError as error:
+            raise UsageError(f"the studio cannot be served: {error}") from error
+        finally:
+            studio.close()
+
+
+def samples() -> Path:
+    """The folder of clips and pictures to try: in the package, or beside it in a checkout."""
+    inside = PACKAGE / "samples"
+    return inside if inside.is_dir() else PACKAGE.parent / "samples"
+
+
+@contextmanager
+def _private() -> Iterator[Path]:
+    """A private folder for uploads and frames, which goes away; those that killed studios have left
+    go, too."""
+    _sweep()
+    with (
+        tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name,
+        FileLock(Path(name) / LOCK),
+    ):
+        yield Path(name)
+
+
+def _sweep() -> None:
+    """Remove the private folders of studios that are no more: called so, ours, with a lock that
+    nobody holds."""
+    called = re.compile(re.escape(PREFIX) + RANDOM)
+    for path in Path(tempfile.gettempdir()).iterdir():
+        if not called.fullmatch(path.name) or path.is_symlink() or not (path / LOCK).is_file():
+            continue
+        if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
+            continue
+        with suppress(Timeout, OSError):
+            with FileLock(path / LOCK, timeout=0):
+                pass
+            shutil.rmtree(path)

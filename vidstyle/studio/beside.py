@@ -1,0 +1,109 @@
+"""What is made of a run that is done, to be looked at: a sheet, and source and painting in step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+from .. import media
+from ..core.files import write_whole
+from ..core.images import Image, contact_sheet, laid_over, resized
+from ..media import Clip, ClipInfo, Frame
+from ..media.sound import Sound
+from ..settings import Settings, recipes
+from .runs import BESIDE, RECIPE, SHEET, Run
+
+COLUMNS = 6
+"""Frames on a sheet, at most."""
+FASTEST = Fraction(30)
+"""Frames a second of a clip of several, at most."""
+USUAL = Fraction(25)
+
+
+def leave_extras(run: Run) -> None:
+    """Leave a sheet, a clip of source and painting, and the recipe in the folder of a ``run`` that
+    is done. What cannot be made is left out: the painting is there."""
+    assert run.output is not None
+    with suppress(Exception):
+        recipes.save(run.order.settings, run.folder / RECIPE)
+    with suppress(Exception):
+        sheet = _sheet(_source(run), media.open_clip(run.output))
+        write_whole(run.folder / SHEET, media.encoded_image(sheet, suffix=".jpg"))
+    with suppress(Exception):
+        if run.done > 1:
+            write_beside([_source(run), media.open_clip(run.output)], run.folder / BESIDE)
+
+
+def write_beside(clips: Sequence[Clip], output: Path) -> None:
+    """Write ``clips`` next to each other and in step, as a video that browsers play, with the sound
+    of the last one. It replaces what is at ``output``.
+
+    Raises:
+        UsageError: one cannot be read, or this cannot be written.
+    """
+    last = clips[-1].info
+    rate = max(_rate(clip) for clip in clips)
+    height = last.height // 2 * 2
+    widths = [max(2, round(c.info.width / c.info.height * height / 2) * 2) for c in clips]
+    about = ClipInfo(
+        output, "video", "mp4", "h264", sum(widths), height, None, None,
+        time_base=1 / rate / 1000, rate=rate,
+    )  # fmt: skip
+    mp4 = media.FORMATS["mp4"]
+    sound = Sound(last.path, mp4) if last.sound else None
+    size = (sum(widths), height)
+    with media.open_writer(output, about, mp4, size, sound=sound, overwrite=True) as writer:
+        for number, pictures in enumerate(_in_step(clips, rate)):
+            parts = [resized(p, (w, height)) for p, w in zip(pictures, widths, strict=True)]
+            writer.write(Frame(np.hstack(parts), number / rate, 1 / rate))
+
+
+def _in_step(clips: Sequence[Clip], rate: Fraction) -> Iterator[tuple[Image, ...]]:
+    """What all ``clips`` show at the same times."""
+    both = (media.resample(clip, rate) for clip in clips)
+    for frames in zip(*both, strict=False):
+        yield tuple(laid_over(frame.rgb, frame.alpha, np.float32(255)) for frame in frames)
+
+
+def _rate(clip: Clip) -> Fraction:
+    info = clip.info
+    if info.rate is None and info.times and info.duration:
+        shortest = min(
+            after - before
+            for before, after in zip(info.times, (*info.times[1:], info.duration), strict=True)
+        )
+        return min(FASTEST, 1 / shortest) if shortest else USUAL
+    return min(FASTEST, info.rate or USUAL)
+
+
+class _Part:
+    """The part of a clip that was painted."""
+
+    def __init__(self, clip: Clip, settings: Settings) -> None:
+        self.clip, self.settings = clip, settings
+        self.info = replace(clip.info, times=(), sound=())
+        self.notes: list[str] = []
+
+    def __iter__(self) -> Iterator[Frame]:
+        start, end = self.settings.span
+        return media.trim(self.clip, start, end)
+
+
+def _source(run: Run) -> Clip:
+    settings = run.order.settings
+    return _Part(media.open_clip(run.order.clip, settings.max_pixels), settings)
+
+
+def _sheet(source: Clip, painted: Clip) -> Image:
+    """Some frames of ``source``, evenly, and their paintings below."""
+    rate = _rate(painted)
+    every = max(1, int((painted.info.duration or 1) * rate) // COLUMNS)
+    pairs = islice(_in_step([source, painted], rate), 0, every * COLUMNS, every)
+    shown = [(resized(before, after.shape[1::-1]), after) for before, after in pairs]
+    return contact_sheet([*zip(*shown, strict=True)])

@@ -1,0 +1,205 @@
+"""Runs, painted one after the other by a thread of their own."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from threading import Condition, Thread
+
+from filelock import FileLock, Timeout
+
+from ..core.errors import UsageError, line_of
+from ..core.events import Event, Learned, Notice, Pace, Painted, Started, Stepped
+from ..render import render
+from .beside import leave_extras
+from .runs import Order, Run, begin, found
+
+LOCK = ".studio.lock"
+SHOWN_EVERY = 1.0
+"""Seconds between two looks at a frame that is being painted."""
+PATIENCE = 20.0
+"""Seconds that a run has to end in when the studio ends."""
+
+
+class Stopped(BaseException):
+    """A run is to end."""
+
+
+class Queue:
+    """The runs of a ``folder``, in the order in which they were asked for.
+
+    Raises:
+        UsageError: another studio has this folder.
+    """
+
+    def __init__(self, folder: Path, uploads: Path) -> None:
+        self.folder, self.uploads = folder, uploads
+        folder.mkdir(parents=True, exist_ok=True)
+        self.lock = FileLock(folder / LOCK, timeout=0)
+        try:
+            self.lock.acquire()
+        except Timeout:
+            raise UsageError(f"{folder}: another studio is at work there: name another") from None
+        self.runs = {run.name: run for run in found(folder)}
+        self.version = 0
+        """Grows with every change."""
+        self.changed = Condition()
+        self.stopping: set[str] = set()
+        self.pausing: set[str] = set()
+        self.closing = False
+        self.thread = Thread(target=self._work, daemon=True)
+        self.thread.start()
+
+    def add(self, order: Order) -> Run:
+        """Have ``order`` painted when its turn comes.
+
+        Raises:
+            UsageError: it cannot be.
+        """
+        run = begin(self.folder, order, self.uploads)
+        with self.changed:
+            self.runs[run.name] = run
+            self._tell()
+        return run
+
+    @property
+    def at_work(self) -> Run | None:
+        """The run that is painted at the moment, or is paused."""
+        return next((r for r in self.runs.values() if r.state in ("painting", "paused")), None)
+
+    def pause(self, name: str) -> None:
+        """Have a run wait after the step that it is at. The others wait, too."""
+        with self.changed:
+            if self.runs[name].state == "painting":
+                self.pausing.add(name)
+                self._tell()
+
+    def go_on(self, name: str) -> None:
+        """Have a run go on that is paused, or has ended before it was done."""
+        with self.changed:
+            run = self.runs[name]
+            self.pausing.discard(name)
+            if run.is_over and run.can_go_on:
+                run.state, run.message, run.output = "waiting", "", None
+                self.runs[name] = self.runs.pop(name)  # behind those that wait
+                run.save()
+            self._tell()
+
+    def stop(self, name: str) -> None:
+        """Have a run end, with what there is of it."""
+        with self.changed:
+            run = self.runs[name]
+            if run.state == "waiting":
+                run.state = "stopped"
+                run.save()
+            elif not run.is_over:
+                self.stopping.add(name)
+            self.pausing.discard(name)
+            self._tell()
+
+    def close(self) -> None:
+        """End, with what is at work left to go on from."""
+        with self.changed:
+            self.closing = True
+            self.pausing.clear()
+            self._tell()
+        self.thread.join(PATIENCE)
+        self.lock.release()
+
+    def _tell(self) -> None:
+        self.version += 1
+        self.changed.notify_all()
+
+    def _work(self) -> None:
+        while True:
+            with self.changed:
+                while not self.closing and not any(self._waiting()):
+                    self.changed.wait()
+                if self.closing:
+                    return
+                run = next(iter(self._waiting()))
+                run.state, run.doing = "painting", "reading the clip"
+                run.save()
+                self._tell()
+            self._paint(run)
+
+    def _waiting(self) -> list[Run]:
+        return [run for run in self.runs.values() if run.state == "waiting"]
+
+    def _paint(self, run: Run) -> None:
+        watch = _Watch(self, run)
+        try:
+            work = run.order.plan(run.folder)
+            try:
+                run.finish(render(work, watch))
+            except BaseException:
+                run.output = work.partial if work.partial.exists() else None
+                raise
+        except Stopped as error:
+            run.state = "left" if self.closing else "stopped"
+            run.message = "; ".join(getattr(error, "__notes__", ()))
+        except BaseException as error:
+            run.state, run.message = "failed", line_of(error)
+        run.seconds += watch.worked
+        run.left, run.doing = None, ""
+        if run.state == "done":
+            leave_extras(run)
+        with self.changed:
+            self.stopping.discard(run.name)
+            self.pausing.discard(run.name)
+            run.save()
+            self._tell()
+
+
+class _Watch:
+    """Notes how far a run is, has it wait while it is paused, and ends it when it is to end."""
+
+    def __init__(self, queue: Queue, run: Run) -> None:
+        self.queue, self.run = queue, run
+        self.pace = Pace()
+        self.began = time.monotonic()
+        self.waited = 0.0
+        self.looked = 0.0
+
+    @property
+    def worked(self) -> float:
+        """Seconds for which it was at work."""
+        return time.monotonic() - self.began - self.waited
+
+    def __call__(self, event: Event) -> None:
+        queue, run = self.queue, self.run
+        with queue.changed:
+            self._wait()
+            match event:
+                case Started():
+                    run.total, run.size, run.done = event.frames, (event.width, event.height), 0
+                case Learned():
+                    run.doing = f"learning the clip, {event.done:.0%}"
+                case Stepped():
+                    run.doing = f"frame {event.frame}, {event.step.done:.0%} of its steps"
+                    if time.monotonic() - self.looked > SHOWN_EVERY:
+                        self.looked = time.monotonic()
+                        run.picture = event.step.picture()
+                case Painted():
+                    if event.seconds:  # else a run before has painted it
+                        self.pace.add(event.seconds, event.first)
+                    run.done, run.picture = event.frame, event.picture
+                    if run.total is not None:
+                        run.left = self.pace.seconds * max(0, run.total - run.done)
+                case Notice():
+                    run.notes.append(event.message)
+            queue._tell()
+
+    def _wait(self) -> None:
+        queue, run = self.queue, self.run
+        began = time.monotonic()
+        while run.name in queue.pausing:
+            if run.state != "paused":
+                run.state = "paused"
+                queue._tell()
+            queue.changed.wait()
+        if run.state == "paused":
+            run.state = "painting"
+            self.waited += time.monotonic() - began
+        if queue.closing or run.name in queue.stopping:
+            raise Stopped

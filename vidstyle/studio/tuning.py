@@ -1,0 +1,153 @@
+"""One frame, painted again and again while its settings change, and shown as it comes about."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from threading import Condition, Thread
+
+from ..core import devices
+from ..core.events import Step
+from ..core.images import Image, resized
+from ..networks import Network
+from ..plan import Plan, make_engine
+from ..render.compose import composed
+from ..render.frames import frames_of
+from ..settings import Settings, fields
+from .runs import Order
+
+LARGEST = 512
+"""Longer side of a tuned frame: a step on a larger one takes seconds."""
+SHOWN_EVERY = 0.4
+"""Seconds between two pictures of a frame on its way."""
+MATTERS = (
+    *fields(group="look"),
+    *(name for name in fields(group="painting") if name not in ("engine", "key_every", "repair")),
+    "device",
+    "precision",
+    "threads",
+    "max_pixels",
+    "first_init",
+)
+"""The options that a single frame depends on."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stage:
+    """A frame on its way."""
+
+    picture: Image
+    """(H, W, 3), at its final size."""
+    done: float
+    """The share of its steps, 0..1."""
+
+
+class Superseded(BaseException):
+    """Nobody waits for this any more."""
+
+
+class Tuner:
+    """Paints frames as a run would paint the first one of a shot: small first, then sharper. It
+    keeps the perceptual network."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        """Where files that it needs may lie."""
+        self.network: tuple[tuple[object, ...], Network] | None = None
+        self.threads: set[Thread] = set()
+
+    def close(self) -> None:
+        """Wait for what is painted, which nobody wants any more, to end."""
+        for thread in [*self.threads]:
+            thread.join()
+
+    def paint(self, order: Order, wanted: Callable[[], bool]) -> Iterator[Stage]:
+        """The still that ``order`` is about on its way, for as long as it is ``wanted``.
+
+        Raises:
+            UsageError: it cannot be painted so.
+        """
+        work = self._plan(order)
+        latest: list[Stage] = []
+        errors: list[BaseException] = []
+        changed = Condition()
+
+        def tell(stage: Stage) -> None:
+            with changed:
+                latest[:] = [stage]
+                changed.notify()
+
+        def work_on() -> None:
+            try:
+                self._paint(work, tell, wanted)
+            except Superseded:
+                pass
+            except BaseException as error:  # told where the picture is waited for
+                errors.append(error)
+            finally:
+                self.threads.discard(thread)
+                with changed:
+                    changed.notify()
+
+        thread = Thread(target=work_on, daemon=True)
+        self.threads.add(thread)
+        thread.start()
+        while wanted():
+            with changed:
+                if not latest and thread.is_alive():
+                    changed.wait(SHOWN_EVERY)
+                alive = thread.is_alive()
+                stage = latest.pop() if latest else None
+            if stage is not None:
+                yield stage
+            elif not alive:
+                break
+        if errors and wanted():
+            raise errors[0]
+
+    def _plan(self, order: Order) -> Plan:
+        """The plan of a still: only what a single frame depends on."""
+        given = order.settings
+        kept = {name: getattr(given, name) for name in MATTERS}
+        size = LARGEST if given.size == "full" else min(given.size, LARGEST)
+        settings = replace(Settings(), **kept | {"size": size})
+        if settings.model is None:
+            settings = replace(settings, engine="gatys")
+        still = replace(order, settings=settings)
+        return still.plan(self.folder)
+
+    def _paint(self, work: Plan, tell: Callable[[Stage], None], wanted: Callable[[], bool]) -> None:
+        size = (work.width, work.height)
+        shown = 0.0
+        with devices.threads(work.settings.threads):
+            engine = make_engine(work)
+            self._lend_network(work.settings, engine)
+            frame = next(iter(frames_of(work)))
+
+            def on_step(step: Step) -> None:
+                nonlocal shown
+                if not wanted():
+                    raise Superseded
+                if time.monotonic() - shown < SHOWN_EVERY:
+                    return
+                tell(Stage(composed(resized(step.picture(), size), frame, work), step.done))
+                shown = time.monotonic()
+
+            ((painted, _),) = engine.paint_span([frame], on_step)
+        tell(Stage(composed(painted, frame, work), 1.0))
+
+    def _lend_network(self, settings: Settings, engine: object) -> None:
+        """Have ``engine`` use the network that is there, or keep its own."""
+        key = (
+            settings.network, settings.weights, settings.pooling, settings.seed, settings.device,
+            settings.precision, settings.content_layers, settings.style_layers,
+            bool(settings.content_weight), bool(settings.style_weight),
+        )  # fmt: skip
+        with suppress(AttributeError):  # an engine without one
+            if self.network is not None and self.network[0] == key:
+                engine.network = self.network[1]  # type: ignore[attr-defined]
+            else:
+                self.network = key, engine.network  # type: ignore[attr-defined]
