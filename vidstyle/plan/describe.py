@@ -42,7 +42,7 @@ def describe(work: Plan) -> dict[str, Any]:
         "precision": work.settings.precision,
         "threads": work.settings.threads,
         "tiles": engine.tiles,
-        "memory": f"about {engine.memory / 1e9:.1f} GB",
+        "memory": f"about {engine.memory / 1e6:.0f} MB",
         "notes": "; ".join(work.notes) or "none",
         "estimated seconds": _estimate(work, step),
         "seconds by quality": _estimates(work, step),

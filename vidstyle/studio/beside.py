@@ -50,7 +50,7 @@ def write_beside(clips: Sequence[Clip], output: Path) -> None:
     last = clips[-1].info
     rate = max(_rate(clip) for clip in clips)
     height = last.height // 2 * 2
-    widths = [max(2, round(c.info.width / c.info.height * height / 2) * 2) for c in clips]
+    widths = [max(2, round(c.info.width / c.info.height * last.height / 2) * 2) for c in clips]
     about = ClipInfo(
         output, "video", "mp4", "h264", sum(widths), height, None, None,
         time_base=1 / rate / 1000, rate=rate,

@@ -26,7 +26,7 @@ from . import controls
 from .beside import write_beside
 from .queue import Queue
 from .runs import BESIDE, RECIPE, SHEET, Order, Run
-from .tuning import Tuner
+from .tuning import MATTERS, Tuner
 
 REST = 0.25
 """Seconds for which a slider must rest before the frame is painted again."""
@@ -44,8 +44,10 @@ CSS = """
 .vs-told { min-height: 1.5em }
 .vs-error { color: var(--error-text-color, #b91c1c); font-weight: 600 }
 #progress progress { width: 100%; height: 1.1em }
-#plan table, #facts table { width: 100% }
-#shots .grid-wrap, #shelf .grid-wrap { max-height: none }
+#plan table, #facts table { width: 100%; table-layout: fixed }
+#plan th, #facts th { width: 8em }
+#plan td, #facts td { overflow-wrap: anywhere }
+#shots .grid-container, #shelf .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)) }
 """
 TITLE = """# vidstyle studio
 Drop a clip, drop a picture, move a slider, press **Paint**."""
@@ -243,11 +245,11 @@ class Studio:
         folder = self.files / uuid.uuid4().hex
         folder.mkdir()
         try:
-            settings = controls.settings_of(steps, values, start, end)
-            facts = describe(choice.order(settings).plan(folder))
+            order = choice.order(controls.settings_of(steps, values, start, end))
+            facts = describe(order.plan(folder))
         except Exception as error:
             return [_wrong(error), gr.update(visible=False)]
-        rows = [[name, _fact(name, facts[name])] for name in PLANNED]
+        rows = [[name, _short(_fact(name, facts[name]), order)] for name in PLANNED]
         output = self.queue.folder / "…" / Path(facts["output"]).name
         return [_table([*rows, ["output", str(output)]]), gr.update(visible=True)]
 
@@ -351,8 +353,10 @@ def build(studio: Studio) -> gr.Blocks:
                     value=None, label="… or a sample", elem_id="sample",
                 )  # fmt: skip
                 clip_told = gr.Markdown(elem_classes="vs-told", elem_id="clip-told")
+                gr.Markdown("which frame to tune")
                 shots = gr.Gallery(
-                    label="which frame to tune", columns=3, height=140, allow_preview=False,
+                    label="which frame to tune",
+                    show_label=False, columns=3, height=140, allow_preview=False,
                     object_fit="contain", elem_id="shots", buttons=[], interactive=False,
                 )  # fmt: skip
                 with gr.Row():
@@ -363,9 +367,11 @@ def build(studio: Studio) -> gr.Blocks:
                     elem_id="style", type="filepath",
                 )  # fmt: skip
                 style_told = gr.Markdown(elem_classes="vs-told", elem_id="style-told")
+                gr.Markdown("… or from the shelf")
                 shelf = gr.Gallery(
                     [(str(one), one.stem) for one in studio.shelf],
-                    label="… or from the shelf", columns=3, height=140, allow_preview=False,
+                    label="styles from the shelf",
+                    show_label=False, columns=3, height=140, allow_preview=False,
                     elem_id="shelf", buttons=[], interactive=False,
                 )  # fmt: skip
                 _styles_chosen(choice)
@@ -446,7 +452,15 @@ def build(studio: Studio) -> gr.Blocks:
 
         everything = [choice, *part, steps, *made]
         gr.on(
-            [choice.change, steps.change, *(one.change for one in made)],
+            [
+                choice.change,
+                steps.change,
+                *(
+                    one.change
+                    for one, name in zip(made, controls.NAMES, strict=True)
+                    if name in MATTERS
+                ),
+            ],
             studio.tune,
             everything,
             [tuned, tuned_told],
@@ -496,11 +510,11 @@ def _styles_chosen(choice: gr.State) -> None:
     def rows(chosen: Choice) -> None:
         for number, (path, weight) in enumerate(chosen.styles):
             name = Path(path).stem
-            with gr.Row(equal_height=True):
+            with gr.Row():
                 share = gr.Slider(
                     0.05, 2, value=weight, step=0.05, label=f"weight of {name}", min_width=160
                 )
-                away = gr.Button("Remove", min_width=80, elem_classes="remove-style")
+                away = gr.Button("Remove", size="sm", scale=0, min_width=80)
 
             def weigh(value: float, now: Choice, number: int = number) -> Choice:
                 styles = list(now.styles)
@@ -557,6 +571,13 @@ def _fact(name: str, value: Any) -> str:
     if name == "seconds by quality":
         return ", ".join(f"{word} {'?' if v is None else _clock(v)}" for word, v in value.items())
     return str(value)
+
+
+def _short(told: str, order: Order) -> str:
+    """``told``, with the names of files in place of their paths."""
+    for path in (order.clip, *(path for path, _ in order.styles)):
+        told = told.replace(str(path), path.name)
+    return told
 
 
 def _clock(seconds: float) -> str:
@@ -638,6 +659,6 @@ def _facts(run: Run) -> str:
         rows.append(["output", str(run.output)])
     rows += [[name, f"{run.measures[name]:.3g}"] for name in MEASURED if name in run.measures]
     if run.notes:
-        rows.append(["notes", "; ".join(run.notes)])
+        rows.append(["notes", _short("; ".join(run.notes), order)])
     rows.append(["the same by command", order.command])
     return _table(rows)

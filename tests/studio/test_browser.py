@@ -1,0 +1,261 @@
+"""The studio in a real browser: what a newcomer does, and what goes wrong meanwhile."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vidstyle import media
+
+pytestmark = pytest.mark.browser
+api = pytest.importorskip("playwright.sync_api")
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+SAMPLES = Path(__file__).parent.parent.parent / "samples"
+SLOW = 40_000
+"""Milliseconds that a painting may take on a busy machine."""
+SCREENSHOTS = os.environ.get("VIDSTYLE_SCREENSHOTS")
+"""A folder for pictures of each state."""
+
+
+class Server:
+    """A studio as a process of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.start()
+
+    def start(self) -> None:
+        command = (sys.executable, "-m", "vidstyle", "studio", self.folder, "--no-browser")
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        found = re.search(r"http://127\.0\.0\.1:\d+", line)
+        assert found, line
+        self.url = found[0]
+
+    def end(self, number: signal.Signals = signal.SIGINT) -> int:
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    studio = Server(tmp_path / "runs")
+    yield studio
+    if studio.process.poll() is None:
+        studio.end()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium here")
+    with api.sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+
+
+@pytest.fixture
+def visit(browser: Any, server: Server) -> Iterator[Callable[..., Any]]:
+    """Opens the studio in a new window; nothing it asks for may lie outside of this machine."""
+    outside: list[str] = []
+    windows: list[Any] = []
+
+    def opened(width: int = 1280, height: int = 1100) -> Any:
+        window = browser.new_context(viewport={"width": width, "height": height})
+        windows.append(window)
+        page = window.new_page()
+        page.set_default_timeout(SLOW)
+        page.on("request", lambda request: outside.append(request.url))
+        page.goto(server.url)
+        page.wait_for_selector("#clip input[type=file]", state="attached")
+        return page
+
+    yield opened
+    for window in windows:
+        window.close()
+    local = (server.url, "http://127.0.0.1", "data:", "blob:")
+    assert [url for url in outside if not url.startswith(local)] == []
+
+
+def snap(page: Any, name: str) -> None:
+    if SCREENSHOTS is not None:
+        page.screenshot(path=Path(SCREENSHOTS) / f"{name}.png", full_page=True)
+
+
+def text(page: Any, part: str, told: str) -> None:
+    """Wait until a part of the page says something."""
+    api.expect(page.locator(part)).to_contain_text(re.compile(told), timeout=SLOW)
+
+
+def take(page: Any, clip: Path, style: str = "starry_night.jpg") -> None:
+    """Drop a clip and a style, and choose to paint quickly."""
+    page.set_input_files("#clip input[type=file]", clip)
+    text(page, "#clip-told", clip.name)
+    page.set_input_files("#style input[type=file]", SAMPLES / style)
+    page.get_by_label("draft").check()
+    choose(page, "#size", "64")
+
+
+def choose(page: Any, control: str, value: str) -> None:
+    page.locator(f"{control} input").fill(value)
+    page.locator(f"{control} input").press("Tab")  # Enter takes the first entry that begins so
+
+
+def open_group(page: Any, name: str) -> None:
+    page.locator("button.label-wrap", has_text=name).click()
+
+
+def pixels(page: Any) -> str:
+    """The address of the tuned picture: another one for each picture."""
+    return str(page.locator("#tuned img").last.get_attribute("src"))
+
+
+def tuned(page: Any, before: str = "") -> str:
+    """Wait for a tuned frame that is done, and other than ``before``."""
+    text(page, "#tuned-told", "painted in")
+    page.wait_for_function(
+        "before => [...document.querySelectorAll('#tuned img')].at(-1)?.src !== before",
+        arg=before,
+    )
+    return pixels(page)
+
+
+def paint(page: Any) -> None:
+    page.locator("#paint").click()
+    page.locator("#start-painting").click()
+
+
+def frames(path: Path) -> list[np.ndarray]:
+    return [frame.rgb for frame in media.open_clip(path)]
+
+
+def output(server: Server) -> Path:
+    (found,) = server.folder.glob("*/*.starry_night.gif")
+    return Path(found)
+
+
+def test_a_newcomer_paints_a_gif(visit: Callable[..., Any], server: Server, tmp_path: Path) -> None:
+    page = visit()
+    snap(page, "1-empty")
+    take(page, SAMPLES / "fish.gif")
+    first = tuned(page)
+    snap(page, "2-tuned")
+    page.get_by_label("number input for style weight").fill("1")
+    page.get_by_label("number input for style weight").press("Enter")
+    assert tuned(page, first) != first
+    open_group(page, "part of the clip")
+    page.get_by_label("max frames").fill("6")
+    page.locator("#paint").click()
+    text(page, "#plan", "frames.*6")
+    text(page, "#plan", "estimated|seconds")
+    snap(page, "3-plan")
+    page.locator("#start-painting").click()
+    text(page, "#progress", "of 6 frames")
+    snap(page, "4-painting")
+    text(page, "#progress", "done, 6 of 6 frames")
+    page.wait_for_selector("#player video")
+    snap(page, "5-done")
+    with page.expect_download() as waiting:
+        page.locator("#download").click()
+    waiting.value.save_as(tmp_path / "got.gif")
+    painted = frames(tmp_path / "got.gif")
+    assert len(painted) == 6 and painted[0].shape == (53, 64, 3)
+    text(page, "#facts", "vidstyle .*fish.gif --style .*--size 64")
+    folder = output(server).parent
+    assert {"beside.mp4", "sheet.jpg", "recipe.toml"} <= {path.name for path in folder.iterdir()}
+    beside = frames(folder / "beside.mp4")
+    assert beside[0].shape[1] == 128  # source and painting
+    page.locator("#take-over").click()
+    api.expect(page.get_by_label("draft")).to_be_checked()
+
+
+def test_a_clip_that_is_refused_leaves_the_page_as_it_was(
+    visit: Callable[..., Any], tmp_path: Path
+) -> None:
+    page = visit()
+    take(page, SAMPLES / "fish.gif")
+    fake = tmp_path / "notes.mp4"
+    fake.write_text("this is no film")
+    page.set_input_files("#clip input[type=file]", fake)
+    text(page, "#clip-told", "not a video, an animation or an image")
+    snap(page, "6-refused")
+    assert page.locator("#shots img").count() == 3
+    choose(page, "#size", "7")
+    text(page, "#tuned-told", "size is 7: it must be at least 32")
+    page.locator("#paint").click()
+    text(page, "#plan", "size is 7: it must be at least 32")
+    assert not page.locator("#start-painting").is_visible()
+    choose(page, "#size", "64")
+    tuned(page)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_it_fits_the_width(visit: Callable[..., Any], width: int) -> None:
+    page = visit(width, 844)
+    page.emulate_media(color_scheme="dark")
+    take(page, SAMPLES / "fish.gif")
+    tuned(page)
+    snap(page, f"7-width-{width}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_pages_come_and_go_and_the_painting_goes_on(
+    visit: Callable[..., Any], server: Server
+) -> None:
+    page, other = visit(), visit()
+    take(page, SAMPLES / "fish.gif")
+    page.get_by_label("best").check()  # slow enough to be met on its way
+    paint(page)
+    text(page, "#progress", r"painting, \d+ of")
+    text(other, "#progress", r"painting, \d+ of")
+    other.locator("#pause").click()
+    text(page, "#progress", "paused")
+    page.reload()
+    text(page, "#progress", "paused")
+    page.locator("#go-on").click()
+    text(other, "#progress", "painting")
+    page.locator("#stop").click()
+    text(other, "#progress", "stopped")
+    snap(other, "8-stopped")
+    page.locator("#go-on").click()
+    text(page, "#progress", "painting")
+    page.locator("#stop").click()
+    text(page, "#progress", "stopped")
+
+
+def test_a_studio_that_is_killed_goes_on(visit: Callable[..., Any], server: Server) -> None:
+    page = visit()
+    take(page, SAMPLES / "fish.gif")
+    open_group(page, "part of the clip")
+    page.get_by_label("max frames").fill("6")
+    open_group(page, "in time")
+    page.get_by_label("seamless").click()
+    page.get_by_role("option", name="no").click()
+    paint(page)
+    text(page, "#progress", "[1-5] of 6 frames")
+    server.end(signal.SIGKILL)
+    server.start()
+    page.goto(server.url)
+    text(page, "#progress", "left when the studio ended")
+    snap(page, "9-left")
+    page.locator("#go-on").click()
+    text(page, "#progress", "done, 6 of 6 frames")
+    text(page, "#facts", "paintings of a run before are there: going on")
+    goes_on = frames(output(server))
+    paint_again = server.folder.parent / "again.gif"
+    facts = page.locator("#facts td").last.inner_text()
+    command = facts.replace("vidstyle", f"{sys.executable} -m vidstyle", 1)
+    subprocess.run(f"{command} -o {paint_again} --quiet", shell=True, check=True)
+    assert all(np.array_equal(*both) for both in zip(goes_on, frames(paint_again), strict=True))
