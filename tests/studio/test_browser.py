@@ -22,6 +22,15 @@ api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
+QUIET = (
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-quic",
+    "--disable-sync",
+)
+"""A browser that asks nothing of anybody."""
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
 SLOW = 120_000
 """Milliseconds that a painting may take on a busy machine."""
@@ -63,7 +72,7 @@ def browser() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium here")
     with api.sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield playwright.chromium.launch(executable_path=CHROMIUM, args=[*QUIET])
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from ..core.images import resized
 from ..media import Clip
 from ..objective.styles import style_picture
 from ..plan import describe
+from ..settings import Settings
 from ..settings.text import seconds_of
 from . import controls
 from .beside import write_beside
@@ -30,6 +31,8 @@ from .tuning import MATTERS, Tuner
 
 REST = 0.25
 """Seconds for which a slider must rest before the frame is painted again."""
+MAX_PIXELS = Settings().max_pixels
+"""Of what is dropped here."""
 WHICH = ("first", "middle", "last")
 """The frames that can be tuned."""
 NEVER = Fraction(1, 1000)
@@ -65,8 +68,10 @@ class Choice:
     tuned: int = 0
     styles: list[tuple[str, float]] = field(default_factory=list)
     mask: str | None = None
+    part: tuple[str, str] = ("", "")
+    """In and out point, as they are typed."""
 
-    def order(self, settings: Any) -> Order:
+    def order(self, settings: Settings) -> Order:
         """What is to be painted.
 
         Raises:
@@ -93,7 +98,8 @@ class Studio:
         self.queue, self.files = queue, files
         self.clips = sorted([*samples.glob("*.mp4"), *samples.glob("*.gif")])
         self.shelf = sorted(samples.glob("*.jpg"))
-        (files / "tuned").mkdir()
+        for name in ("tuned", "planned"):
+            (files / name).mkdir()
         self.tuner = Tuner(files / "tuned")
         self.turns: dict[str, int] = {}
         self.lock = threading.Lock()
@@ -106,30 +112,27 @@ class Studio:
         if not path:
             return [choice, gr.skip(), gr.skip(), None]
         try:
-            clip = media.open_clip(path)
+            clip = media.open_clip(path, MAX_PIXELS)
             stills = self._stills(clip, start, end)
         except VidstyleError as error:
             return [choice, gr.skip(), _wrong(error), None]
-        info = clip.info
-        length = "" if info.duration is None else f", {float(info.duration):.1f} s"
-        sound = ", with sound" if info.sound else ""
-        told = f"**{Path(path).name}**: {info.width}x{info.height}{length}{sound}"
-        taken = replace(choice, clip=path, stills=stills, tuned=0)
+        taken = replace(choice, clip=path, stills=stills, tuned=0, part=(start, end))
         with suppress(VidstyleError):
             taken = replace(taken, mask_stills=self._mask_stills(choice.mask, clip, start, end))
-        return [taken, _gallery(stills), told, None]
+        return [taken, _gallery(stills), _told(clip), None]
 
     def take_part(self, choice: Choice, start: str, end: str) -> list[Any]:
         """The in or the out point was moved."""
-        if choice.clip is None:
+        if choice.clip is None or choice.part == (start, end):
             return [choice, gr.skip(), gr.skip()]
         try:
-            clip = media.open_clip(choice.clip)
+            clip = media.open_clip(choice.clip, MAX_PIXELS)
             stills = self._stills(clip, start, end)
             masks = self._mask_stills(choice.mask, clip, start, end)
         except VidstyleError as error:
             return [choice, gr.skip(), _wrong(error)]
-        return [replace(choice, stills=stills, mask_stills=masks), _gallery(stills), ""]
+        taken = replace(choice, stills=stills, mask_stills=masks, tuned=0, part=(start, end))
+        return [taken, _gallery(stills), _told(clip)]
 
     def tune_another(self, choice: Choice, chosen: gr.SelectData) -> Choice:
         """Another frame is to be tuned."""
@@ -140,7 +143,7 @@ class Studio:
         styles, told = list(choice.styles), ""
         for path in paths or ():
             try:
-                style_picture(Path(path), None)
+                style_picture(Path(path), MAX_PIXELS)
             except VidstyleError as error:
                 told = _wrong(error)
                 continue
@@ -160,9 +163,10 @@ class Studio:
         try:
             stills: list[str] = []
             if path and choice.clip:
-                stills = self._mask_stills(path, media.open_clip(choice.clip), start, end)
+                clip = media.open_clip(choice.clip, MAX_PIXELS)
+                stills = self._mask_stills(path, clip, start, end)
             elif path:
-                media.open_clip(path)
+                media.open_clip(path, MAX_PIXELS)
         except VidstyleError as error:
             return [choice, _wrong(error)]
         return [replace(choice, mask=path, mask_stills=stills), ""]
@@ -173,7 +177,7 @@ class Studio:
     def _mask_stills(self, mask: str | None, clip: Clip, start: str, end: str) -> list[str]:
         if mask is None:
             return []
-        opened = media.open_clip(mask)
+        opened = media.open_clip(mask, MAX_PIXELS)
         return [self._keep(opened, time) for time in _times(clip, start, end)]
 
     def _keep(self, clip: Clip, time: Fraction) -> str:
@@ -242,11 +246,9 @@ class Studio:
 
     def plan(self, choice: Choice, start: str, end: str, steps: str, *values: Any) -> list[Any]:
         """What would be painted, and how long it takes; whether it may be begun."""
-        folder = self.files / uuid.uuid4().hex
-        folder.mkdir()
         try:
             order = choice.order(controls.settings_of(steps, values, start, end))
-            facts = describe(order.plan(folder))
+            facts = describe(order.plan(self.files / "planned"))
         except Exception as error:
             return [_wrong(error), gr.update(visible=False)]
         rows = [[name, _short(_fact(name, facts[name]), order)] for name in PLANNED]
@@ -555,6 +557,13 @@ def _times(clip: Clip, start: str, end: str) -> list[Fraction]:
         raise UsageError(f"from second {float(begin):g} to {float(until):g} there is no frame")
     closing = max(begin, until - NEVER)
     return [begin, (begin + closing) / 2, closing]
+
+
+def _told(clip: Clip) -> str:
+    info = clip.info
+    length = "" if info.duration is None else f", {float(info.duration):.1f} s"
+    sound = ", with sound" if info.sound else ""
+    return f"**{info.path.name}**: {info.width}x{info.height}{length}{sound}"
 
 
 def _gallery(stills: Sequence[str]) -> Any:
