@@ -56,9 +56,11 @@ def _measure(options: argparse.Namespace, folder: Path) -> Row:
             page.goto(found[0])
             _prepare(page, options)
             rows = [_change(page, 4 + number, waits=True) for number in range(options.finals)]
-            before = _memory(server.pid)
-            first = [_change(page, 10 + n % 20, waits=False)[0] for n in range(options.changes)]
-            after = _memory(server.pid)
+            first, memory = [], [_memory(server.pid)]
+            for number in range(options.changes):
+                first.append(_change(page, 10 + number % 20, waits=False)[0])
+                if number + 1 in (options.changes // 2, options.changes):
+                    memory.append(_memory(server.pid))
     finally:
         server.terminate()
         server.wait()
@@ -75,8 +77,7 @@ def _measure(options: argparse.Namespace, folder: Path) -> Row:
         "slowest": max([row[0] for row in rows] + first),
         "last picture": median(row[1] for row in rows),
         "--preview 1, start and all": time.monotonic() - began,
-        "MB": before,
-        f"after {options.changes} changes": after,
+        f"MB after 0, {options.changes // 2}, {options.changes} changes": memory,
     }
 
 

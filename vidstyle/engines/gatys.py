@@ -24,7 +24,7 @@ from torch import Tensor
 from ..core import devices
 from ..core.errors import NotFiniteError
 from ..core.events import Step
-from ..core.images import Image, difference, resized
+from ..core.images import Image, difference, resized, within
 from ..media import Frame
 from ..objective import losses
 from ..objective.objective import Objective, Region, TemporalTarget
@@ -166,6 +166,15 @@ class OptimizingEngine(StyleProblem):
                 painted, loss = self._follow(frame, warm, on_step)
                 self._remember(warm, source, painted)
         return painted, loss
+
+    def sketch(self, frame: Frame, side: int, steps: int, on_step: OnStep) -> None:
+        """Paint a frame (H, W, 3) no larger than ``side`` pixels, in so many ``steps``: soon seen,
+        and of no consequence."""
+        self.take_colors(frame.rgb)
+        content = within(frame.rgb, side)
+        regions = self.regions(frame, (content.shape[1], content.shape[0]))
+        start = self.tensor(content)
+        self._optimise(self.objective(start, regions), start, steps, on_step)
 
     def repaint(
         self,

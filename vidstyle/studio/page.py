@@ -618,7 +618,8 @@ def _progress(run: Run) -> str:
     if run.state == "painting":
         if run.left is not None:
             told += f", {_clock(run.left)} left"
-        told += f" ({html.escape(run.doing)})"
+        if run.doing:
+            told += f" ({html.escape(run.doing)})"
     if run.message:
         told += f"<br>{html.escape(run.message)}"
     done, total = (run.done, run.total) if run.total else (0, 1)

@@ -176,14 +176,14 @@ class _Watch:
                 case Learned():
                     run.doing = f"learning the clip, {event.done:.0%}"
                 case Stepped():
-                    run.doing = f"frame {event.frame}, {event.step.done:.0%} of its steps"
+                    run.doing = f"the next one: {event.step.done:.0%}"
                     if time.monotonic() - self.looked > SHOWN_EVERY:
                         self.looked = time.monotonic()
                         run.picture = event.step.picture()
                 case Painted():
                     if event.seconds:  # else a run before has painted it
                         self.pace.add(event.seconds, event.first)
-                    run.done, run.picture = event.frame, event.picture
+                    run.done, run.picture, run.doing = event.frame, event.picture, ""
                     if run.total is not None:
                         run.left = self.pace.seconds * max(0, run.total - run.done)
                 case Notice():

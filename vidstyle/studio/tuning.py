@@ -12,6 +12,7 @@ from threading import Condition, Thread
 from ..core import devices
 from ..core.events import Step
 from ..core.images import Image, resized
+from ..engines.gatys import OptimizingEngine
 from ..networks import Network
 from ..plan import Plan, make_engine
 from ..render.compose import composed
@@ -21,6 +22,8 @@ from .runs import Order
 
 LARGEST = 512
 """Longer side of a tuned frame: a step on a larger one takes seconds."""
+SKETCH, SKETCH_STEPS = 96, 8
+"""Longer side of what is seen first, in pixels, and its steps."""
 SHOWN_EVERY = 0.4
 """Seconds between two pictures of a frame on its way."""
 MATTERS = (
@@ -121,7 +124,7 @@ class Tuner:
 
     def _paint(self, work: Plan, tell: Callable[[Stage], None], wanted: Callable[[], bool]) -> None:
         size = (work.width, work.height)
-        shown = 0.0
+        shown, steps = 0.0, 0
         with devices.threads(work.settings.threads):
             engine = make_engine(work)
             self._lend_network(work.settings, engine)
@@ -131,12 +134,22 @@ class Tuner:
                 nonlocal shown
                 if not wanted():
                     raise Superseded
-                if time.monotonic() - shown < SHOWN_EVERY:
-                    return
-                tell(Stage(composed(resized(step.picture(), size), frame, work), step.done))
-                shown = time.monotonic()
+                if time.monotonic() - shown > SHOWN_EVERY:
+                    tell(Stage(composed(resized(step.picture(), size), frame, work), step.done))
+                    shown = time.monotonic()
 
-            ((painted, _),) = engine.paint_span([frame], on_step)
+            def on_sketch(step: Step) -> None:
+                on_step(replace(step, done=0.0))
+
+            def on_painting(step: Step) -> None:
+                nonlocal steps
+                steps += 1
+                if steps > SKETCH_STEPS or not wanted():  # until then, the sketch looks better
+                    on_step(step)
+
+            if isinstance(engine, OptimizingEngine):
+                engine.sketch(frame, SKETCH, SKETCH_STEPS, on_sketch)
+            ((painted, _),) = engine.paint_span([frame], on_painting)
         tell(Stage(composed(painted, frame, work), 1.0))
 
     def _lend_network(self, settings: Settings, engine: object) -> None:
