@@ -28,7 +28,7 @@ USUAL = Fraction(25)
 
 def leave_extras(run: Run) -> None:
     """Leave a sheet, a clip of source and painting, and the recipe in the folder of a ``run`` that
-    is done. What cannot be made is left out: the painting is there."""
+    is painted. What cannot be made is left out: the painting is there."""
     assert run.output is not None
     with suppress(Exception):
         recipes.save(run.order.settings, run.folder / RECIPE)

@@ -65,7 +65,8 @@ class Queue:
     @property
     def at_work(self) -> Run | None:
         """The run that is painted at the moment, or is paused."""
-        return next((r for r in self.runs.values() if r.state in ("painting", "paused")), None)
+        runs = [*self.runs.values()]
+        return next((run for run in runs if run.state in ("painting", "paused")), None)
 
     def pause(self, name: str) -> None:
         """Have a run wait after the step that it is at. The others wait, too."""
@@ -80,7 +81,7 @@ class Queue:
             run = self.runs[name]
             self.pausing.discard(name)
             if run.is_over and run.can_go_on:
-                run.state, run.message, run.output = "waiting", "", None
+                run.state, run.message, run.output, run.notes = "waiting", "", None, []
                 self.runs[name] = self.runs.pop(name)  # behind those that wait
                 run.save()
             self._tell()
@@ -131,10 +132,13 @@ class Queue:
         try:
             work = run.order.plan(run.folder)
             try:
-                run.finish(render(work, watch))
+                result = render(work, watch)
             except BaseException:
                 run.output = work.partial if work.partial.exists() else None
                 raise
+            run.finish(result)
+            leave_extras(run)
+            run.state = "done"
         except Stopped as error:
             run.state = "left" if self.closing else "stopped"
             run.message = "; ".join(getattr(error, "__notes__", ()))
@@ -142,8 +146,6 @@ class Queue:
             run.state, run.message = "failed", line_of(error)
         run.seconds += watch.worked
         run.left, run.doing = None, ""
-        if run.state == "done":
-            leave_extras(run)
         with self.changed:
             self.stopping.discard(run.name)
             self.pausing.discard(run.name)

@@ -113,7 +113,7 @@ class Run:
 
     def finish(self, result: Result) -> None:
         """Note what came of it."""
-        self.state, self.output = "done", result.output
+        self.output = result.output
         self.done = self.total = result.frames
         self.size = result.width, result.height
         self.notes = list(result.notes)
