@@ -180,6 +180,14 @@ def test_private_folders_of_studios_that_are_no_more_are_swept(
     assert not dead.exists() and mine.exists() and unlocked.exists()
 
 
+def test_a_folder_that_cannot_be_one_is_refused_and_an_empty_one_goes(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written"):
+        Queue(tmp_path / "file", tmp_path)
+    Queue(tmp_path / "none", tmp_path).close()
+    assert not (tmp_path / "none").exists()
+
+
 def test_a_record_of_another_version_is_passed_over(tmp_path: Path, order: Order) -> None:
     run = runs.begin(tmp_path, order, tmp_path / "uploads")
     record = run.folder / runs.RECORD

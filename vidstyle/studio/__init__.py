@@ -83,8 +83,10 @@ def serve(
                 tell(f"user vidstyle, password {password}")
             tell(f"the studio is at {url} (Ctrl-C ends it)")
             page.block_thread()
-        except OSError as error:
-            raise UsageError(f"the studio cannot be served: {error}") from error
+        except OSError as error:  # Gradio's own words are for who calls it
+            where = host if port is None else f"{host}:{port}"
+            told = f"the studio cannot be served at {where}: name another --port, or --host"
+            raise UsageError(told) from error
         finally:
             studio.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from threading import Condition, Thread
 
@@ -29,17 +30,20 @@ class Queue:
     """The runs of a ``folder``, in the order in which they were asked for.
 
     Raises:
-        UsageError: another studio has this folder.
+        UsageError: another studio has this folder, or nothing can be written there.
     """
 
     def __init__(self, folder: Path, uploads: Path) -> None:
         self.folder, self.uploads = folder, uploads
-        folder.mkdir(parents=True, exist_ok=True)
         self.lock = FileLock(folder / LOCK, timeout=0)
         try:
+            folder.mkdir(parents=True, exist_ok=True)
             self.lock.acquire()
         except Timeout:
             raise UsageError(f"{folder}: another studio is at work there: name another") from None
+        except OSError as error:
+            told = f"{folder}: cannot be written ({error.strerror}): name another folder"
+            raise UsageError(told) from error
         self.runs = {run.name: run for run in found(folder)}
         self.version = 0
         """Grows with every change."""
@@ -106,6 +110,9 @@ class Queue:
             self._tell()
         self.thread.join(PATIENCE)
         self.lock.release()
+        with suppress(OSError):  # a folder without a run goes away
+            (self.folder / LOCK).unlink()
+            self.folder.rmdir()
 
     def _tell(self) -> None:
         self.version += 1
