@@ -56,7 +56,8 @@ def serve(
             import gradio as gr
         except ImportError as error:
             raise UsageError('the studio needs Gradio: pip install "vidstyle[studio]"') from error
-        from .page import CSS, Studio, build
+        from .actions import Studio
+        from .page import CSS, build
         from .queue import Queue
 
         queue = Queue(folder, files / "uploads")

@@ -1,0 +1,370 @@
+"""What happens when something on the page is touched."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from .. import media
+from ..core.errors import UsageError, VidstyleError, line_of
+from ..core.images import resized
+from ..media import Clip
+from ..objective.styles import style_picture
+from ..plan import describe
+from ..settings import Settings
+from ..settings.text import seconds_of
+from . import controls
+from .beside import write_beside
+from .queue import Queue
+from .runs import BESIDE, RECIPE, SHEET, Order, Run
+from .tuning import Tuner
+from .words import (
+    PLANNED,
+    clip_line,
+    facts_of,
+    labels_of,
+    plan_fact,
+    progress_of,
+    short,
+    table,
+    wrong,
+)
+
+REST = 0.25
+"""Seconds for which a slider must rest before the frame is painted again."""
+MAX_PIXELS = Settings().max_pixels
+"""Of what is dropped here."""
+WHICH = ("first", "middle", "last")
+"""The frames that can be tuned."""
+NEVER = Fraction(1, 1000)
+"""Seconds before the end at which the last frame is surely shown."""
+
+
+@dataclass
+class Choice:
+    """What a page has to paint from."""
+
+    clip: str | None = None
+    stills: list[str] = field(default_factory=list)
+    """The frames that can be tuned …"""
+    mask_stills: list[str] = field(default_factory=list)
+    """… and what the mask is there."""
+    tuned: int = 0
+    styles: list[tuple[str, float]] = field(default_factory=list)
+    mask: str | None = None
+    part: tuple[str, str] = ("", "")
+    """In and out point, as they are typed."""
+
+    def order(self, settings: Settings) -> Order:
+        """What is to be painted.
+
+        Raises:
+            UsageError: there is no clip, or no style.
+        """
+        if self.clip is None:
+            raise UsageError("no clip yet: drop one, or take a sample")
+        if not self.styles:
+            raise UsageError("no style yet: drop a picture, or take one from the shelf")
+        styles = tuple((Path(path), weight) for path, weight in self.styles)
+        return Order(Path(self.clip), styles, settings, None if not self.mask else Path(self.mask))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a page shows of the runs."""
+
+    version: int = -1
+    name: str | None = None
+    state: str | None = None
+    labels: Sequence[tuple[str, str]] = ()
+
+
+class Studio:
+    """What all pages share, and what their controls do.
+
+    Args:
+        queue: the runs.
+        samples: a folder of clips and pictures to try.
+        files: a private folder, for what does not last.
+    """
+
+    def __init__(self, queue: Queue, samples: Path, files: Path) -> None:
+        self.queue, self.files = queue, files
+        self.clips = sorted([*samples.glob("*.mp4"), *samples.glob("*.gif")])
+        self.shelf = sorted(samples.glob("*.jpg"))
+        for name in ("tuned", "planned"):
+            (files / name).mkdir()
+        self.tuner = Tuner(files / "tuned")
+        self.turns: dict[str, int] = {}
+        self.lock = threading.Lock()
+
+    # The clip, its styles and its mask.
+
+    def take_clip(self, path: str | None, choice: Choice, start: str, end: str) -> list[Any]:
+        """A clip was dropped or named: the choice, its frames, and what there is to say. One that
+        is refused leaves the page as it was."""
+        if not path:
+            return [choice, gr.skip(), gr.skip(), None]
+        try:
+            clip = media.open_clip(path, MAX_PIXELS)
+            stills = self._stills(clip, start, end)
+        except VidstyleError as error:
+            return [choice, gr.skip(), wrong(error), None]
+        taken = replace(choice, clip=path, stills=stills, tuned=0, part=(start, end))
+        with suppress(VidstyleError):
+            taken = replace(taken, mask_stills=self._mask_stills(choice.mask, clip, start, end))
+        return [taken, _gallery(stills), clip_line(clip), None]
+
+    def take_part(self, choice: Choice, start: str, end: str) -> list[Any]:
+        """The in or the out point was moved."""
+        if choice.clip is None or choice.part == (start, end):
+            return [choice, gr.skip(), gr.skip()]
+        try:
+            clip = media.open_clip(choice.clip, MAX_PIXELS)
+            stills = self._stills(clip, start, end)
+            masks = self._mask_stills(choice.mask, clip, start, end)
+        except VidstyleError as error:
+            return [choice, gr.skip(), wrong(error)]
+        taken = replace(choice, stills=stills, mask_stills=masks, tuned=0, part=(start, end))
+        return [taken, _gallery(stills), clip_line(clip)]
+
+    def tune_another(self, choice: Choice, chosen: gr.SelectData) -> Choice:
+        """Another frame is to be tuned."""
+        return replace(choice, tuned=int(chosen.index))
+
+    def take_styles(self, paths: Sequence[str] | None, choice: Choice) -> list[Any]:
+        """Pictures were dropped: those that can be read are styles."""
+        styles, told = list(choice.styles), ""
+        for path in paths or ():
+            try:
+                style_picture(Path(path), MAX_PIXELS)
+            except VidstyleError as error:
+                told = wrong(error)
+                continue
+            styles.append((path, 1.0))
+        return [replace(choice, styles=styles), told, None]
+
+    def take_from_shelf(self, choice: Choice, chosen: gr.SelectData) -> Choice:
+        """A sample is a style, or is one no more."""
+        path = str(self.shelf[int(chosen.index)])
+        styles = [style for style in choice.styles if style[0] != path]
+        if len(styles) == len(choice.styles):
+            styles.append((path, 1.0))
+        return replace(choice, styles=styles)
+
+    def take_mask(self, path: str | None, choice: Choice, start: str, end: str) -> list[Any]:
+        """A mask was dropped, or taken away."""
+        try:
+            stills: list[str] = []
+            if path and choice.clip:
+                clip = media.open_clip(choice.clip, MAX_PIXELS)
+                stills = self._mask_stills(path, clip, start, end)
+            elif path:
+                media.open_clip(path, MAX_PIXELS)
+        except VidstyleError as error:
+            return [choice, wrong(error)]
+        return [replace(choice, mask=path, mask_stills=stills), ""]
+
+    def _stills(self, clip: Clip, start: str, end: str) -> list[str]:
+        return [self._keep(clip, time) for time in _times(clip, start, end)]
+
+    def _mask_stills(self, mask: str | None, clip: Clip, start: str, end: str) -> list[str]:
+        if mask is None:
+            return []
+        opened = media.open_clip(mask, MAX_PIXELS)
+        return [self._keep(opened, time) for time in _times(clip, start, end)]
+
+    def _keep(self, clip: Clip, time: Fraction) -> str:
+        frame = media.frame_at(clip, time)
+        path = self.files / f"{uuid.uuid4().hex}.png"
+        media.save_image(path, frame.rgb, frame.alpha)
+        return str(path)
+
+    # The tuned frame.
+
+    def tune(
+        self,
+        request: gr.Request,
+        choice: Choice,
+        start: str,
+        end: str,
+        steps: str,
+        *values: Any,
+    ) -> Iterator[Any]:
+        """Paint the chosen frame anew, and show it as it comes about."""
+        wanted = self._turn(request.session_hash or "")
+        if choice.clip is None:
+            return
+        before, _ = media.read_image(Path(choice.stills[choice.tuned]))
+        if not choice.styles:
+            yield (before, before), "Now a style: drop a picture, or take one from the shelf."
+            return
+        time.sleep(REST)
+        if not wanted():
+            return
+        try:
+            settings = controls.settings_of(steps, values, start, end)
+            still = replace(choice.order(settings), clip=Path(choice.stills[choice.tuned]))
+            if choice.mask_stills:
+                still = replace(still, mask=Path(choice.mask_stills[choice.tuned]))
+            began = time.monotonic()
+            for stage in self.tuner.paint(still, wanted):
+                small = resized(before, stage.picture.shape[1::-1])
+                passed = f"{time.monotonic() - began:.0f} s"
+                told = f"painted in {passed}" if stage.done == 1 else f"painting, {passed}"
+                yield (small, stage.picture), told
+        except Exception as error:
+            if wanted():
+                yield gr.skip(), wrong(error)
+
+    def forget(self, request: gr.Request) -> None:
+        """A page was closed: nobody waits for its frame."""
+        self._turn(request.session_hash or "")
+        with self.lock:
+            self.turns.pop(request.session_hash or "", None)
+
+    def _turn(self, page: str) -> Callable[[], bool]:
+        """Begin something that what began before on that page gives way to; whether it still has
+        its turn."""
+        with self.lock:
+            turn = self.turns[page] = self.turns.get(page, 0) + 1
+        return lambda: self.turns.get(page) == turn
+
+    # Runs.
+
+    def close(self) -> None:
+        """End what is at work; runs are left to go on from."""
+        self.turns.clear()
+        self.tuner.close()
+        self.queue.close()
+
+    def plan(self, choice: Choice, start: str, end: str, steps: str, *values: Any) -> list[Any]:
+        """What would be painted, and how long it takes; whether it may be begun."""
+        try:
+            order = choice.order(controls.settings_of(steps, values, start, end))
+            facts = describe(order.plan(self.files / "planned"))
+        except Exception as error:
+            return [wrong(error), gr.update(visible=False)]
+        rows = [[name, short(plan_fact(name, facts[name]), order)] for name in PLANNED]
+        output = self.queue.folder / "…" / Path(facts["output"]).name
+        return [table([*rows, ["output", str(output)]]), gr.update(visible=True)]
+
+    def begin(self, choice: Choice, start: str, end: str, steps: str, *values: Any) -> list[Any]:
+        """Have it painted."""
+        try:
+            settings = controls.settings_of(steps, values, start, end)
+            run = self.queue.add(choice.order(settings))
+        except Exception as error:
+            return [wrong(error), gr.update(visible=False), gr.skip()]
+        menu = gr.Dropdown(labels_of(self.queue), value=run.name)
+        return ["", gr.update(visible=False), menu]
+
+    def refresh(self, name: str | None, seen: Seen) -> dict[str, Any]:
+        """What has changed of what there is to see of a run since it was ``seen``, by the names of
+        the components; without a name, of the one at work or the last one."""
+        runs = self.queue.runs
+        if name not in runs:
+            at_work = self.queue.at_work
+            name = at_work.name if at_work else next(reversed(runs), None)
+        run = None if name is None else runs[name]
+        labels = labels_of(self.queue)
+        now = Seen(self.queue.version, name, None if run is None else run.state, labels)
+        found: dict[str, Any] = {"seen": now}
+        if now == seen:
+            return found
+        if (now.name, labels) != (seen.name, seen.labels):
+            found["run"] = gr.Dropdown(labels, value=name)
+            found["other"] = gr.Dropdown(labels)
+        if run is None:
+            return found
+        found["progress"] = progress_of(run)
+        if run.state != "done" and run.picture is not None:
+            found["picture"] = gr.update(value=run.picture, visible=True)
+        if (now.name, now.state) != (seen.name, seen.state):
+            found |= _buttons(run) | _result(run)
+        return found
+
+    def take_over(self, name: str) -> list[Any]:
+        """The settings of a run, for the controls: in and out point, quality, and the rest."""
+        settings = self.queue.runs[name].order.settings
+        end = "" if settings.end is None else f"{settings.end:g}"
+        return [f"{settings.start:g}" if settings.start else "", end, *controls.shown_of(settings)]
+
+    def compare(self, one: str | None, other: str | None) -> Any:
+        """Two paintings, in step."""
+        outputs = [
+            run.output
+            for name in (one, other)
+            if name in self.queue.runs and (run := self.queue.runs[name]).state == "done"
+        ]
+        if len(outputs) < 2:
+            raise gr.Error("choose two runs that are done", print_exception=False)
+        path = self.files / f"{uuid.uuid4().hex}.mp4"
+        try:
+            write_beside([media.open_clip(output) for output in outputs if output], path)
+        except Exception as error:
+            raise gr.Error(line_of(error), print_exception=False) from error
+        return gr.update(value=str(path), visible=True)
+
+
+def _times(clip: Clip, start: str, end: str) -> list[Fraction]:
+    """When the first, the middle and the last frame of a part of a clip are shown.
+
+    Raises:
+        UsageError: that is no part of it.
+    """
+    try:
+        first, last = (
+            Fraction(seconds_of(text)) if text.strip() else None for text in (start, end)
+        )
+    except ValueError:
+        raise UsageError(f"{start or 0} to {end or 'the end'}: write seconds, or 1:30") from None
+    begin = first or Fraction(0)
+    until = clip.info.duration if last is None else last
+    if clip.info.duration is not None:
+        until = min(until or clip.info.duration, clip.info.duration)
+    if until is None:
+        return [begin]
+    if until <= begin:
+        raise UsageError(f"from second {float(begin):g} to {float(until):g} there is no frame")
+    closing = max(begin, until - NEVER)
+    return [begin, (begin + closing) / 2, closing]
+
+
+def _gallery(stills: Sequence[str]) -> Any:
+    return gr.Gallery([*zip(stills, WHICH, strict=False)], selected_index=0)
+
+
+def _buttons(run: Run) -> dict[str, Any]:
+    return {
+        "pause": gr.update(visible=run.state == "painting"),
+        "more": gr.update(visible=run.can_go_on),
+        "stop": gr.update(visible=not run.is_over),
+        "over": gr.update(visible=True),
+    }
+
+
+def _result(run: Run) -> dict[str, Any]:
+    """The player, the files and the facts of a run."""
+    found: dict[str, Any] = {"facts": gr.update(value=facts_of(run), visible=True)}
+    if run.state == "done" or run.picture is None:
+        found["picture"] = gr.update(value=None, visible=False)
+    files = {
+        "player": run.folder / BESIDE,
+        "sheet": run.folder / SHEET,
+        "recipe": run.folder / RECIPE,
+        "download": run.output,
+    }
+    for name, path in files.items():
+        there = path is not None and path.is_file()
+        found[name] = gr.update(value=str(path) if there else None, visible=there)
+    return found

@@ -1,0 +1,112 @@
+"""What the page says of clips, plans, runs and errors, as HTML or as plain text."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import Any
+
+from ..core.errors import line_of
+from ..media import Clip
+from .queue import Queue
+from .runs import Order, Run
+
+PLANNED = ("frames", "size", "engine", "estimated seconds", "seconds by quality", "memory", "notes")
+"""What the page says of a plan."""
+MEASURED = ("style", "texture", "content", "warping", "flicker")
+"""The figures of ``--report`` that the page shows."""
+NOTHING = "<p>Nothing is painted yet.</p>"
+WORDS = {
+    "waiting": "waits for its turn",
+    "painting": "painting",
+    "paused": "paused",
+    "stopped": "stopped",
+    "failed": "failed",
+    "left": "left when the studio ended",
+    "done": "done",
+}
+
+
+def clip_line(clip: Clip) -> str:
+    info = clip.info
+    length = "" if info.duration is None else f", {float(info.duration):.1f} s"
+    sound = ", with sound" if info.sound else ""
+    return f"**{info.path.name}**: {info.width}x{info.height}{length}{sound}"
+
+
+def wrong(error: BaseException) -> str:
+    return f'<span class="vs-error" role="alert">{html.escape(line_of(error))}</span>'
+
+
+def plan_fact(name: str, value: Any) -> str:
+    if name == "estimated seconds":
+        return "unknown" if value is None else f"{_clock(value)} at most"
+    if name == "seconds by quality":
+        return ", ".join(f"{word} {'?' if v is None else _clock(v)}" for word, v in value.items())
+    return str(value)
+
+
+def short(told: str, order: Order) -> str:
+    """``told``, with the names of files in place of their paths."""
+    for path in (order.clip, *(path for path, _ in order.styles)):
+        told = told.replace(str(path), path.name)
+    return told
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 60} min {whole % 60:02} s" if whole >= 60 else f"{whole} s"
+
+
+def table(rows: Sequence[Sequence[str]]) -> str:
+    cells = (
+        f"<tr><th scope='row' align='left'>{html.escape(name.removeprefix('estimated '))}</th>"
+        f"<td>{html.escape(value)}</td></tr>"
+        for name, value in rows
+    )
+    return f"<table>{''.join(cells)}</table>"
+
+
+def labels_of(queue: Queue) -> list[tuple[str, str]]:
+    """What the runs are called in a menu, and their names; the newest first."""
+    runs = reversed([*queue.runs.values()])
+    return [(f"{run.name}: {WORDS[run.state]}", run.name) for run in runs]
+
+
+def progress_of(run: Run) -> str:
+    told = html.escape(WORDS[run.state])
+    if run.total:
+        told += f", {run.done} of {run.total} frames"
+    if run.state == "painting":
+        if run.left is not None:
+            told += f", {_clock(run.left)} left"
+        if run.doing:
+            told += f" ({html.escape(run.doing)})"
+    if run.message:
+        told += f"<br>{html.escape(run.message)}"
+    done, total = (run.done, run.total) if run.total else (0, 1)
+    bar = f"<progress max='{total}' value='{done}' aria-label='frames painted'></progress>"
+    return f"{bar}<p role='status'>{told}</p>"
+
+
+def facts_of(run: Run) -> str:
+    """What there is to say of a run: its result, its figures, the command that does the same."""
+    order = run.order
+    rows = [
+        ["clip", order.clip.name],
+        ["styles", ", ".join(f"{path.stem} ({weight:g})" for path, weight in order.styles)],
+    ]
+    if run.size:
+        rows.append(["size", f"{run.size[0]}x{run.size[1]}"])
+    if run.seconds:
+        each = f", {run.seconds / run.done:.1f} s a frame" if run.done else ""
+        rows.append(["time", f"{_clock(run.seconds)}{each}"])
+    if run.output is not None:
+        rows.append(["output", str(run.output)])
+    rows += [[name, f"{run.measures[name]:.3g}"] for name in MEASURED if name in run.measures]
+    if run.notes:
+        rows.append(["notes", short("; ".join(run.notes), order)])
+    rows.append(["the same by command", order.command])
+    return table(rows)
