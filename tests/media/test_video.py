@@ -437,3 +437,21 @@ def test_colours_are_the_same_wherever_a_frame_lies() -> None:
         back = yuv.to_ndarray(format="rgb24", interpolation=EXACT)
         seen.add((yuv.to_ndarray().tobytes(), back.tobytes()))
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize("name", ["long.mp4", "long.avi", "long.mkv", "long.gif", "long.webp"])
+def test_a_frame_is_found_by_its_time(name: str, tmp_path: Path) -> None:
+    """Also where the decoder begins in the middle."""
+    pictures, path = [scene(i) for i in range(30)], tmp_path / name
+    if path.suffix == ".avi":
+        base = Fraction(1, 25)
+        write_video(path, pictures, [*range(30)], base=base, codec="mpeg4")
+    else:
+        copy(write_video(tmp_path / "source.mp4", pictures), path)
+    found = media.open_clip(path)
+    frames = list(found)
+    for at in (0, 7, 17, len(frames) - 1):
+        shown = media.frame_at(found, frames[at].time + frames[at].duration / 2)
+        assert np.array_equal(shown.rgb, frames[at].rgb)
+    late = media.frame_at(found, frames[-1].time + 100)
+    assert np.array_equal(late.rgb, frames[-1].rgb)
