@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from playwright import sync_api as api
 
 from vidstyle import media
 
 pytestmark = pytest.mark.browser
-api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )

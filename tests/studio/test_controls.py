@@ -6,8 +6,6 @@ import dataclasses
 
 import pytest
 
-pytest.importorskip("gradio")
-
 from vidstyle import Settings, UsageError
 from vidstyle.studio import controls
 from vidstyle.studio.tuning import MATTERS

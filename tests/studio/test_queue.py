@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("gradio")
-
 from vidstyle import Settings, UsageError, media, stylize
 from vidstyle.core.files import LOCK
 from vidstyle.settings.text import arguments_of

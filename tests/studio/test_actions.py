@@ -1,0 +1,89 @@
+"""What happens when something on the page is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import numpy as np
+import pytest
+
+from vidstyle import Settings, media
+from vidstyle.studio import samples
+from vidstyle.studio.actions import Choice, Seen, Studio
+from vidstyle.studio.queue import Queue
+from vidstyle.studio.runs import Order
+
+from ..conftest import QUICK
+
+
+@pytest.fixture
+def studio(tmp_path: Path) -> Iterator[Studio]:
+    files = tmp_path / "files"
+    files.mkdir()
+    found = Studio(Queue(tmp_path / "runs", files / "uploads"), samples(), files)
+    yield found
+    found.close()
+
+
+def test_there_are_samples(studio: Studio) -> None:
+    assert [path.name for path in studio.clips] == ["city.mp4", "fish.gif"]
+    assert len(studio.shelf) == 3
+
+
+def test_the_frames_are_those_of_the_wanted_part(studio: Studio, video: Path) -> None:
+    whole, _, told, _ = studio.take_clip(str(video), Choice(), "", "")
+    assert "64x48, 0.2 s, with sound" in told and len(whole.stills) == 3
+    frames = [frame.rgb for frame in media.open_clip(video)]
+
+    def shown(choice: Choice) -> list[int]:
+        pictures = [media.read_image(Path(path))[0] for path in choice.stills]
+        return [
+            next(i for i, rgb in enumerate(frames) if np.array_equal(rgb, picture))
+            for picture in pictures
+        ]
+
+    assert shown(whole) == [0, 2, 4]
+    part, _, _ = studio.take_part(whole, "0.04", "0:00.16")
+    assert shown(part) == [1, 2, 3]
+    same, _, _ = studio.take_part(part, "0.04", "0:00.16")
+    assert same is part  # leaving a field is no change
+    kept, _, told = studio.take_part(part, "9", "")
+    assert kept is part and "there is no frame" in told
+    kept, _, told = studio.take_part(part, "soon", "")
+    assert kept is part and "write seconds" in told
+
+
+def test_styles_are_added_weighed_and_taken_away(studio: Studio, style: Path, gif: Path) -> None:
+    one, told, _ = studio.take_styles([str(style)], Choice())
+    assert one.styles == [(str(style), 1.0)] and told == ""
+    (studio.files / "no.jpg").write_text("no picture")
+    kept, told, _ = studio.take_styles([str(studio.files / "no.jpg")], one)
+    assert kept.styles == one.styles and "cannot be read as an image" in told
+    two = studio.take_from_shelf(one, SimpleNamespace(index=1))
+    assert len(two.styles) == 2
+    assert studio.take_from_shelf(two, SimpleNamespace(index=1)).styles == one.styles
+
+
+def test_a_mask_has_a_frame_for_each_of_the_clips(studio: Studio, video: Path, gif: Path) -> None:
+    choice, *_ = studio.take_clip(str(video), Choice(), "", "")
+    masked, told = studio.take_mask(str(gif), choice, "", "")
+    assert told == "" and len(masked.mask_stills) == 3
+    bare, _ = studio.take_mask(None, masked, "", "")
+    assert bare.mask is None and not bare.mask_stills
+
+
+def test_two_runs_play_beside_each_other(studio: Studio, gif: Path, style: Path) -> None:
+    order = Order(gif, ((style, 1.0),), Settings(**QUICK, seamless=False))
+    runs = [studio.queue.add(order) for _ in range(2)]
+    with pytest.raises(gr.Error, match="runs that are done"):
+        studio.compare(runs[0].name, None)
+    with studio.queue.changed:
+        assert studio.queue.changed.wait_for(lambda: all(r.state == "done" for r in runs), 120)
+    shown = media.open_clip(studio.compare(runs[0].name, runs[1].name)["value"])
+    assert (shown.info.width, shown.info.height) == (128, 48)
+    seen = studio.refresh(runs[0].name, Seen())
+    assert seen["player"]["visible"] and seen["download"]["visible"] and not seen["stop"]["visible"]
+    assert [*studio.refresh(runs[0].name, seen["seen"])] == ["seen"]
