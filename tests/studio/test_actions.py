@@ -84,6 +84,7 @@ def test_two_runs_play_beside_each_other(studio: Studio, gif: Path, style: Path)
         assert studio.queue.changed.wait_for(lambda: all(r.state == "done" for r in runs), 120)
     shown = media.open_clip(studio.compare(runs[0].name, runs[1].name)["value"])
     assert (shown.info.width, shown.info.height) == (128, 48)
+    assert studio.take_over(runs[0].name)[:3] == ["", "", "good"]
     seen = studio.refresh(runs[0].name, Seen())
     assert seen["player"]["visible"] and seen["download"]["visible"] and not seen["stop"]["visible"]
     assert [*studio.refresh(runs[0].name, seen["seen"])] == ["seen"]

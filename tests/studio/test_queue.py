@@ -186,6 +186,16 @@ def test_a_folder_that_cannot_be_one_is_refused_and_an_empty_one_goes(tmp_path: 
     assert not (tmp_path / "none").exists()
 
 
+def test_nothing_is_left_of_a_run_whose_uploads_cannot_be_kept(
+    order: Order, tmp_path: Path
+) -> None:
+    gone = Order(tmp_path / "uploads" / "gone.gif", order.styles, order.settings)
+    (tmp_path / "runs").mkdir()
+    with pytest.raises(FileNotFoundError):
+        runs.begin(tmp_path / "runs", gone, tmp_path / "uploads")
+    assert not [*(tmp_path / "runs").iterdir()]
+
+
 def test_a_record_of_another_version_is_passed_over(tmp_path: Path, order: Order) -> None:
     run = runs.begin(tmp_path, order, tmp_path / "uploads")
     record = run.folder / runs.RECORD

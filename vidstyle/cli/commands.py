@@ -214,6 +214,8 @@ def doctor(arguments: Sequence[str]) -> None:
 
 def studio(arguments: Sequence[str]) -> None:
     """``vidstyle studio``: tune and paint in the browser."""
+    from ..studio import LOOPBACK, serve
+
     parser = Parser(
         prog="vidstyle studio",
         description="Tune a frame in the browser, and watch the clip being painted.",
@@ -231,14 +233,13 @@ def studio(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--host",
         metavar="ADDRESS",
-        default="127.0.0.1",
+        default=LOOPBACK,
         help="another address than this machine's own (%(default)s) takes a password, which is "
         "printed",
     )
     parser.add_argument("--no-browser", action="store_true", help="open no page by itself")
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
     options = parser.parse_args(arguments)
-    from ..studio import serve
 
     def tell(line: str) -> None:
         print(line, flush=True)

@@ -18,8 +18,12 @@ def terminate(number: int, frame: object) -> NoReturn:
 
 def told(error: BaseException) -> tuple[str, int]:
     """What to say of an error, in one line, and the exit code."""
-    ends = {KeyboardInterrupt: ("stopped", 130), Terminated: ("terminated", 143)}
-    for kind, (word, code) in ends.items():
-        if isinstance(error, kind):
-            return "; ".join([word, *getattr(error, "__notes__", ())]), code
-    return line_of(error), 2 if isinstance(error, UsageError) else 1
+    match error:
+        case KeyboardInterrupt():
+            return line_of(error, "stopped"), 130
+        case Terminated():
+            return line_of(error, "terminated"), 143
+        case UsageError():
+            return line_of(error), 2
+        case _:
+            return line_of(error), 1

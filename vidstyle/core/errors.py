@@ -37,13 +37,13 @@ def out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or "out of memory" in told or "allocate memory" in told
 
 
-def line_of(error: BaseException) -> str:
-    """What to say of an error, with its notes, in one line."""
-    return " ".join("; ".join([message_of(error), *getattr(error, "__notes__", ())]).split())
+def line_of(error: BaseException, message: str | None = None) -> str:
+    """What to say of an error, or the ``message`` in its place, and its notes, in one line."""
+    told = [message or _message(error), *getattr(error, "__notes__", ())]
+    return " ".join("; ".join(told).split())
 
 
-def message_of(error: BaseException) -> str:
-    """What to say of an error."""
+def _message(error: BaseException) -> str:
     what = f"{type(error).__name__}: {error}".splitlines()[0]
     if isinstance(error, VidstyleError):
         return str(error)

@@ -39,6 +39,7 @@ __all__ = [
     "SMALLEST_SIZE",
     "EngineName",
     "Settings",
+    "changed",
     "choices",
     "fields",
     "items",
@@ -391,6 +392,13 @@ def fields(**wanted: Any) -> tuple[str, ...]:
         for spec in dataclasses.fields(Settings)
         if all(spec.metadata[name] == value for name, value in wanted.items())
     )
+
+
+def changed(settings: Settings) -> dict[str, Any]:
+    """The options that are not at their defaults."""
+    values = {spec.name: getattr(settings, spec.name) for spec in dataclasses.fields(settings)}
+    plain = Settings()
+    return {name: value for name, value in values.items() if value != getattr(plain, name)}
 
 
 def meaningless_to(engine: str) -> tuple[str, ...]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from functools import cache
 from typing import Any, get_type_hints
 
-from . import Settings
+from . import Settings, changed
 from .options import choices, items, kinds
 
 
@@ -48,11 +47,8 @@ def text_of(value: Any) -> str:
 
 def arguments_of(settings: Settings) -> Iterator[str]:
     """The command line's arguments for all options that are not at their defaults."""
-    for spec in dataclasses.fields(settings):
-        value = getattr(settings, spec.name)
-        if value == spec.default:
-            continue
-        name = spec.name.replace("_", "-")
+    for option, value in changed(settings).items():
+        name = option.replace("_", "-")
         if isinstance(value, bool):
             yield f"--{name}" if value else f"--no-{name}"
         elif value is not None:

@@ -6,7 +6,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -20,7 +19,7 @@ from ..core.images import resized
 from ..media import Clip
 from ..objective.styles import style_picture
 from ..plan import describe
-from ..settings import Settings
+from ..settings import Settings, changed
 from ..settings.text import seconds_of
 from . import controls
 from .beside import write_beside
@@ -49,7 +48,7 @@ NEVER = Fraction(1, 1000)
 """Seconds before the end at which the last frame is surely shown."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Choice:
     """What a page has to paint from."""
 
@@ -107,6 +106,12 @@ class Studio:
         self.turns: dict[str, int] = {}
         self.lock = threading.Lock()
 
+    def close(self) -> None:
+        """End what is at work; runs are left to go on from."""
+        self.turns.clear()
+        self.tuner.close()
+        self.queue.close()
+
     # The clip, its styles and its mask.
 
     def take_clip(self, path: str | None, choice: Choice, start: str, end: str) -> list[Any]:
@@ -117,11 +122,11 @@ class Studio:
         try:
             clip = media.open_clip(path, MAX_PIXELS)
             stills = self._stills(clip, start, end)
+            masks = self._mask_stills(choice.mask, clip, start, end)
         except VidstyleError as error:
             return [choice, gr.skip(), wrong(error), None]
-        taken = replace(choice, clip=path, stills=stills, tuned=0, part=(start, end))
-        with suppress(VidstyleError):
-            taken = replace(taken, mask_stills=self._mask_stills(choice.mask, clip, start, end))
+        taken = replace(choice, stills=stills, mask_stills=masks, tuned=0, part=(start, end))
+        taken = replace(taken, clip=path)
         return [taken, _gallery(stills), clip_line(clip), None]
 
     def take_part(self, choice: Choice, start: str, end: str) -> list[Any]:
@@ -241,12 +246,6 @@ class Studio:
 
     # Runs.
 
-    def close(self) -> None:
-        """End what is at work; runs are left to go on from."""
-        self.turns.clear()
-        self.tuner.close()
-        self.queue.close()
-
     def plan(self, choice: Choice, start: str, end: str, steps: str, *values: Any) -> list[Any]:
         """What would be painted, and how long it takes; whether it may be begun."""
         try:
@@ -296,8 +295,9 @@ class Studio:
     def take_over(self, name: str) -> list[Any]:
         """The settings of a run, for the controls: in and out point, quality, and the rest."""
         settings = self.queue.runs[name].order.settings
-        end = "" if settings.end is None else f"{settings.end:g}"
-        return [f"{settings.start:g}" if settings.start else "", end, *controls.shown_of(settings)]
+        given = changed(settings)
+        part = [controls.shown(name, given.get(name)) for name in controls.ELSEWHERE]
+        return [*part, *controls.shown_of(settings)]
 
     def compare(self, one: str | None, other: str | None) -> Any:
         """Two paintings, in step."""

@@ -13,7 +13,7 @@ from ..core.errors import UsageError, line_of
 from ..core.events import Event, Learned, Notice, Pace, Painted, Started, Stepped
 from ..render import render
 from .beside import leave_extras
-from .runs import Order, Run, begin, found
+from .runs import Order, Run, State, begin, found
 
 LOCK = ".studio.lock"
 SHOWN_EVERY = 1.0
@@ -58,7 +58,7 @@ class Queue:
         """Have ``order`` painted when its turn comes.
 
         Raises:
-            UsageError: it cannot be.
+            OSError: what was uploaded for it cannot be kept.
         """
         run = begin(self.folder, order, self.uploads)
         with self.changed:
@@ -136,6 +136,7 @@ class Queue:
 
     def _paint(self, run: Run) -> None:
         watch = _Watch(self, run)
+        state: State = "done"
         try:
             work = run.order.plan(run.folder)
             try:
@@ -145,15 +146,15 @@ class Queue:
                 raise
             run.finish(result)
             leave_extras(run)
-            run.state = "done"
         except Stopped as error:
-            run.state = "left" if self.closing else "stopped"
+            state = "left" if self.closing else "stopped"
             run.message = "; ".join(getattr(error, "__notes__", ()))
         except BaseException as error:
-            run.state, run.message = "failed", line_of(error)
-        run.seconds += watch.worked
-        run.left, run.doing = None, ""
+            state, run.message = "failed", line_of(error)
         with self.changed:
+            run.seconds += watch.worked
+            run.left, run.doing = None, ""
+            run.state = state  # last: a page looks once more when it changes
             self.stopping.discard(run.name)
             self.pausing.discard(run.name)
             run.save()

@@ -23,12 +23,12 @@ from ..core.files import write_whole
 from ..core.images import Image
 from ..plan import Plan, plan
 from ..render import Result
-from ..settings import Settings
+from ..settings import Settings, changed
 from ..settings.text import arguments_of
 
 RECORD = "run.json"
 """The record of a run, in its folder."""
-STYLES, SHEET, BESIDE, RECIPE = "styles", "sheet.jpg", "beside.mp4", "recipe.toml"
+SHEET, BESIDE, RECIPE = "sheet.jpg", "beside.mp4", "recipe.toml"
 """What else is there."""
 State = Literal["waiting", "painting", "paused", "stopped", "failed", "left", "done"]
 """Of a run; ``left``: the studio has ended before it has."""
@@ -127,7 +127,7 @@ class Run:
             "clip": self._name(order.clip),
             "styles": [[self._name(path), weight] for path, weight in order.styles],
             "mask": order.mask and self._name(order.mask),
-            "options": _changed(order.settings),
+            "options": changed(order.settings),
             "output": self.output and self._name(self.output),
             **{name: getattr(self, name) for name in KEPT},
         }
@@ -171,8 +171,7 @@ KEPT = ("state", "message", "notes", "size", "done", "total", "seconds", "measur
 
 def begin(folder: Path, order: Order, uploads: Path) -> Run:
     """A new run of ``order`` in ``folder``, with copies of what lies among the ``uploads``, which
-    do not last."""
-    folder.mkdir(parents=True, exist_ok=True)
+    do not last. Nothing is left of it where these cannot be made."""
     stem = re.sub(r"[^\w.-]+", "_", order.clip.stem)[:40]
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{stem}"
     own = _new(folder, name)
@@ -186,11 +185,15 @@ def begin(folder: Path, order: Order, uploads: Path) -> Run:
             target = target.with_name(f"{target.stem}-{target.suffix}")
         return Path(shutil.copy2(path, target))
 
-    clip = kept(order.clip, own / "clip")
-    styles = tuple((kept(path, own / STYLES), weight) for path, weight in order.styles)
-    mask = None if order.mask is None else kept(order.mask, own / "mask")
-    run = Run(own, Order(clip, styles, order.settings, mask))
-    run.save()
+    try:
+        clip = kept(order.clip, own / "clip")
+        styles = tuple((kept(path, own / "styles"), weight) for path, weight in order.styles)
+        mask = None if order.mask is None else kept(order.mask, own / "mask")
+        run = Run(own, Order(clip, styles, order.settings, mask))
+        run.save()
+    except BaseException:
+        shutil.rmtree(own)  # made above, and by nobody else
+        raise
     return run
 
 
@@ -216,12 +219,3 @@ def found(folder: Path) -> Sequence[Run]:
         except (ValueError, KeyError, TypeError, OSError, UsageError):
             continue
     return runs
-
-
-def _changed(settings: Settings) -> dict[str, Any]:
-    """The options that are not at their defaults."""
-    return {
-        spec.name: getattr(settings, spec.name)
-        for spec in dataclasses.fields(settings)
-        if getattr(settings, spec.name) != spec.default
-    }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Condition, Thread
@@ -127,7 +126,6 @@ class Tuner:
         shown, steps = 0.0, 0
         with devices.threads(work.settings.threads):
             engine = make_engine(work)
-            self._lend_network(work.settings, engine)
             frame = next(iter(frames_of(work)))
 
             def on_step(step: Step) -> None:
@@ -148,19 +146,18 @@ class Tuner:
                     on_step(step)
 
             if isinstance(engine, OptimizingEngine):
+                engine.network = self._network_of(engine)
                 engine.sketch(frame, SKETCH, SKETCH_STEPS, on_sketch)
             ((painted, _),) = engine.paint_span([frame], on_painting)
         tell(Stage(composed(painted, frame, work), 1.0))
 
-    def _lend_network(self, settings: Settings, engine: object) -> None:
-        """Have ``engine`` use the network that is there, or keep its own."""
+    def _network_of(self, engine: OptimizingEngine) -> Network:
+        """The network that ``engine`` needs: the one that is there, or its own."""
+        given = engine.settings
         key = (
-            settings.network, settings.weights, settings.pooling, settings.seed, settings.device,
-            settings.precision, settings.content_layers, settings.style_layers,
-            bool(settings.content_weight), bool(settings.style_weight),
-        )  # fmt: skip
-        with suppress(AttributeError):  # an engine without one
-            if self.network is not None and self.network[0] == key:
-                engine.network = self.network[1]  # type: ignore[attr-defined]
-            else:
-                self.network = key, engine.network  # type: ignore[attr-defined]
+            *(given.network, given.weights, given.pooling, given.seed),
+            *(engine.device, engine.dtype, *engine.content_layers, *engine.style_layers),
+        )
+        if self.network is None or self.network[0] != key:
+            self.network = key, engine.network
+        return self.network[1]
