@@ -48,7 +48,7 @@ NEVER = Fraction(1, 1000)
 """Seconds before the end at which the last frame is surely shown."""
 
 
-@dataclass(frozen=True)
+@dataclass  # a frozen one would have to be hashable, for Gradio
 class Choice:
     """What a page has to paint from."""
 
