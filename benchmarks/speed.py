@@ -27,7 +27,6 @@ from vidstyle.engines import OptimizingEngine
 from vidstyle.media import Frame
 from vidstyle.metrics import measure
 from vidstyle.objective.styles import StyleSchedule
-from vidstyle.render.executors import LocalExecutor
 from vidstyle.render.scheduler import Scheduler
 
 from . import step
@@ -165,7 +164,7 @@ def motion(picture: Image, style: Image) -> list[Row]:
             Frame(frame, Fraction(index), Fraction(1), starts_shot=index == 0)
             for index, frame in enumerate(frames)
         )
-        scheduler = Scheduler(LocalExecutor(engine), lambda event: None)
+        scheduler = Scheduler(engine, lambda event: None)
         ends = [time.perf_counter() for _ in scheduler.paint(given)]
         seconds = [after - before for before, after in pairwise(ends)]
         rows.append({"share that changes": share, "seconds a frame": statistics.median(seconds)})

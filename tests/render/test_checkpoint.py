@@ -19,12 +19,11 @@ import torch
 
 import vidstyle
 from vidstyle import Settings, UsageError, media
-from vidstyle.core import devices, events
+from vidstyle.core import devices, events, folders
 from vidstyle.engines import OptimizingEngine, problem
 from vidstyle.media import Frame
 from vidstyle.objective.styles import StyleSchedule
 from vidstyle.plan import describe, plan
-from vidstyle.render import checkpoint
 from vidstyle.render.checkpoint import CheckpointStore
 from vidstyle.render.chunks import Chunk
 
@@ -228,7 +227,7 @@ def test_chunks_that_wait_are_written_so_that_any_end_can_be_gone_on_from(
     assert store.count == 1 and store.names == {"0"}
     written: list[str] = []
     monkeypatch.setattr(
-        checkpoint, "write_whole", lambda path, data: written.append(path.name) or path.touch()
+        folders, "write_whole", lambda path, data: written.append(path.name) or path.touch()
     )
     store.flush()
     assert written == [

@@ -19,13 +19,14 @@ from unittest.mock import MagicMock
 import pytest
 
 import vidstyle
-from vidstyle import UsageError, media
-from vidstyle.engines import ENGINES
+from vidstyle import UsageError
+from vidstyle.core.folders import LocalFolder
 from vidstyle.media import Frame
 from vidstyle.networks import transformer as model
-from vidstyle.objective.styles import StyleSchedule
-from vidstyle.plan import describe, plan
-from vidstyle.render import ray as cluster
+from vidstyle.plan import describe, make_engine, plan
+from vidstyle.plan.output import FACTS
+from vidstyle.render.cluster import Order, Worker
+from vidstyle.render.ray import PATIENCE, RayCluster
 
 from ..conftest import QUICK, QUICK_OPTIONS, scene, write_video
 
@@ -56,6 +57,8 @@ def test_the_first_segment_is_painted_as_a_whole_shot_is(workdir: Path) -> None:
         ({"cluster": "local", "plot": True}, "--plot"),
         ({"segment": 4, "passes": 2}, "--passes"),
         ({"segment": 1}, "at least 2"),
+        ({"store": "parts"}, "--cluster"),
+        ({"cluster": "local", "report": True}, "vidstyle measure"),
     ],
 )
 def test_what_does_not_go_with_segments_is_refused(
@@ -79,7 +82,7 @@ def test_the_plan_says_who_paints(workdir: Path) -> None:
     alone = dataclasses.replace(settings, engine="feedforward")
     work = plan(workdir / "long.mp4", [workdir / "stripes.png"], workdir / "o.mp4", settings=alone)
     assert describe(work)["painted by"] == "this process"
-    assert any("faster than frames travel" in note for note in work.notes)
+    assert any("a network paints in one go" in note for note in work.notes)
 
 
 @pytest.fixture
@@ -184,22 +187,32 @@ def test_without_ray_it_is_said_how_to_have_it(
 
 
 def test_a_worker_has_the_model_that_was_learned(workdir: Path) -> None:
-    schedule = StyleSchedule.of(media.read_image(workdir / "stripes.png")[0])
     named = workdir / "m.safetensors"
     named.write_bytes(
-        model.dump(model.TransformerNet(model.ModelConfig(("one",), (1.0,), (64, 48))))
+        model.dump(model.TransformerNet(model.ModelConfig(("stripes",), (1.0,), (64, 48))))
     )
     settings = vidstyle.Settings(**QUICK | {"engine": "hybrid", "model": str(named)})
-    spec = cluster.EngineSpec.of(ENGINES["hybrid"](settings, schedule, (64, 48)))
+    clip, output = workdir / "long.mp4", workdir / "o.mkv"
+    work = plan(clip, [workdir / "stripes.png"], output, settings=settings)
+    parts = LocalFolder(workdir)
+    parts.write(FACTS, b"{}")
+    order = Order.of(work, make_engine(work), parts)
     named.unlink()
-    there = pickle.loads(pickle.dumps(spec)).engine()
+    there = Worker(pickle.loads(pickle.dumps(order))).engine
     assert there.stylizer.model.config.size == (64, 48)
     painted, _ = there.paint(Frame(scene(0), Fraction(0), Fraction(1)), lambda step: None)
     assert painted.shape == (48, 64, 3)
 
 
+def order_of(workdir: Path, **settings: Any) -> Order:
+    """The order of a painting of the clip."""
+    given = vidstyle.Settings(**QUICK | settings)
+    work = plan(workdir / "long.mp4", [workdir / "stripes.png"], workdir / "o.mkv", settings=given)
+    return Order(work, LocalFolder(workdir / "parts"))
+
+
 def test_a_task_asks_for_no_more_processors_than_a_machine_has(
-    monkeypatch: pytest.MonkeyPatch,
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ray would let it wait for ever."""
     fake = MagicMock()
@@ -210,12 +223,36 @@ def test_a_task_asks_for_no_more_processors_than_a_machine_has(
     ]
     monkeypatch.setitem(sys.modules, "ray", fake)
     for threads, asked, size in ((1, 1, 6), (3, 3, 2), (64, 4, 1)):
-        spec = cluster.EngineSpec(vidstyle.Settings(threads=threads), None, (64, 48))  # type: ignore[arg-type]
-        assert cluster.RayExecutor(spec).size == size
+        cluster = RayCluster(order_of(workdir, threads=threads))
+        assert cluster.size == size
         assert fake.remote.return_value.options.call_args.kwargs["num_cpus"] == asked
 
 
-def test_a_worker_of_another_version_is_refused() -> None:
-    spec = cluster.EngineSpec(vidstyle.Settings(), None, (64, 48), version="0.0")  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="install the same"):
-        spec.engine()
+def test_workers_share_gpus_and_may_join_later(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = MagicMock()
+    fake.cluster_resources.return_value = {"CPU": 6.0, "GPU": 2.0}
+    fake.nodes.return_value = [{"Alive": True, "Resources": {"CPU": 6.0, "GPU": 2.0}}]
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    cluster = RayCluster(order_of(workdir, cluster="ray://head:10001", gpu_share=0.25))
+    assert cluster.size == 8
+    needs = fake.remote.return_value.options.call_args.kwargs
+    assert (needs["num_gpus"], needs["num_cpus"]) == (0.25, 0)
+    fake.cluster_resources.return_value = {"CPU": 12.0, "GPU": 4.0}
+    cluster.asked -= 2 * PATIENCE
+    assert cluster.size == 16
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "told"),
+    [("version", "install the same"), ("clip", "does not see .*long.mp4"), ("parts", "--store")],
+)
+def test_a_worker_that_cannot_help_says_why(spoilt: str, told: str, workdir: Path) -> None:
+    order = order_of(workdir)
+    if spoilt == "version":
+        order = dataclasses.replace(order, version="0.0")
+    if spoilt == "clip":
+        (workdir / "long.mp4").unlink()
+    with pytest.raises(UsageError, match=told):
+        Worker(order)

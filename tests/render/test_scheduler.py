@@ -14,8 +14,8 @@ from vidstyle.core.events import Event, Painted, Step
 from vidstyle.engines.base import OnStep
 from vidstyle.media import Frame
 from vidstyle.render.chunks import TAIL, PaintedFrame, tasks
-from vidstyle.render.executors import LocalExecutor
 from vidstyle.render.scheduler import Scheduler, paintings
+from vidstyle.temporal.shots import segmented
 
 from ..conftest import FakeEngine, scene
 
@@ -92,7 +92,7 @@ def numbered(count: int, cuts: Sequence[int] = (0,)) -> list[Frame]:
 
 def scheduled(engine: NotingEngine, events: list[Event] | None = None, **options: Any) -> Scheduler:
     emit = (lambda event: None) if events is None else events.append
-    return Scheduler(LocalExecutor(engine), emit, **options)
+    return Scheduler(engine, emit, **options)
 
 
 def order(done: Sequence[PaintedFrame]) -> list[int]:
@@ -104,16 +104,16 @@ def greens(done: Sequence[PaintedFrame]) -> list[int]:
 
 
 def test_a_whole_shot_is_painted_one_frame_at_a_time() -> None:
-    found = [(one.run, one.at, len(one.frames)) for one in tasks(numbered(5, cuts=(0, 3)), None)]
+    found = [(one.run, one.at, len(one.frames)) for one in tasks(numbered(5, cuts=(0, 3)), False)]
     assert found == [(0, 0, 1), (0, 1, 1), (0, 2, 1), (1, 0, 1), (1, 1, 1)]
-    ahead = [one.following for one in tasks(numbered(5, cuts=(0, 3)), None)]
+    ahead = [one.following for one in tasks(numbered(5, cuts=(0, 3)), False)]
     assert [frame and number(frame.rgb) for frame in ahead] == [1, 2, None, 4, None]
 
 
 def test_shots_are_cut_into_segments_that_begin_with_a_key_frame() -> None:
     found = [
         (one.run, one.at, [number(frame.rgb) for frame in one.frames])
-        for one in tasks(numbered(18, cuts=(0, 8)), 7)
+        for one in tasks(segmented(numbered(18, cuts=(0, 8)), 7), True)
     ]
     assert found == [
         (0, 0, [0]),
@@ -126,7 +126,7 @@ def test_shots_are_cut_into_segments_that_begin_with_a_key_frame() -> None:
         (3, 0, [15]),
         (3, 1, [16, 17]),
     ]
-    assert not list(tasks([], 7)) and not list(tasks([], None))
+    assert not list(tasks([], True)) and not list(tasks([], False))
 
 
 def test_frames_come_out_in_order_and_as_soon_as_they_are_painted() -> None:
@@ -180,7 +180,7 @@ def test_the_end_of_a_loop_leads_into_its_beginning_step_by_step(passes: int) ->
 
 def test_segments_go_on_from_key_frames_and_lead_into_the_next() -> None:
     engine = NotingEngine()
-    done = list(scheduled(engine, segment=20).paint(numbered(50, cuts=(0, 40))))
+    done = list(scheduled(engine, segments=True).paint(segmented(numbered(50, cuts=(0, 40)), 20)))
     assert order(done) == list(range(50))
     assert [i for i, one in enumerate(done) if one.frame.starts_shot] == [0, 40]
     green = greens(done)
@@ -195,7 +195,8 @@ def test_segments_go_on_from_key_frames_and_lead_into_the_next() -> None:
 
 
 def test_the_last_segment_of_a_loop_leads_into_the_first() -> None:
-    green = greens(list(scheduled(NotingEngine(), segment=6, closes=True).paint(numbered(10))))
+    scheduler = scheduled(NotingEngine(), segments=True, closes=True)
+    green = greens(list(scheduler.paint(segmented(numbered(10), 6))))
     assert green[-1] == green[0]
 
 
@@ -216,8 +217,8 @@ def test_how_many_pictures_are_painted_is_known_before(
     count: int, segment: int | None, passes: int, closes: bool
 ) -> None:
     events: list[Event] = []
-    options = {"segment": segment, "passes": passes, "closes": closes}
-    list(scheduled(NotingEngine(), events, **options).paint(numbered(count)))
+    options = {"segments": segment is not None, "passes": passes, "closes": closes}
+    list(scheduled(NotingEngine(), events, **options).paint(segmented(numbered(count), segment)))
     painted = sum(isinstance(event, Painted) for event in events)
     assert painted == paintings(count, segment, passes, closes)
 
@@ -227,7 +228,8 @@ def test_a_loop_with_a_cut_is_left_alone(segment: int | None) -> None:
     engine = NotingEngine()
     frames = numbered(6)
     frames += [Frame(255 - frame.rgb, frame.time + 1, frame.duration) for frame in frames]
-    done = list(scheduled(engine, closes=True, segment=segment).paint(frames))
+    scheduler = scheduled(engine, closes=True, segments=segment is not None)
+    done = list(scheduler.paint(segmented(frames, segment)))
     assert len(done) == 12
     led = engine.named("repaint")
     assert not {*led} & {253, 252, 251, 250}, "not the end of the clip"
@@ -238,5 +240,6 @@ def test_a_loop_with_a_cut_is_left_alone(segment: int | None) -> None:
 def test_clips_too_short_to_close(segment: int | None) -> None:
     passes = 2 if segment is None else 1
     for count in (0, 1, 2):
-        scheduler = scheduled(NotingEngine(), passes=passes, closes=True, segment=segment)
-        assert len(list(scheduler.paint(numbered(count)))) == count
+        options = {"passes": passes, "segments": segment is not None}
+        scheduler = scheduled(NotingEngine(), closes=True, **options)
+        assert len(list(scheduler.paint(segmented(numbered(count), segment)))) == count

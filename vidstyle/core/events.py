@@ -65,8 +65,8 @@ class Painted:
     seconds: float
     first: bool
     """Whether it began a shot, which takes longer."""
-    picture: Image
-    """As the engine has painted it (H, W, 3)."""
+    picture: Image | None
+    """As the engine has painted it (H, W, 3); None where a worker of a cluster did."""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from .clip import Clip, ClipInfo, Frame, resample, trim
-from .encoders import CODECS, check_codec
+from .encoders import CODECS, VideoEncoder, check_codec
 from .formats import FORMATS, Format, format_of, only_one_frame
-from .reader import describe, frame_at, open_clip
+from .reader import describe, frame_at, frames_since, open_clip
 from .stills import encoded_image, read_image, save_image
-from .writer import Writer, loop_count, open_writer
+from .writer import Writer, loop_count, open_writer, part_writer
 
 __all__ = [
     "CODECS",
@@ -16,16 +16,19 @@ __all__ = [
     "ClipInfo",
     "Format",
     "Frame",
+    "VideoEncoder",
     "Writer",
     "check_codec",
     "describe",
     "encoded_image",
     "format_of",
     "frame_at",
+    "frames_since",
     "loop_count",
     "only_one_frame",
     "open_clip",
     "open_writer",
+    "part_writer",
     "read_image",
     "resample",
     "save_image",

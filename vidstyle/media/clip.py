@@ -34,6 +34,8 @@ class Frame:
     """Layers (H, W) uint8 that go along with it, to be painted otherwise."""
     starts_shot: bool = False
     """Whether it is the first of a shot, as far as that has been looked for."""
+    starts_segment: bool = False
+    """Whether it is the first of a segment: a part of a shot that is painted by itself."""
     painting: NDArray[np.uint8] | None = None
     """How it is to look (H, W, 3), where that is given."""
     is_key: bool = True
@@ -99,10 +101,13 @@ def check_pixels(path: Path, width: int, height: int, max_pixels: int | None) ->
         )
 
 
-def resample(frames: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:
-    """The frames at a constant ``rate`` a second: each moment shows what was shown then."""
+def resample(frames: Iterable[Frame], rate: Fraction, first: int = 0) -> Iterator[Frame]:
+    """The frames at a constant ``rate`` a second: each moment shows what was shown then.
+
+    Begins with number ``first``, counted from 0; ``frames`` need not begin before that one.
+    """
     shown: Frame | None = None
-    count = 0
+    count = first
 
     def until(end: Fraction) -> Iterator[Frame]:
         nonlocal count

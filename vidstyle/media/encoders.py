@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -23,6 +24,7 @@ from .color import EXACT
 from .formats import Format, only_one_frame
 from .sound import Sound
 from .stills import save_image
+from .video import opened, video_stream
 
 SHORTEST = 11
 """Milliseconds: what is shorter, browsers show for 100."""
@@ -44,6 +46,12 @@ class Codec:
     """The largest ``crf`` that it knows."""
     alpha: str = ""
     """The pixel format that holds transparency, if one does."""
+    muxer: str = "nut"
+    """The container of a part of a file: NUT keeps exact times, and the data as they are encoded;
+    Matroska has what NUT cannot hold."""
+    early: int = 0
+    """By how many frames a picture may be decoded before its turn: it is one that others lean
+    on."""
     options: Mapping[str, str] = field(default_factory=dict)
     alpha_options: Mapping[str, str] = field(default_factory=dict)
 
@@ -51,12 +59,21 @@ class Codec:
 CODECS = {
     # What they make of the same frames depends on how many threads they have, and by themselves
     # they have as many as there are processors.
-    "h264": Codec("libx264", "yuv420p", 17, 51, options={"preset": "medium", "threads": "4"}),
+    "h264": Codec(
+        "libx264",
+        "yuv420p",
+        17,
+        51,
+        early=2,
+        # Macroblock-tree rate control makes of the same frames another file now and then.
+        options={"preset": "medium", "threads": "4", "mbtree": "0"},
+    ),
     "h265": Codec(
         "libx265",
         "yuv420p",
         19,
         51,
+        early=2,
         options={"preset": "medium", "x265-params": "log-level=none:frame-threads=2"},
     ),
     "vp9": Codec(
@@ -65,6 +82,7 @@ CODECS = {
         24,
         63,
         alpha="yuva420p",
+        muxer="matroska",
         options={"b": "0", "row-mt": "1", "cpu-used": "4"},
         alpha_options={"auto-alt-ref": "0"},
     ),
@@ -73,6 +91,7 @@ CODECS = {
         "prores_ks",
         "yuv422p10le",
         alpha="yuva444p10le",
+        muxer="matroska",
         options={"profile": "3"},  # 422 HQ
         alpha_options={"profile": "4"},  # 4444
     ),
@@ -143,6 +162,12 @@ class VideoEncoder:
         self.end = 0
         """The tick at which it ends."""
         self.durations: dict[int, int] = {}
+        self.held: list[Any] = []
+        """The last packet of a part that was joined: it may be the last one of all."""
+        self.decoded: deque[int] = deque()
+        """The ticks at which the next packets of parts are decoded."""
+        self.encodes = False
+        """Whether the encoder has been given a frame."""
         try:
             if sound is not None:
                 sound.attach(self.output)
@@ -195,14 +220,49 @@ class VideoEncoder:
                 interpolation=EXACT,
                 threads=1,
             )
+        raw.pts, raw.time_base = self._begin(frame), self.base
+        self.encodes = True
+        self._mux(self._encode(raw))
+
+    def _begin(self, frame: Frame) -> int:
+        """The tick at which the next frame begins; notes how long that lasts."""
         # Two frames may begin within one tick: times must rise.
         self.last = max(self.last + 1, round(frame.time / self.base))
-        raw.pts, raw.time_base = self.last, self.base
         until = round((frame.time + frame.duration) / self.base)
         self.end = max(self.last + 1, until)
-        self.durations[raw.pts] = self.end - self.last
+        self.durations[self.last] = self.end - self.last
         self.frames += 1
-        self._mux(self._encode(raw))
+        return self.last
+
+    def join(self, part: Path, frames: Sequence[Frame]) -> None:
+        """Write ``frames``, the next ones, as another encoder of the same settings has encoded
+        them into the file ``part`` (``part_writer``).
+
+        Raises:
+            VidstyleError: they do not fit what is written here.
+        """
+        ticks = [self._begin(frame) for frame in frames]
+        if not self.decoded:
+            early, step = self.codec.early, self.durations[ticks[0]]
+            self.decoded.extend(ticks[0] - step * (early - number) for number in range(early))
+        with opened(part) as container:
+            stream = video_stream(container, part)
+            mine, given = self.stream.codec_context.extradata, stream.codec_context.extradata
+            begins = sorted(packet.pts for packet in container.demux(stream) if packet.size)
+        if (mine and mine != given) or len(begins) != len(ticks):
+            raise VidstyleError(
+                f"{part.name}: {len(begins)} frames that do not fit the output: "
+                f"is the same FFmpeg on all machines?"
+            )
+        shown = dict(zip(begins, ticks, strict=True))
+        self.decoded.extend(ticks)
+        with opened(part) as container:
+            for packet in container.demux(video_stream(container, part)):
+                if packet.size:
+                    self._mux(self.held)
+                    packet.pts, packet.dts = shown[packet.pts], self.decoded.popleft()
+                    packet.stream, packet.time_base = self.stream, self.base
+                    self.held = [packet]
 
     def _encode(self, raw: Any) -> list[Any]:
         with self._told("the video encoder failed"):
@@ -240,16 +300,16 @@ class VideoEncoder:
             self.sound.give_up(str(error))
 
     def close(self) -> None:
-        packets = self._encode(None)
+        packets = self._encode(None) if self.encodes else self.held
         if self.frames <= 2:
             for packet in packets:
                 packet.dts = packet.pts  # so few frames keep their order, and x265 leaves it unset
-        if packets:
+        if packets and self.mov:
             # mp4 adds up durations in the order of decoding: unless the frame that is decoded last
             # lasts until the end, the one that is shown last is cut short.
             last = packets[-1]
             last.dts = last.pts
-            self.durations[last.pts] = self.end - last.pts if self.mov else self.durations[last.pts]
+            self.durations[last.pts] = self.end - last.pts
         self._mux(packets)
         self._mux_sound(None)
         with self._told("the end of the file could not be written"):

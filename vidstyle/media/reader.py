@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import warnings
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,14 @@ def frame_at(clip: Clip, time: Fraction) -> Frame:
     if shown is None:
         raise UsageError(f"{clip.info.path}: no frame can be decoded")
     return shown
+
+
+def frames_since(clip: Clip, time: Fraction) -> Iterator[Frame]:
+    """The frames of a clip from the one that is shown at ``time`` seconds on, or from the first
+    one, where each is drawn over those before."""
+    if isinstance(clip, (VideoClip, StillsClip)):
+        return clip.since(time)
+    return iter(clip)
 
 
 def _frames(path: Path) -> int | None:

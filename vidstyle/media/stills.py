@@ -115,9 +115,14 @@ class StillsClip:
         )
 
     def __iter__(self) -> Iterator[Frame]:
+        return self.since(Fraction(0))
+
+    def since(self, time: Fraction) -> Iterator[Frame]:
+        """The frames from the one that is shown at ``time`` seconds on."""
         shape = (self.info.height, self.info.width)
         self.notes = []
-        for index, path in enumerate(self.images):
+        first = int(max(time, Fraction(0)) * RATE)
+        for index, path in enumerate(self.images[first:], first):
             rgb, alpha = read_image(path, self.max_pixels)
             if rgb.shape[:2] != shape and self.fit:
                 rgb, alpha = _covering(rgb, alpha, shape)

@@ -27,6 +27,9 @@ HD = (1280, 720)
 ALPHA_FORMATS = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8")
 GUESSED_RATE = Fraction(25)
 LONGEST_WAIT = Fraction(1)
+RUN_UP = Fraction(1)
+"""Seconds that are decoded before the part of a clip that is wanted: frames there may lean on some
+before, and a deinterlacer on its neighbours."""
 MOST_DELAY = 16
 """Frames that a decoder may hold back: what H.264 allows."""
 
@@ -123,26 +126,42 @@ class VideoClip:
 
     def __iter__(self) -> Iterator[Frame]:
         """Decode; each frame lasts until the next one begins."""
+        count = 0
+        for frame in self._frames():
+            yield frame
+            count += 1
+        claimed = self.info.frames or 0
+        if claimed - count > max(2, claimed // 50) and self.info.container != "avi":
+            self.notes.append(f"{self.path.name} is truncated: {count} of {claimed} frames read")
+
+    def since(self, time: Fraction) -> Iterator[Frame]:
+        """The frames from the one that is shown at ``time`` seconds on, decoded from an intra frame
+        before it."""
+        return self._frames(time)
+
+    def _frames(self, since: Fraction | None = None) -> Iterator[Frame]:
         self.notes = []
         shape = (self.info.height, self.info.width)
         held: tuple[Any, Fraction] | None = None
-        count, sized = 0, 0
+        sized = 0
         with opened(self.path) as container:
             stream = video_stream(container, self.path)
             offset = start_time(container)
+            if since is not None and since > RUN_UP:
+                _seek(container, since - RUN_UP + offset)
             step = 1 / (self.info.rate or GUESSED_RATE)
             for raw, time in self._progressive(self._decode(container, stream)):
                 time -= offset
                 if held is not None:
                     if time <= held[1]:  # times must rise; a clock that stumbles is carried on
                         time = held[1] + Fraction(stream.time_base)
-                    rgb, alpha = _picture(held[0])
-                    if rgb.shape[:2] == shape:
-                        step = time - held[1]
-                        yield Frame(rgb, held[1], step, alpha)
-                        count += 1
-                    else:
-                        sized += 1
+                    if since is None or time > since:
+                        rgb, alpha = _picture(held[0])
+                        if rgb.shape[:2] == shape:
+                            step = time - held[1]
+                            yield Frame(rgb, held[1], step, alpha)
+                        else:
+                            sized += 1
                 held = raw, time
             if held is not None:
                 raw, time = held
@@ -150,12 +169,8 @@ class VideoClip:
                 rgb, alpha = _picture(raw)
                 if rgb.shape[:2] == shape:
                     yield Frame(rgb, time, duration, alpha)
-                    count += 1
         if sized:
             self.notes.append(f"{sized} frames of another size skipped")
-        claimed = self.info.frames or 0
-        if claimed - count > max(2, claimed // 50) and self.info.container != "avi":
-            self.notes.append(f"{self.path.name} is truncated: {count} of {claimed} frames read")
 
     def at(self, time: Fraction) -> Frame:
         """The frame that is shown at ``time`` seconds, or the last one, without its duration.
@@ -165,8 +180,7 @@ class VideoClip:
         with opened(self.path) as container:
             stream = video_stream(container, self.path)
             offset = start_time(container)
-            with suppress(av.error.FFmpegError):  # where it cannot seek, it reads from the start
-                container.seek(int((time + offset) * av.time_base), backward=True)
+            _seek(container, time + offset)
             shown: tuple[Any, Fraction] | None = None
             for raw, begins in self._decode(container, stream):
                 if shown is not None and begins - offset > time:
@@ -242,6 +256,12 @@ class VideoClip:
                 yield frame, clock.time(frame)
         if bad:
             self.notes.append(f"{bad} damaged packet{'s' * (bad > 1)} skipped")
+
+
+def _seek(container: Any, time: Fraction) -> None:
+    """Go on with the intra frame before ``time``, in seconds on the file's clock."""
+    with suppress(av.error.FFmpegError):  # where it cannot seek, it reads from the start
+        container.seek(int(time * av.time_base), backward=True)
 
 
 def _deinterlacer(frame: Any) -> Any:

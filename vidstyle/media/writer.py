@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -9,10 +11,11 @@ from typing import Protocol, Self
 from ..core import files
 from ..core.errors import VidstyleError
 from .clip import ClipInfo, Frame
-from .encoders import AnimationEncoder, FolderEncoder, StillEncoder, VideoEncoder
+from .encoders import CODECS, AnimationEncoder, FolderEncoder, StillEncoder, VideoEncoder
 from .formats import Format
 from .gif import GifEncoder
 from .sound import Sound
+from .video import VideoClip
 
 
 class Encoder(Protocol):
@@ -47,6 +50,18 @@ class Writer:
     def write(self, frame: Frame) -> None:
         self.encoder.write(frame)
         self.frames += 1
+
+    def join(self, part: Path, frames: Sequence[Frame]) -> None:
+        """Write ``frames`` as they are encoded in the file ``part``, or once more where a format
+        has no parts."""
+        if isinstance(self.encoder, VideoEncoder):
+            self.encoder.join(part, frames)
+            self.frames += len(frames)
+            return
+        for frame, shown in zip(frames, VideoClip(part), strict=True):
+            if frame.starts_shot:
+                self.begin_shot()
+            self.write(replace(frame, rgb=shown.rgb, alpha=shown.alpha))
 
     def begin_shot(self) -> None:
         self.encoder.begin_shot()
@@ -116,6 +131,25 @@ def open_writer(
         files.discard(partial)
         raise
     return Writer(output, partial, encoder, overwrite)
+
+
+def part_writer(
+    path: Path,
+    source: ClipInfo,
+    file_format: Format,
+    size: tuple[int, int],
+    *,
+    crf: int | None = None,
+    codec: str | None = None,
+) -> VideoEncoder:
+    """An encoder of a part of a file of this format, for its writer to ``join``; the parts of what
+    is no video are without loss."""
+    if file_format.kind == "video":
+        codec = codec or file_format.codecs[0]
+    else:
+        codec, crf = "ffv1", None
+    part = Format("part", "video", (codec,), muxer=CODECS[codec].muxer)
+    return VideoEncoder(path, source, part, size, None, crf, codec)
 
 
 def loop_count(source: ClipInfo, asked: int | None) -> int:

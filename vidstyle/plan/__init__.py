@@ -18,7 +18,7 @@ from ..objective.styles import StyleSchedule
 from ..settings import Settings, rate_of
 from .describe import check_room, describe
 from .engine import engine_of, for_preview, make_engine, with_engine, with_machine, with_segments
-from .keys import KeyLike, check_keys, keys_of, styles_of
+from .keys import GivenKey, KeyLike, check_keys, keys_of, styles_of
 from .machine import diagnose
 from .output import Output, check_encoding, is_begun, output_of, size_of, wrote
 from .styles import mask_and_style, schedule_of, several, style_and_weight
@@ -31,6 +31,7 @@ LATE = 1
 
 __all__ = [
     "EngineChoice",
+    "GivenKey",
     "KeyLike",
     "Later",
     "MaskLike",

@@ -109,8 +109,10 @@ def _options(names: Sequence[str]) -> str:
 def with_segments(work: Plan) -> Plan:
     """The plan with the length of its segments decided."""
     settings = work.settings
-    if settings.segment is None and settings.cluster is None:
+    if settings.segment is None and settings.cluster is None and settings.store is None:
         return work
+    if settings.store is not None and settings.cluster is None:
+        raise UsageError("--store is where the workers of a --cluster keep what they paint")
     address = settings.cluster or HERE
     if address != HERE and not address.startswith(REMOTE):
         raise UsageError(f"--cluster {address}: name {HERE} or {REMOTE}HOST:PORT")
@@ -118,11 +120,16 @@ def with_segments(work: Plan) -> Plan:
         raise UsageError("--passes go over whole shots: leave out --segment and --cluster")
     if settings.cluster and (settings.plot or settings.snapshots):
         raise UsageError("--plot and --snapshots show steps, which a cluster does not send")
+    if settings.cluster and settings.report:
+        raise UsageError(
+            "--report sees all paintings, which stay with the workers: use vidstyle measure on "
+            "the output"
+        )
     if settings.engine == "feedforward" or work.preview:
-        note = "a network paints faster than frames travel: this machine paints, without segments"
+        note = "a network paints in one go what is to agree: this machine paints, without segments"
         if work.preview:
             note = "a preview is painted on this machine, without segments"
-        settings = replace(settings, segment=None, cluster=None)
+        settings = replace(settings, segment=None, cluster=None, store=None)
         return replace(work, settings=settings, notes=(*work.notes, note))
     return replace(work, settings=replace(settings, segment=settings.segment or SEGMENT_LENGTH))
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from pathlib import Path
 
 from ..core.errors import UsageError
+from ..core.folders import Folder, LocalFolder, folder_at
 from ..media import Clip, Format, loop_count
 from ..media.stills import StillsClip
 from ..objective.styles import StyleSchedule
@@ -64,6 +66,14 @@ class Plan:
     """How many pixels went through the network at once in the run that began this painting."""
     reads: tuple[Path, ...] = ()
     """Files that must stay as they are."""
+
+    @property
+    def parts(self) -> Folder | None:
+        """Where paintings are kept: in the journal, or in a folder of their own in the store."""
+        if self.journal is None or self.settings.store is None:
+            return None if self.journal is None else LocalFolder(self.journal)
+        whole = hashlib.blake2b(str(self.output.absolute()).encode(), digest_size=4).hexdigest()
+        return folder_at(f"{self.settings.store.rstrip('/')}/{self.output.name}-{whole}")
 
     @property
     def empty(self) -> UsageError:

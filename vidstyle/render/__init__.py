@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import media
 from ..core import devices, files
 from ..core.errors import UsageError
-from ..core.events import Event, Listener, Notice, Started
+from ..core.events import Event, Listener, Notice, Painted, Started
+from ..core.folders import fetched
 from ..engines import ClipEngine
 from ..engines.recovery import RecoveringEngine
 from ..metrics import Metrics
@@ -20,10 +21,10 @@ from ..plan import Plan, check_room, make_engine
 from ..settings import Settings
 from .checkpoint import CheckpointStore, fingerprint
 from .chunks import PaintedFrame
+from .cluster import Head, Order, encoded
 from .compose import Summary, composed, is_composed
-from .executors import Executor, LocalExecutor
 from .frames import frames_of
-from .keys import with_keys
+from .keys import unseen_notes, with_keys
 from .logger import RunLogger
 from .output import OutputWriter
 from .ray import connected
@@ -92,10 +93,13 @@ def _render(work: Plan, listener: Listener) -> Result:
         emit(Started(count, *size, str(engine.device), work.settings.precision))
         _learn(work, engine, store, emit)
         with _left(work, output, store):
-            for done in with_keys(_painted(work, engine, store, emit), work, emit):
-                shown = composed(done.painted, done.frame, work)
-                output.write(done.frame, shown)
-                summary.add(done.frame, shown, done.loss)
+            if store is not None and work.settings.cluster is not None:
+                summary.losses += _painted_elsewhere(work, engine, store, output, emit)
+            else:
+                for done in with_keys(_painted(work, engine, store, emit), work, emit):
+                    shown = composed(done.painted, done.frame, work)
+                    output.write(done.frame, shown)
+                    summary.add(done.frame, shown, done.loss)
         if not summary.losses and work.clip.info.frames != 0:
             raise work.empty
     try:
@@ -130,9 +134,10 @@ def _store(work: Plan, engine: ClipEngine) -> CheckpointStore | None:
     """
     if work.journal is None:
         return None
-    store = CheckpointStore(work.journal, fingerprint(work, engine), engine.patience)
+    made_from = fingerprint(work, engine)
+    store = CheckpointStore(work.journal, made_from, engine.patience, work.parts)
     if not work.restart:
-        store.load()
+        store.load(look=work.settings.cluster is None)
     return store
 
 
@@ -197,24 +202,51 @@ def _learn(work: Plan, engine: ClipEngine, store: CheckpointStore | None, emit: 
 def _painted(
     work: Plan, engine: ClipEngine, store: CheckpointStore | None, emit: Listener
 ) -> Iterator[PaintedFrame]:
-    """The frames as they are painted, here or by a cluster."""
+    """The frames as they are painted here."""
     settings = work.settings
-    with ExitStack() as stack:
-        executor: Executor = LocalExecutor(RecoveringEngine(engine, emit))
-        if settings.cluster is not None:
-            executor = stack.enter_context(connected(settings.cluster, engine))
-        scheduler = Scheduler(
-            executor,
-            emit,
-            store,
-            segment=settings.segment,
-            passes=settings.passes,
-            closes=work.closes,
-        )
-        for number, done in enumerate(scheduler.paint(frames_of(work)), 1):
-            if store is not None and work.keep_frames:
-                store.show(number, done.painted)
-            yield done
+    scheduler = Scheduler(
+        RecoveringEngine(engine, emit),
+        emit,
+        store,
+        segments=settings.segment is not None,
+        passes=settings.passes,
+        closes=work.closes,
+    )
+    for number, done in enumerate(scheduler.paint(frames_of(work)), 1):
+        if store is not None and work.keep_frames:
+            store.show(number, done.painted)
+        yield done
+
+
+def _painted_elsewhere(
+    work: Plan, engine: ClipEngine, store: CheckpointStore, output: OutputWriter, emit: Listener
+) -> list[float]:
+    """Have a cluster paint and encode the frames, and join what it has; returns the losses."""
+    losses: list[float] = []
+    given = 0
+    store.begin()
+    assert work.settings.cluster is not None
+
+    def note(event: Event) -> None:
+        store.count += isinstance(event, Painted)
+        emit(event)
+
+    order = Order.of(work, engine, store.parts)
+    try:
+        with connected(work.settings.cluster, order) as cluster:
+            for segment, report in Head(work, cluster, note).painting():
+                for line in report.notes:
+                    emit(Notice(line))
+                with fetched(store.parts, encoded(segment)) as part:
+                    output.join(part, segment.frames)
+                store.parts.remove(encoded(segment))
+                losses += report.losses
+                given += report.given
+    finally:
+        store.look_again()
+    for line in unseen_notes(work, given):
+        emit(Notice(line))
+    return losses
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from PIL import Image as Pillow
 
 from ..core.errors import UsageError
 from ..core.files import FRAME, RANDOM, frame_name, write_whole
+from ..core.folders import Folder, LocalFolder
 from ..core.images import Image
 from ..core.version import __version__
 from ..engines import ClipEngine
@@ -34,8 +35,12 @@ from .chunks import Chunk
 VERSION = 2
 """Of the files of a store; in its fingerprint, so that a store of another one is not believed."""
 MODEL, TRAINING = "model.safetensors", "training.jpg"
+KEY, LEAD = "key", "lead"
+"""In the names of chunks: of a key frame, and of what leads into the next one."""
 PAINTINGS, STATE = ".paintings.npz", ".state.npz"
 """How the two files of a chunk end: what is painted, and what comes after it needs."""
+ENCODED = ".encoded"
+"""How the file of a segment ends that a worker has encoded."""
 OLD_STATE = "state.npz"
 """In stores of version 1."""
 LOSSES = "losses"
@@ -47,26 +52,23 @@ DAMAGE = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile
 """What reading a damaged store leads to."""
 
 
-class CheckpointStore:
-    """The chunks of a clip that are painted, by name, in a ``folder`` of their own.
+class ChunkStore:
+    """Chunks that are painted, by name, in a folder ``parts``.
 
     A chunk is a file of its paintings, and another one of the state that the next chunk goes on
-    from, as long as that is needed. Files are written whole, then moved to their names, and the
-    state comes first: whenever a run ends, what is there can be gone on from. What it was made
-    from, the ``fingerprint``, is in the folder, too: only a run with the same one goes on.
+    from, as long as that is needed. Files are written whole, and the state comes first: whenever
+    a run ends, what is there can be gone on from.
 
     Args:
-        folder: where to; it is made with the first chunk.
-        fingerprint: what the paintings depend on, by names that a person understands.
+        parts: where to.
+        names: those of all chunks that are there.
         patience: seconds for which chunks may wait to be written, where they are painted more
             quickly than a disk is sure to have them.
     """
 
-    def __init__(self, folder: Path, fingerprint: Mapping[str, Any], patience: float = 0.0) -> None:
-        self.folder, self.patience = folder, patience
-        self.fingerprint = {"version of the journal": VERSION, **fingerprint}
-        self.names: set[str] = set()
-        """Those of all chunks that are there."""
+    def __init__(self, parts: Folder, names: Iterable[str] = (), patience: float = 0.0) -> None:
+        self.parts, self.patience = parts, patience
+        self.names = {*names}
         self.waiting: list[tuple[str, Chunk]] = []
         """Chunks that are not written yet …"""
         self.superseded: list[str] = []
@@ -74,57 +76,51 @@ class CheckpointStore:
         self.written = -math.inf
         self.count = 0
         """How many paintings are written."""
-        self.damaged = False
-        """Whether a run before has left something that cannot be used."""
 
-    def load(self) -> bool:
-        """Take up what a run before has left; whether that is something, and whole.
+    @classmethod
+    def of_run(cls, parts: Folder, run: int) -> ChunkStore:
+        """The chunks of one shot or segment, by its number; without those after its first frame,
+        where one is damaged."""
+        files = parts.names(f"{run:05}-")
+        later = {name for name in files if not name.startswith(f"{run:05}-{KEY}.")}
+        store = cls(parts, _chunks(files))
+        try:
+            store.check(later)
+        except DAMAGE:
+            for name in later:
+                parts.remove(name)
+            store.names = _chunks(files - later)
+        return store
+
+    def check(self, files: Iterable[str]) -> None:
+        """Read the chunks in these files.
 
         Raises:
-            UsageError: it was made from something else.
+            One of ``DAMAGE``: that cannot be done.
         """
-        names = {path.name.removesuffix(PAINTINGS) for path in self.folder.glob(f"*{PAINTINGS}")}
-        if not names and not self.model.exists() and not (self.folder / OLD_STATE).exists():
-            return False
-        fingerprint = facts(self.folder)
-        if not fingerprint:
-            self.damaged = True
-            return False
-        wanted = json.loads(json.dumps(self.fingerprint))
-        wanted.pop(MACHINE, None)
-        other = [name for name in wanted if fingerprint.get(name) != wanted[name]]
-        if other:
-            raise UsageError(
-                f"{self.folder}: a painting was begun here with another {' and '.join(other)}: "
-                f"use --restart to begin anew, or another --output"
-            )
-        try:
-            for path in self.folder.glob("*.npz"):
-                with zipfile.ZipFile(path) as file:
+        for name in files:
+            if name.endswith((PAINTINGS, STATE)):
+                with zipfile.ZipFile(io.BytesIO(self.parts.read(name))) as file:
                     if file.testzip() is not None:
                         raise zipfile.BadZipFile
-            count = sum(len(_read(self._path(name, PAINTINGS))[LOSSES]) for name in names)
-        except DAMAGE:
-            self.damaged = True
-            return False
-        self.names, self.count = names, count
-        return True
+                self.count += name.endswith(PAINTINGS) and len(self._read(name)[LOSSES])
 
     def begin(self) -> None:
-        """Make the folder, and note what the work is made from."""
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        write_whole(self.folder / FACTS, json.dumps(self.fingerprint, indent=1).encode())
+        """Have the folder there."""
 
     def get(self, name: str, last: Frame) -> Chunk | None:
         """A chunk, which ends with the frame ``last``; None: it is not painted yet."""
         if name not in self.names:
             return None
-        found = _read(self._path(name, PAINTINGS))
+        found = self._read(f"{name}{PAINTINGS}")
         losses = tuple(map(float, found[LOSSES]))
         pictures = (io.BytesIO(found[str(number)].tobytes()) for number in range(len(losses)))
         paintings = tuple(np.array(Pillow.open(picture)) for picture in pictures)
-        state = self._path(name, STATE)
-        return Chunk(paintings, losses, _read(state) if state.exists() else {}, last)
+        try:
+            state = self._read(f"{name}{STATE}")
+        except FileNotFoundError:
+            state = {}
+        return Chunk(paintings, losses, state, last)
 
     def put(self, name: str, chunk: Chunk, superseded: str | None = None) -> None:
         """Keep a chunk; nothing will go on from the one that it has ``superseded`` any more."""
@@ -146,13 +142,13 @@ class CheckpointStore:
         while self.waiting:
             name, chunk = self.waiting[-1]
             if chunk.state:
-                _write(self._path(name, STATE), chunk.state)
+                self._write(f"{name}{STATE}", chunk.state)
             pictures = {
                 str(number): np.frombuffer(_png(painting), np.uint8)
                 for number, painting in enumerate(chunk.paintings)
             }
             losses = np.array(chunk.losses, np.float64)
-            _write(self._path(name, PAINTINGS), {**pictures, LOSSES: losses})
+            self._write(f"{name}{PAINTINGS}", {**pictures, LOSSES: losses})
             self.names.add(name)
             self.count += len(chunk.paintings)
             self.waiting.pop()
@@ -163,20 +159,98 @@ class CheckpointStore:
     def discard_states(self, names: Iterable[str]) -> None:
         """Nothing goes on from these chunks any more."""
         for name in names:
-            self._path(name, STATE).unlink(missing_ok=True)
+            self.parts.remove(f"{name}{STATE}")
+
+    def _write(self, name: str, arrays: State) -> None:
+        data = io.BytesIO()
+        np.savez(data, **dict[str, Any](arrays))
+        self.parts.write(name, data.getvalue())
+
+    def _read(self, name: str) -> dict[str, NDArray[Any]]:
+        with np.load(io.BytesIO(self.parts.read(name))) as found:
+            return {name: found[name] for name in found.files}
+
+
+class CheckpointStore(ChunkStore):
+    """The journal of a painting: its chunks, and what they are made from.
+
+    That, the ``fingerprint``, is kept, too: only a run with the same one goes on.
+
+    Args:
+        folder: the journal's, beside the output; it is made with the first chunk.
+        fingerprint: what the paintings depend on, by names that a person understands.
+        patience: see ``ChunkStore``.
+        parts: where the chunks are; None: in ``folder``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        fingerprint: Mapping[str, Any],
+        patience: float = 0.0,
+        parts: Folder | None = None,
+    ) -> None:
+        self.home, self.folder = LocalFolder(folder), folder
+        super().__init__(parts or self.home, patience=patience)
+        self.fingerprint = {"version of the journal": VERSION, **fingerprint}
+        self.damaged = False
+        """Whether a run before has left something that cannot be used."""
+
+    def load(self, look: bool = True) -> bool:
+        """Take up what a run before has left; whether that is something, and whole, unless nobody
+        is to ``look`` into it here.
+
+        Raises:
+            UsageError: it was made from something else.
+        """
+        files = self.parts.names()
+        names = _chunks(files)
+        if not names and not self.model.exists() and not (self.folder / OLD_STATE).exists():
+            return False
+        fingerprint = facts(self.folder)
+        if not fingerprint:
+            self.damaged = True
+            return False
+        wanted = json.loads(json.dumps(self.fingerprint))
+        wanted.pop(MACHINE, None)
+        other = [name for name in wanted if fingerprint.get(name) != wanted[name]]
+        if other:
+            raise UsageError(
+                f"{self.folder}: a painting was begun here with another {' and '.join(other)}: "
+                f"use --restart to begin anew, or another --output"
+            )
+        try:
+            if look:
+                self.check(files)
+        except DAMAGE:
+            self.damaged, self.count = True, 0
+            return False
+        self.names, self.count = names, self.count or len(names)
+        return True
+
+    def begin(self) -> None:
+        """Make the folder, and note what the work is made from."""
+        for folder in {self.home, self.parts}:
+            folder.make()
+            folder.write(FACTS, json.dumps(self.fingerprint, indent=1).encode())
+
+    def look_again(self) -> None:
+        """Take up what workers have left meanwhile."""
+        self.names = _chunks(self.parts.names())
+        self.count = max(self.count, len(self.names))
 
     def clear(self) -> None:
         """Throw away what a run has left, and nothing else."""
         for name in (FACTS, OLD_STATE, MODEL, TRAINING, PARTIAL):  # without, the rest is nothing
-            (self.folder / name).unlink(missing_ok=True)
-        for path in self.folder.glob("*"):
-            chunk = path.name.endswith((PAINTINGS, STATE))
-            if chunk or FRAME.fullmatch(path.name) or PART.fullmatch(path.name):
-                path.unlink()
+            self.home.remove(name)
+        for folder in {self.home, self.parts}:
+            for name in folder.names():
+                own = name == FACTS or name.endswith((PAINTINGS, STATE, ENCODED))
+                if own or FRAME.fullmatch(name) or PART.fullmatch(name):
+                    folder.remove(name)
+            folder.close()
         self.names.clear()
         self.count = 0
-        if self.folder.is_dir() and not any(self.folder.iterdir()):
-            self.folder.rmdir()
 
     @property
     def model(self) -> Path:
@@ -199,9 +273,6 @@ class CheckpointStore:
     def left(self, partial: Path) -> None:
         """Note that the clip ``partial`` is this run's: the next one may replace it."""
         write_whole(self.folder / PARTIAL, json.dumps(identity(partial)).encode())
-
-    def _path(self, name: str, suffix: str) -> Path:
-        return self.folder / f"{name}{suffix}"
 
 
 def fingerprint(work: Plan, engine: ClipEngine) -> dict[str, Any]:
@@ -231,6 +302,11 @@ def fingerprint(work: Plan, engine: ClipEngine) -> dict[str, Any]:
     }
 
 
+def _chunks(names: Iterable[str]) -> set[str]:
+    """The chunks that there are files of."""
+    return {name.removesuffix(PAINTINGS) for name in names if name.endswith(PAINTINGS)}
+
+
 def digest(parts: Iterable[bytes | NDArray[Any] | Path]) -> str:
     """The same for the same data, files by what is in them."""
     found = hashlib.blake2b(digest_size=16)
@@ -248,14 +324,3 @@ def _png(picture: Image) -> bytes:
     data = io.BytesIO()
     Pillow.fromarray(picture).save(data, "png", compress_level=1)
     return data.getvalue()
-
-
-def _write(path: Path, arrays: State) -> None:
-    data = io.BytesIO()
-    np.savez(data, **dict[str, Any](arrays))
-    write_whole(path, data.getvalue())
-
-
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    with np.load(path) as found:
-        return {name: found[name] for name in found.files}

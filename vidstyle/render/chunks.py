@@ -43,7 +43,6 @@ class Chunk:
     last: Frame
     """The frame that was painted last."""
     seconds: float = 0.0
-    notes: tuple[str, ...] = ()
 
     def stateless(self) -> Chunk:
         """The same for those who only look at it: a state is large."""
@@ -67,22 +66,19 @@ class Task:
     """The frame after them, if it is of the same run."""
 
 
-def tasks(frames: Iterable[Frame], segment: int | None) -> Iterator[Task]:
-    """``frames`` in chunks: of whole shots, up to each key frame; or, in each ``segment`` of at
-    most so many frames, the first one and then ``SIZE`` at a time. None reaches over a cut.
+def tasks(frames: Iterable[Frame], segments: bool, first: int = 0) -> Iterator[Task]:
+    """``frames`` in chunks: of whole shots, up to each key frame; or of ``segments``, the first
+    frame and then ``SIZE`` at a time. None reaches over a cut. Runs are counted from ``first`` on.
     """
-    run, at, held = -1, 0, list[Frame]()
+    run, at, held = first - 1, 0, list[Frame]()
     for frame in frames:
-        done = at + len(held)
-        if run < 0 or frame.starts_shot or done == segment:
+        if run < first or frame.starts_shot or frame.starts_segment:
             if held:
                 yield Task(run, at, tuple(held), None)
             run, at, held = run + 1, 0, []
-            # A segment goes on from its own first frame.
-            frame = replace(frame, is_key=frame.is_key or segment is not None)
-        elif held and held[-1].is_key and len(held) >= (1 if at == 0 or segment is None else SIZE):
+        elif held and held[-1].is_key and len(held) >= (SIZE if at and segments else 1):
             yield Task(run, at, tuple(held), frame)
-            at, held = done, []
+            at, held = at + len(held), []
         held.append(frame)
     if held:
         yield Task(run, at, tuple(held), None)

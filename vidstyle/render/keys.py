@@ -11,6 +11,7 @@ from .. import media
 from ..core import files
 from ..core.events import Listener, Notice
 from ..core.images import Image, contact_sheet
+from ..media import Frame
 from ..plan import Plan
 from ..temporal.keys import lines_up
 from .chunks import PaintedFrame
@@ -76,15 +77,24 @@ def with_keys(done: Iterable[PaintedFrame], work: Plan, emit: Listener) -> Itera
     or that is for none."""
     seen = 0
     for number, one in enumerate(done, 1):
-        if one.frame.painting is not None:
-            seen += 1
-            if not lines_up(one.frame.painting, one.frame.rgb):
-                emit(Notice(f"the painting that is given for frame {number} does not lie over it"))
+        seen += one.frame.painting is not None
+        for note in key_notes(one.frame, number):
+            emit(Notice(note))
         yield one
+    for note in unseen_notes(work, seen):
+        emit(Notice(note))
+
+
+def key_notes(frame: Frame, number: int) -> Iterator[str]:
+    """What there is to say of the painting that is given for a frame, if one is."""
+    if frame.painting is not None and not lines_up(frame.painting, frame.rgb):
+        yield f"the painting that is given for frame {number} does not lie over it"
+
+
+def unseen_notes(work: Plan, seen: int) -> Iterator[str]:
+    """What there is to say where so many given paintings were ``seen``."""
     if seen < len(work.keys):
-        emit(
-            Notice(
-                f"{len(work.keys) - seen} of {len(work.keys)} given paintings are for no frame of "
-                f"the clip, or for one that has another"
-            )
+        yield (
+            f"{len(work.keys) - seen} of {len(work.keys)} given paintings are for no frame of "
+            f"the clip, or for one that has another"
         )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
 from math import lcm
+from pathlib import Path
 
 from .. import media
 from ..core.images import Image
@@ -46,7 +48,15 @@ class OutputWriter:
         if frame.starts_shot:
             self.writer.begin_shot()
         self.writer.write(replace(frame, rgb=shown))
-        self.count, self.last = self.count + 1, frame
+        self._wrote([frame])
+
+    def join(self, part: Path, frames: Sequence[Frame]) -> None:
+        """Write the next ``frames`` as a worker has encoded them into the file ``part``."""
+        self.writer.join(part, frames)
+        self._wrote(frames)
+
+    def _wrote(self, frames: Sequence[Frame]) -> None:
+        self.count, self.last = self.count + len(frames), frames[-1]
         if self.count == self.work.settings.max_frames:
             self._end_sound()
 
@@ -76,7 +86,31 @@ def _sound(work: Plan) -> Sound | None:
     return Sound(info.path, work.format, mode, *work.settings.span)
 
 
+def part_writer(work: Plan, path: Path) -> media.VideoEncoder:
+    """An encoder of a part of the output, for its writer to join."""
+    size, settings = (work.width, work.height), work.settings
+    return media.part_writer(
+        path, _info(work), work.format, size, crf=settings.crf, codec=settings.codec
+    )
+
+
 def _writer(work: Plan, sound: Sound | None) -> media.Writer:
+    settings = work.settings
+    return media.open_writer(
+        work.output,
+        _info(work),
+        work.format,
+        (work.width, work.height),
+        loop=settings.loop,
+        overwrite=work.overwrite,
+        sound=sound,
+        crf=settings.crf,
+        codec=settings.codec,
+    )
+
+
+def _info(work: Plan) -> media.ClipInfo:
+    """What the output takes over from the clip."""
     info, settings = work.clip.info, work.settings
     start, end = settings.span
     if start or end is not None or settings.max_frames is not None:
@@ -87,14 +121,4 @@ def _writer(work: Plan, sound: Sound | None) -> media.Writer:
     elif start:  # it may lie between two ticks
         ticks = lcm(info.time_base.denominator, start.denominator)
         info = replace(info, time_base=Fraction(1, ticks))
-    return media.open_writer(
-        work.output,
-        info,
-        work.format,
-        (work.width, work.height),
-        loop=settings.loop,
-        overwrite=work.overwrite,
-        sound=sound,
-        crf=settings.crf,
-        codec=settings.codec,
-    )
+    return info

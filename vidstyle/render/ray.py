@@ -1,4 +1,4 @@
-"""Chunks painted on more than one machine, or on all processors of one: by Ray's workers."""
+"""A cluster of Ray's workers: on more than one machine, or on all processors of one."""
 
 from __future__ import annotations
 
@@ -8,123 +8,78 @@ import signal
 import socket
 import tempfile
 import threading
-import uuid
+import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..core import devices
 from ..core.errors import UsageError, VidstyleError
-from ..core.events import Event, Notice
-from ..core.version import __version__
-from ..engines import ClipEngine
-from ..engines.base import OnStep
-from ..engines.recovery import RecoveringEngine
-from ..media import Frame
-from ..networks import transformer as models
-from ..objective.styles import StyleSchedule
-from ..plan.engine import HERE, REMOTE, engine_of
-from ..settings import Settings
-from .chunks import Chunk, Work, carry_on
-from .executors import Future
+from ..plan.engine import HERE, REMOTE
+from .cluster import Future, Job, Order, Worker
 
 TOKEN = Path("~/.ray/auth_token")
 """Where Ray keeps the secret that later versions of it ask for."""
 PATIENCE = 10.0
-"""Seconds for a cluster to answer."""
-TRIES = 5
-"""How often a chunk is begun again whose worker died."""
+"""Seconds for a cluster to answer, and after which its size is asked again."""
+TRIES = 20
+"""How often a job is begun again whose worker died: it goes on from what that one has left."""
 
 
-@dataclass(frozen=True, eq=False)
-class EngineSpec:
-    """All that a worker needs to paint as this process would."""
+class RayCluster:
+    """Ray's workers. What one of them does as it dies, another one goes on with."""
 
-    settings: Settings
-    schedule: StyleSchedule
-    size: tuple[int, int]
-    tile_pixels: int | None = None
-    """How many pixels go through the network at once here."""
-    model: bytes | None = None
-    """What was learned from the clip."""
-    version: str = __version__
-    name: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-    @classmethod
-    def of(cls, engine: ClipEngine) -> EngineSpec:
-        """The spec of an engine of this process, with its model if it has one."""
-        learned = engine.stylizer.model if engine.stylizer is not None else None
-        model = None if learned is None else models.dump(learned)
-        settings = replace(engine.settings, model=None)
-        return cls(settings, engine.schedule, engine.size, engine.tile_pixels, model)
-
-    def engine(self) -> ClipEngine:
-        """An engine made from it.
-
-        Raises:
-            UsageError: another version is installed here, or what the settings name is not here.
-        """
-        if self.version != __version__:
-            raise UsageError(
-                f"a worker of the cluster has vidstyle {__version__}, not {self.version}: "
-                f"install the same everywhere"
-            )
-        engine = engine_of(self.settings, self.schedule, self.size, self.tile_pixels)
-        if engine.stylizer is not None and self.model is not None:
-            with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
-                file.write(self.model)
-                file.flush()
-                engine.stylizer.take(models.load(Path(file.name)))
-        return engine
-
-
-class RayExecutor:
-    """Ray's workers. What one of them paints as it dies, another one begins again."""
-
-    def __init__(self, spec: EngineSpec) -> None:
+    def __init__(self, order: Order) -> None:
         import ray
 
         self.ray: Any = ray
-        has = self.ray.cluster_resources()
-        on_gpu = bool(has.get("GPU")) and spec.settings.device in ("auto", "cuda")
+        settings = order.work.settings
+        self.on_gpu = bool(self._has().get("GPU")) and settings.device in ("auto", "cuda")
         # A task that asks for more than any machine has would wait for ever.
         alive = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         most = max(int(node.get("CPU", 1)) for node in alive)
-        cpus = max(1, min(spec.settings.threads or 1, most))
-        self.size = max(1, int(has["GPU"]) if on_gpu else int(has.get("CPU", 1)) // cpus)
-        settings = replace(spec.settings, device="cuda" if on_gpu else spec.settings.device)
-        self.spec = ray.put(replace(spec, settings=settings))
+        self.each = settings.gpu_share if self.on_gpu else max(1, min(settings.threads or 1, most))
+        if self.on_gpu:
+            work = replace(order.work, settings=replace(settings, device="cuda"))
+            order = replace(order, work=work)
+        self.asked = 0.0
+        self.workers = 1
+        self.order = ray.put(order)
+        self.board: Any = ray.remote(Board).options(num_cpus=0).remote()
+        # A key frame comes before all: the segments of its shot wait for it.
+        needs = {"num_gpus" if self.on_gpu else "num_cpus": self.each}
         self.work = ray.remote(_work).options(
-            num_cpus=0 if on_gpu else cpus, num_gpus=1 if on_gpu else 0, max_retries=TRIES
+            **({"num_cpus": 0} | needs), max_retries=TRIES, retry_exceptions=False
         )
+        self.pending: list[Future] = []
 
-    def submit(
-        self,
-        work: Work,
-        on_step: OnStep,
-        frames: Sequence[Frame],
-        before: Future | None,
-        *given: Future,
-    ) -> Future:
-        """See ``Executor``; of the steps of others nothing is heard."""
-        return self.work.remote(self.spec, work, frames, before, *given)
+    @property
+    def size(self) -> int:
+        """See ``Cluster``: machines may join and leave."""
+        if time.monotonic() - self.asked > PATIENCE or not self.asked:
+            has = self._has().get("GPU" if self.on_gpu else "CPU", 1)
+            self.workers, self.asked = max(1, int(has / self.each)), time.monotonic()
+        return self.workers
 
-    def done(self, futures: Mapping[str, Future], wait: bool) -> dict[str, Chunk]:
-        """See ``Executor``.
+    def submit(self, job: Job, *given: Any, after: Sequence[Future] = ()) -> Future:
+        """See ``Cluster``."""
+        future: Future = self.work.remote(self.order, self.board, job, given, *after)
+        self.pending.append(future)
+        return future
 
-        Raises:
-            VidstyleError: a painting failed, or the cluster is gone.
-        """
-        if not futures:
+    def take(self, seconds: float) -> dict[Future, Any]:
+        """See ``Cluster``."""
+        if not self.pending:
             return {}
-        names = {future: name for name, future in futures.items()}
-        many, timeout = (1, None) if wait else (len(names), 0)
         try:
-            ready, _ = self.ray.wait([*names], num_returns=many, timeout=timeout)
-            return {names[future]: self.ray.get(future) for future in ready}
+            ready, _ = self.ray.wait(self.pending, num_returns=1, timeout=seconds)
+            if ready:  # and whatever else is there
+                ready, self.pending = self.ray.wait(
+                    self.pending, num_returns=len(self.pending), timeout=0
+                )
+            return dict(zip(ready, self.ray.get(ready), strict=True))
         except self.ray.exceptions.RayTaskError as error:
             if isinstance(error.cause, (VidstyleError, MemoryError)):
                 raise error.cause from error
@@ -134,9 +89,33 @@ class RayExecutor:
         except SystemError as error:  # what a signal has raised, in Ray's wrapping
             raise error.__cause__ or error from None
 
+    def told(self) -> list[tuple[int, int, float]]:
+        """See ``Cluster``."""
+        try:
+            return [*self.ray.get(self.board.take.remote())]
+        except (self.ray.exceptions.RayError, ConnectionError) as error:
+            raise VidstyleError(f"the cluster failed: {_line(error)}") from error
+
+    def _has(self) -> dict[str, float]:
+        return dict(self.ray.cluster_resources())
+
+
+class Board:
+    """Where workers note how far they are."""
+
+    def __init__(self) -> None:
+        self.notes: dict[int, tuple[int, int, float]] = {}
+
+    def note(self, segment: int, painted: int, seconds: float) -> None:
+        self.notes[segment] = segment, painted, seconds
+
+    def take(self) -> list[tuple[int, int, float]]:
+        notes, self.notes = [*self.notes.values()], {}
+        return notes
+
 
 @contextmanager
-def connected(address: str, engine: ClipEngine) -> Iterator[RayExecutor]:
+def connected(address: str, order: Order) -> Iterator[RayCluster]:
     """The workers at ``address``: ``local``, or ``ray://HOST:PORT``.
 
     Raises:
@@ -166,7 +145,7 @@ def connected(address: str, engine: ClipEngine) -> Iterator[RayExecutor]:
             raise UsageError(f"--cluster {address}: no cluster there: {_line(error)}") from error
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, terminated)  # Ray has put its own there
-        yield RayExecutor(EngineSpec.of(engine))
+        yield RayCluster(order)
     finally:
         ray.shutdown()
         shutil.rmtree(private, ignore_errors=True)
@@ -183,25 +162,13 @@ def _line(error: BaseException) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
-_engines: dict[str, ClipEngine] = {}
-"""The engine that this worker has, by the name of its spec."""
+_workers: dict[str, Worker] = {}
+"""The worker that this process is, by the name of its order."""
 
 
-def _work(
-    spec: EngineSpec, work: Work, frames: Sequence[Frame], before: Chunk | None, *given: Any
-) -> Chunk:
-    """What a worker does."""
-    if spec.name not in _engines:
-        _engines.clear()
-        _engines[spec.name] = spec.engine()
-    notes: list[str] = []
-
-    def emit(event: Event) -> None:
-        if isinstance(event, Notice):
-            notes.append(event.message)
-
-    engine = RecoveringEngine(_engines[spec.name], emit)
-    carry_on(engine, before)
-    with devices.threads(spec.settings.threads):
-        chunk = work(engine, lambda step: None, frames, before, *given)
-    return replace(chunk, notes=tuple(notes))
+def _work(order: Order, board: Any, job: Job, given: Sequence[Any], *_after: Any) -> Any:
+    """Do a job, in one of Ray's processes."""
+    if order.name not in _workers:
+        _workers.clear()
+        _workers[order.name] = Worker(order)
+    return _workers[order.name].do(job, given, board.note.remote)

@@ -2,8 +2,8 @@
 
 A shot is painted from its first frame on. Where it is cut into segments, each begins with a key
 frame: these are painted first, each over the one before, so that they agree; every segment is
-painted on from its own, at the same time where there are workers, and its last frames lead into
-the next key frame. The end of a loop leads into its beginning in the same way.
+painted on from its own, and its last frames lead into the next key frame. The end of a loop leads
+into its beginning in the same way.
 """
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..core.events import Listener, Notice, Painted, Step, Stepped
+from ..core.events import Listener, Painted, Step, Stepped
+from ..engines import Engine
 from ..media import Frame
 from ..temporal.shots import follows
-from .checkpoint import CheckpointStore
-from .chunks import TAIL, Chunk, PaintedFrame, Task, Work, led, paint, repaint, tasks
-from .executors import Executor, Future
+from .checkpoint import KEY, LEAD, ChunkStore
+from .chunks import TAIL, Chunk, PaintedFrame, Task, Work, carry_on, led, paint, repaint, tasks
 from .spool import Spool
 
 BLEND = 0.5
 """How much of a frame comes from the one beside it, in each pass after the first."""
-KEY, LEAD = "key", "lead"
-"""In the names of chunks: of a key frame, and of what leads into the next one."""
 
 
 @dataclass(eq=False)
@@ -33,17 +31,17 @@ class Run:
 
     number: int
     first: Frame
-    key: Future
+    key: Chunk
     """The chunk of its first frame."""
-    chunk: Future
+    chunk: Chunk | None
     """The chunk that the next one goes on from."""
     name: str
     """What that is called."""
     length: int = 0
     frames: deque[Frame] = field(default_factory=lambda: deque[Frame](maxlen=TAIL))
     """The last frames."""
-    ends: deque[tuple[Future, int]] = field(default_factory=deque)
-    """The last chunks, with the paintings of these, and how many each has."""
+    ends: deque[Chunk] = field(default_factory=deque)
+    """The last chunks, with the paintings of these."""
     waiting: deque[tuple[str, tuple[Frame, ...]]] = field(default_factory=deque)
     """The chunks, by name, whose paintings have not been handed on."""
     lead: str | None = None
@@ -64,10 +62,10 @@ class Scheduler:
     """Paints the frames of a clip chunk by chunk.
 
     Args:
-        executor: paints the chunks.
+        engine: paints the chunks.
         emit: told of steps and paintings.
         store: keeps the chunks, and has those of a run before, which are not painted again.
-        segment: frames of a segment, at most; None: shots stay whole, and stream.
+        segments: whether shots are cut where frames begin a segment; else they stream.
         passes: how often each whole shot is painted (Ruder et al. 2016): more than one keeps it
             on disk.
         closes: whether the last frame leads into the first.
@@ -75,33 +73,35 @@ class Scheduler:
 
     def __init__(
         self,
-        executor: Executor,
+        engine: Engine,
         emit: Listener,
-        store: CheckpointStore | None = None,
+        store: ChunkStore | None = None,
         *,
-        segment: int | None = None,
+        segments: bool = False,
         passes: int = 1,
         closes: bool = False,
     ) -> None:
-        self.executor, self.emit, self.store = executor, emit, store
-        self.segment, self.passes, self.closes = segment, passes, closes
+        self.engine, self.emit, self.store = engine, emit, store
+        self.segments, self.passes, self.closes = segments, passes, closes
         self.runs: deque[Run] = deque()
-        """Those that are not handed on yet; one more than are at work, into whose key frame the
-        one before leads."""
-        self.pending: dict[str, Future] = {}
-        """The futures of chunks that were not there yet, by name."""
+        """Those that are not handed on yet."""
+        self.last: Chunk | None = None
+        """Where the engine stands."""
         self.made: dict[str, Chunk] = {}
-        """The chunks that are there, and whose paintings have not been handed on."""
+        """The chunks whose paintings have not been handed on."""
         self.superseded: dict[str, str] = {}
         """Of a chunk that will be made, the one whose state nothing else goes on from."""
         self.spent: list[str] = []
         """Chunks of the run before, which the next key frame may still go on from."""
         self.count = 0
 
-    def paint(self, frames: Iterable[Frame]) -> Iterator[PaintedFrame]:
-        """``frames``, painted, in their order."""
+    def paint(
+        self, frames: Iterable[Frame], number: int = 0, into: Chunk | None = None
+    ) -> Iterator[PaintedFrame]:
+        """``frames``, painted, in their order; the first run of them is called by its ``number``,
+        and the last frame leads ``into`` that of a chunk."""
         first: Run | None = None
-        for task in tasks(frames, self.segment):
+        for task in tasks(frames, self.segments, number):
             if task.at == 0:
                 self._begin(task)
                 first = first or self.runs[-1]
@@ -109,38 +109,45 @@ class Scheduler:
                 self._go_on(self.runs[-1], task)
             last = task.frames[-1]
             yield from self._ready()
-            while len(self.runs) > self.executor.size + 1:
-                self._take(wait=True)
-                yield from self._ready()
         if first is None:
             return
+        self._repeat(self.runs[-1])
         # The source's own loop may have a cut: nothing leads over that.
-        joins = self.closes and follows(first.first.rgb, last.rgb)
-        self._end(self.runs[-1], first if joins else None)
+        if self.closes and follows(first.first.rgb, last.rgb):
+            into = first.key
+        self._end(self.runs[-1], into)
         yield from self._ready()
-        while self.runs:
-            self._take(wait=True)
-            yield from self._ready()
+
+    def paint_key(
+        self,
+        number: int,
+        frames: Sequence[Frame],
+        before: Chunk | None,
+        following: Frame | None = None,
+    ) -> Chunk:
+        """Paint the first of the ``frames`` of a run, over that of the run before in its shot."""
+        return self._do(f"{number:05}-{KEY}", paint, frames, before, following)
 
     def _begin(self, task: Task) -> None:
-        """Paint the first frame of a run, over that of the run before if they are of one shot."""
         frame = task.frames[0]
         before = self.runs[-1] if self.runs else None
         if before is not None and frame.starts_shot:
+            self._repeat(before)
             self._end(before, None)
             before = None
         name = f"{task.run:05}-{KEY}"
-        key = self._do(name, paint, task.frames, before and before.key, self._following(task))
+        over = before.key if before is not None else None
+        key = self.paint_key(task.run, task.frames, over, self._following(task))
         run = Run(task.run, frame, key, key, name, spool=Spool() if self.passes > 1 else None)
         self._add(run, key, name, task.frames)
         if before is not None:
-            self._end(before, run)
+            self._end(before, key)
         self.runs.append(run)
 
     def _go_on(self, run: Run, task: Task) -> None:
         """Paint the next frames of a run."""
         name = f"{run.number:05}-{task.at:05}"
-        if task.at > 1 or self.segment is None:  # else the next key frame goes on from it, too
+        if task.at > 1 or not self.segments:  # else the next key frame goes on from it, too
             self.superseded[name] = run.name
         chunk = self._do(name, paint, task.frames, run.chunk, self._following(task))
         self._add(run, chunk, name, task.frames)
@@ -148,9 +155,9 @@ class Scheduler:
     def _following(self, task: Task) -> Frame | None:
         """The frame after those of a task, whose flow is estimated ahead; not in segments, whose
         chunks may be painted by different workers."""
-        return task.following if self.segment is None else None
+        return None if self.segments else task.following
 
-    def _add(self, run: Run, chunk: Future, name: str, frames: Sequence[Frame]) -> None:
+    def _add(self, run: Run, chunk: Chunk, name: str, frames: Sequence[Frame]) -> None:
         """Note that ``frames``, the next ones of a run, are painted as ``chunk``."""
         run.chunk, run.name = chunk, name
         run.length += len(frames)
@@ -159,30 +166,26 @@ class Scheduler:
             return
         run.waiting.append((name, tuple(frames)))
         run.frames.extend(frames)
-        if run.ends:
-            last, count = run.ends[-1]
-            run.ends[-1] = _stateless(last), count
-        run.ends.append((chunk, len(frames)))
-        while sum(count for _, count in run.ends) - run.ends[0][1] >= TAIL:
+        run.ends.append(chunk.stateless())
+        while sum(len(end.paintings) for end in [*run.ends][1:]) >= TAIL:
             run.ends.popleft()
 
-    def _end(self, run: Run, into: Run | None) -> None:
-        """Nothing comes after the frames of a run: paint again what is to be painted again."""
-        if run.spool is not None:
-            self._repeat(run, run.spool)
+    def _end(self, run: Run, into: Chunk | None) -> None:
+        """Nothing comes after the frames of a run, which leads ``into`` the last frame of a chunk:
+        paint its last ones again, to lead there."""
         if into is not None and (many := led(run.length)):
             run.lead = f"{run.number:05}-{LEAD}"
             shares = tuple(1 - step / many for step in range(many))
             frames = tuple(run.frames)[-many:]
-            beside = _stateless(into.key)
-            self._do(
-                run.lead, repaint, frames, run.chunk, shares, beside, *(end for end, _ in run.ends)
-            )
-        run.key = _stateless(run.key)
+            self._do(run.lead, repaint, frames, run.chunk, shares, into, *run.ends)
+        run.key = run.key.stateless()
         run.complete = True
 
-    def _repeat(self, run: Run, spool: Spool) -> None:
-        """Paint a whole shot again, backward and forward in turn."""
+    def _repeat(self, run: Run) -> None:
+        """Paint a whole shot again, backward and forward in turn, if there are to be passes."""
+        spool = run.spool
+        if spool is None:
+            return
         for number in range(1, self.passes):
             order = range(len(spool))[:: -1 if number % 2 else 1]
             beside: Chunk | None = _chunk_of(spool[order[0]])
@@ -198,43 +201,34 @@ class Scheduler:
         run.key = _chunk_of(spool[0])
         ends = [spool[at] for at in range(max(0, len(spool) - TAIL), len(spool))]
         run.frames.extend(one.frame for one in ends)
-        run.ends.extend((_chunk_of(one), 1) for one in ends)
+        run.ends.extend(_chunk_of(one) for one in ends)
 
     def _do(
         self,
         name: str,
         work: Work,
         frames: Sequence[Frame],
-        before: Future | None,
+        before: Chunk | None,
         *given: Any,
-    ) -> Future:
-        """What ``work`` makes of ``frames``: a future, or what is kept from a run before."""
-        kept = self.store.get(name, frames[-1]) if self.store else None
-        if kept is not None:
-            self.superseded.pop(name, None)
-            self._took(name, kept)
-            return kept
-        future = self.executor.submit(work, self._stepped, frames, before, *given)
-        self.pending[name] = future
-        self._take(wait=False)
-        return future
+    ) -> Chunk:
+        """What ``work`` makes of ``frames``, now or in a run before."""
+        superseded = self.superseded.pop(name, None)
+        chunk = self.store.get(name, frames[-1]) if self.store else None
+        if chunk is None:
+            if before is None or before is not self.last:
+                carry_on(self.engine, before)
+            chunk = self.last = work(self.engine, self._stepped, frames, before, *given)
+            if self.store is not None:
+                self.store.put(name, chunk, superseded)
+        self._took(name, chunk)
+        return chunk
 
     def _stepped(self, step: Step) -> None:
         self.emit(Stepped(self.count + 1, step))
 
-    def _take(self, wait: bool) -> None:
-        """Take up the chunks that are there."""
-        for name, chunk in self.executor.done(self.pending, wait).items():
-            del self.pending[name]
-            if self.store is not None:
-                self.store.put(name, chunk, self.superseded.pop(name, None))
-            self._took(name, chunk)
-
     def _took(self, name: str, chunk: Chunk) -> None:
         self.made[name] = chunk.stateless()
-        for note in chunk.notes:
-            self.emit(Notice(note))
-        seconds = chunk.seconds / len(chunk.paintings) / self.executor.size
+        seconds = chunk.seconds / len(chunk.paintings)
         for painting in chunk.paintings:
             self.count += 1
             self.emit(Painted(self.count, seconds, name.endswith(KEY), painting))
@@ -254,7 +248,7 @@ class Scheduler:
 
     def _of(self, run: Run) -> Iterator[PaintedFrame]:
         """The finished frames of a run; its last ones wait for what may lead out of it."""
-        held = TAIL if self.closes or self.segment is not None else 0
+        held = TAIL if self.closes or self.segments else 0
         if run.complete and run.lead is None:
             held = 0
         waiting = sum(len(frames) for _, frames in run.waiting)
@@ -312,8 +306,3 @@ def _single(chunk: Chunk, frames: Sequence[Frame]) -> PaintedFrame:
 
 def _chunk_of(one: PaintedFrame) -> Chunk:
     return Chunk((one.painted,), (one.loss,), {}, one.frame)
-
-
-def _stateless(chunk: Future) -> Future:
-    """A chunk that nothing will be painted from; what is elsewhere stays as it is."""
-    return chunk.stateless() if isinstance(chunk, Chunk) else chunk

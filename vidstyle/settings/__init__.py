@@ -344,6 +344,21 @@ class Settings:
         "ADDRESS",
         in_recipes=False,
     )
+    store: str | None = machine(
+        None,
+        "where a cluster's workers keep what they paint: a folder that all machines share, or a "
+        "URL as s3://BUCKET/FOLDER; by default beside the output",
+        "PATH|URL",
+        in_recipes=False,
+    )
+    gpu_share: float = machine(
+        1.0,
+        "how much of a GPU a worker of a cluster has to itself: less than 1 puts several on each",
+        "N",
+        0.01,
+        1,
+        in_recipes=False,
+    )
     max_pixels: int = machine(
         150_000_000,
         "refuse clips with larger frames: they are damaged, or made to do harm",

@@ -34,7 +34,8 @@ FLAT = 0.1
 
 
 def keyed(frames: Iterable[Frame], every: int, leads_back: bool = False) -> Iterator[Frame]:
-    """Each frame with whether it is a key frame; they are at most ``every`` frames apart.
+    """Each frame with whether it is a key frame, as the first of a shot or a segment is; they are
+    at most ``every`` frames apart.
 
     ``leads_back`` says whether what comes before a painting that is given follows that, too, so
     that no other key frame stands between. Looks as many frames ahead; otherwise one.
@@ -99,7 +100,7 @@ class _View:
 def _next(view: _View | None, frame: Frame) -> _View:
     """The view of the frame after that of ``view``."""
     small = within(frame.rgb, SIDE)
-    if view is None or frame.starts_shot:
+    if view is None or frame.starts_shot or frame.starts_segment:
         return _View.of(small)
     estimate = estimator("dis")
     step = Motion.between(estimate(small, view.small), estimate(view.small, small))

@@ -87,8 +87,23 @@ def _see(frame: Frame, before: _Seen | None) -> _Seen:
     return _Seen(frame, small, color, change)
 
 
+def segmented(frames: Iterable[Frame], length: int | None) -> Iterator[Frame]:
+    """Each frame with whether it begins a segment: a shot's first one does, and every one that is
+    ``length`` frames after; None: no frame does."""
+    count = 0
+    for frame in frames:
+        count = 0 if frame.starts_shot else count + 1
+        begins = length is not None and count % length == 0
+        yield replace(frame, starts_segment=begins)
+
+
+def thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """All that is looked at of a picture (H, W, 3) to find shots; of this, it is the same again."""
+    return np.asarray(cv2.resize(picture, THUMB, interpolation=cv2.INTER_AREA), np.uint8)
+
+
 def _thumb(picture: NDArray[np.uint8]) -> Thumb:
-    return cv2.resize(picture, THUMB, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return thumbnail(picture).astype(np.float32)
 
 
 def _colors(small: Thumb) -> Thumb:

@@ -1,0 +1,136 @@
+"""Folders that may be elsewhere: of this machine, or at a URL (fsspec), as s3://bucket/folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, Protocol
+
+from .errors import UsageError, VidstyleError
+from .files import write_whole
+
+
+class Folder(Protocol):
+    """Files by name. A file is written whole or not at all, and replaces what is there."""
+
+    def names(self, start: str = "") -> set[str]:
+        """Those of the files that begin so; none where there is no folder."""
+
+    def read(self, name: str) -> bytes:
+        """What is in a file. Raises OSError where there is none."""
+
+    def write(self, name: str, data: bytes) -> None: ...
+
+    def remove(self, name: str) -> None:
+        """Remove a file, if it is there."""
+
+    def make(self) -> None:
+        """Have the folder there."""
+
+    def close(self) -> None:
+        """Let it go, if it is empty."""
+
+
+@dataclass(frozen=True)
+class LocalFolder:
+    """A folder of this machine, or one that it shares with others."""
+
+    path: Path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def names(self, start: str = "") -> set[str]:
+        with suppress(FileNotFoundError):
+            return {path.name for path in self.path.iterdir() if path.name.startswith(start)}
+        return set()
+
+    def read(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
+    def write(self, name: str, data: bytes) -> None:
+        write_whole(self.path / name, data)
+
+    def remove(self, name: str) -> None:
+        (self.path / name).unlink(missing_ok=True)
+
+    def make(self) -> None:
+        self.path.mkdir(mode=0o700, exist_ok=True)
+
+    def close(self) -> None:
+        with suppress(OSError):  # there is something else in it, or it is gone
+            self.path.rmdir()
+
+
+@dataclass(frozen=True)
+class RemoteFolder:
+    """A folder at a ``url`` that fsspec has a file system for."""
+
+    url: str
+
+    def __str__(self) -> str:
+        return self.url
+
+    def names(self, start: str = "") -> set[str]:
+        with self._told() as (system, root):
+            found = system.glob(f"{root}/{start}*")
+        return {path.rpartition("/")[2] for path in found}
+
+    def read(self, name: str) -> bytes:
+        with self._told() as (system, root):
+            return bytes(system.cat_file(f"{root}/{name}"))
+
+    def write(self, name: str, data: bytes) -> None:
+        with self._told() as (system, root):
+            system.pipe_file(f"{root}/{name}", data)
+
+    def remove(self, name: str) -> None:
+        with self._told() as (system, root), suppress(FileNotFoundError):
+            system.rm_file(f"{root}/{name}")
+
+    def make(self) -> None:
+        with self._told() as (system, root):
+            system.makedirs(root, exist_ok=True)
+
+    def close(self) -> None:
+        with self._told() as (system, root), suppress(OSError):
+            system.rmdir(root)
+
+    @contextmanager
+    def _told(self) -> Iterator[tuple[Any, str]]:
+        """The file system and the folder in it; what it raises of its own, in one line."""
+        import fsspec
+
+        try:
+            system, root = fsspec.core.url_to_fs(self.url)
+            yield system, root.rstrip("/")
+        except (OSError, VidstyleError):
+            raise
+        except ImportError as error:
+            raise UsageError(f"{self.url}: {error}") from error
+        except ValueError as error:
+            raise UsageError(f"{self.url}: no such place: {error}") from error
+        except Exception as error:  # each file system has errors of its own
+            raise VidstyleError(f"{self.url}: {' '.join(str(error).split())[:200]}") from error
+
+
+def folder_at(place: str | Path) -> Folder:
+    """The folder at a path or URL."""
+    if isinstance(place, str) and "://" in place:
+        return RemoteFolder(place)
+    return LocalFolder(Path(place))
+
+
+@contextmanager
+def fetched(folder: Folder, name: str) -> Iterator[Path]:
+    """A file of a folder, on this machine."""
+    if isinstance(folder, LocalFolder):
+        yield folder.path / name
+        return
+    with TemporaryDirectory(prefix="vidstyle") as here:
+        path = Path(here) / name
+        path.write_bytes(folder.read(name))
+        yield path
