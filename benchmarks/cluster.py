@@ -1,23 +1,34 @@
-"""How painting scales with workers, what joints look like, and what the journal costs.
+"""How painting scales with workers, what joints look like, and what the head of a cluster does.
 
-    python -m benchmarks.cluster WORK --clip PATH --style IMAGE [--json FILE]
+    python -m benchmarks.cluster WORK --clip PATH --style IMAGE [--only NAME,NAME] [--json FILE]
 
-Paints the clip whole and in segments, by one process with one thread and with two, and by Ray
-clusters of one worker and of two on this machine. Paintings stay in the folder WORK.
+``scale`` paints the clip whole and in segments, by one process with one thread and with two, and by
+Ray clusters of one worker and of two on this machine. Paintings stay in the folder WORK. Rows:
+seconds from the first painting to the last, and frames a second in them; the share of the run that
+went into the journal (where this process writes it); the warping error from frame to frame over the
+last frames of segments, where these lead into the next, and elsewhere.
 
-Rows: seconds from the first painting to the last, and frames a second in them; the share of the run
-that went into the journal (where this process writes it); the warping error from frame to frame
-over the last frames of segments, where these lead into the next, and elsewhere.
+``head`` has Ray's workers on this machine paint the clip at 1920x1080 as it is, so that what is
+measured is the head: its processor's seconds and bytes for each frame, and its memory.
+
+``lost`` has 64 threads, which only wait in the place of painting, paint 20,000 frames while one in
+ten of the segments loses its worker.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import resource
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from fractions import Fraction
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,14 +36,21 @@ from unittest import mock
 import numpy as np
 import torch
 
-from vidstyle import media, stylize
+from vidstyle import Settings, media, stylize
 from vidstyle.core import events
+from vidstyle.core.folders import LocalFolder
 from vidstyle.core.images import resized
 from vidstyle.metrics import MetricAccumulator
-from vidstyle.render.checkpoint import CheckpointStore
-from vidstyle.render.chunks import TAIL
+from vidstyle.plan import plan
+from vidstyle.plan.output import FACTS
+from vidstyle.render.checkpoint import ChunkStore
+from vidstyle.render.chunks import SIZE, TAIL
+from vidstyle.render.cluster import Cluster, Head, Order, encoded
+from vidstyle.render.output import OutputWriter
+from vidstyle.render.ray import RayCluster
 
-from .table import Row, parser, show
+from . import simulated
+from .table import Row, machine, parser, show
 
 WAYS: dict[str, tuple[int, int]] = {
     "whole shots, 1 thread": (1, 0),
@@ -45,6 +63,12 @@ WAYS: dict[str, tuple[int, int]] = {
 PORT = 21001
 SETTLED = 20.0
 """Seconds after which a new cluster answers."""
+HEAD_FRAMES, HEAD_SEGMENT = 192, 24
+"""Frames at 1920x1080, in all and in a segment."""
+WORKERS = (1, 2, 4)
+"""How many paint these."""
+MANY, LONG, PICTURE, ONE_IN = 64, 20_000, 0.5, 10
+"""Workers, frames, seconds for each, and of how many segments one loses its worker."""
 
 
 @contextmanager
@@ -90,7 +114,7 @@ def paint(
         options = options | {"segment": segment}
     output = work / name.replace(", ", "-").replace(" ", "-")
     with ExitStack() as stack:
-        stack.enter_context(mock.patch.object(CheckpointStore, "put", timed(CheckpointStore.put)))
+        stack.enter_context(mock.patch.object(ChunkStore, "put", timed(ChunkStore.put)))
         if workers:
             options = options | {"cluster": stack.enter_context(ray(workers))}
         began = time.monotonic()
@@ -128,6 +152,120 @@ def joints(clip: Path, style: Path, painted: Path, segment: int) -> Row:
     }
 
 
+def film(path: Path, source: Path, size: tuple[int, int], count: int, shot: int) -> Path:
+    """A clip of so many frames at this size, made of those of another one, with a cut after each
+    ``shot`` of frames."""
+    frames = [
+        resized(frame.rgb, size) for frame in media.trim(media.open_clip(source), max_frames=96)
+    ]
+    info = replace(media.open_clip(source).info, sound=(), chapters=(), alpha=False)
+    mp4, each = media.FORMATS["mp4"], 1 / (info.rate or Fraction(25))
+    with media.open_writer(path, info, mp4, size, overwrite=True, crf=26) as writer:
+        for number, picture in enumerate(islice(cycle(frames), count)):
+            shown = 255 - picture if number // shot % 2 else picture
+            writer.write(media.Frame(shown, number * each, each))
+    return path
+
+
+def ordered(clip: Path, style: Path, output: Path, segment: int, size: Any) -> Order:
+    """The order of a painting whose parts lie beside the output."""
+    settings = Settings(engine="gatys", size=size, segment=segment, threads=1, device="cpu")
+    work = plan(clip, [style], output, settings=settings, overwrite=True)
+    parts = LocalFolder(output.with_suffix(".parts"))
+    parts.make()
+    parts.write(FACTS, b"{}")
+    return Order(work, parts)
+
+
+def joined(order: Order, cluster: Cluster) -> tuple[int, int]:
+    """Have all painted and join it; returns how many frames that is, and bytes of parts."""
+    frames, size = 0, 0
+    output = OutputWriter(order.work)
+    with output.writer:
+        for segment, _ in Head(order.work, cluster, lambda event: None).painting():
+            part = order.parts.path / encoded(segment)  # type: ignore[attr-defined]
+            size += part.stat().st_size
+            output.join(part, segment.frames)
+            order.parts.remove(part.name)
+            frames += len(segment.places)
+    return frames, size
+
+
+def head(clip: Path, style: Path, work: Path) -> list[Row]:
+    """What the head of a cluster does for each frame of 1920x1080."""
+    import ray
+
+    size = (1920, 1080)
+    source = film(work / "head.mp4", clip, size, HEAD_FRAMES, 2 * HEAD_SEGMENT)
+    rows: list[Row] = []
+    for workers in WORKERS:
+        order = ordered(source, style, work / f"head-{workers}.out.mp4", HEAD_SEGMENT, "full")
+        ray.init(
+            num_cpus=workers,
+            include_dashboard=False,
+            logging_level="ERROR",
+            log_to_driver=False,
+            runtime_env={"worker_process_setup_hook": "benchmarks.simulated.install"},
+        )
+        cluster = RayCluster(order)
+        began, spent = time.monotonic(), time.process_time()
+        frames, written = joined(order, cluster)
+        spent = time.process_time() - spent
+        seconds = time.monotonic() - began
+        ray.shutdown()
+        rows.append(
+            {
+                "workers": workers,
+                "frames": frames,
+                "frames a second": frames / seconds,
+                "head's seconds a frame": spent / frames,
+                "frames a second of head": frames / spent,
+                "bytes a frame, joined": written / frames,
+                "head's memory, MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+            }
+        )
+        discard(order)
+    return rows
+
+
+def lost(clip: Path, style: Path, work: Path) -> list[Row]:
+    """Whether all is painted, and once, where workers are lost."""
+    segment = 96
+    simulated.install()
+    engine = simulated.IdentityEngine
+    engine.seconds, engine.risk = PICTURE, 1 / ONE_IN / segment
+    source = film(work / "lost.mp4", clip, (64, 36), LONG, 1250)
+    order = ordered(source, style, work / "lost.out.mp4", segment, 64)
+    cluster = simulated.ThreadCluster(order, MANY)
+    began = time.monotonic()
+    frames, _ = joined(order, cluster)
+    seconds = time.monotonic() - began
+    begun, needed = sum(engine.begun.values()), len(engine.begun)
+    shown = sum(1 for _ in media.open_clip(order.work.output))
+    discard(order)
+    return [
+        {
+            "workers": MANY,
+            "frames": frames,
+            "in the output": shown,
+            "pictures": needed,
+            "workers lost": cluster.lost,
+            "pictures begun again": begun - needed,
+            "at most": cluster.lost * SIZE * 2,
+            "seconds": seconds,
+            "efficiency": needed * PICTURE / seconds / MANY,
+            "threads": threading.active_count(),
+        }
+    ]
+
+
+def discard(order: Order) -> None:
+    """Remove the parts of a painting."""
+    for name in order.parts.names():
+        order.parts.remove(name)
+    order.parts.close()
+
+
 def main() -> None:
     made = parser(__doc__)
     made.add_argument("work", type=Path, metavar="WORK")
@@ -136,14 +274,26 @@ def main() -> None:
     made.add_argument("--size", type=int, default=160)
     made.add_argument("--frames", type=int, default=48)
     made.add_argument("--segment", type=int, default=16)
+    made.add_argument("--only", default="scale,head,lost")
     given = made.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     options = {"engine": "gatys", "size": given.size, "max_frames": given.frames}
-    rows = [
-        paint(name, given.clip, given.style, given.work, given.segment, options) for name in WAYS
-    ]
-    show(rows, given.json)
+    tables: dict[str, Callable[[], list[Row]]] = {
+        "scale": lambda: [
+            paint(name, given.clip, given.style, given.work, given.segment, options)
+            for name in WAYS
+        ],
+        "head": lambda: head(given.clip, given.style, given.work),
+        "lost": lambda: lost(given.clip, given.style, given.work),
+    }
+    found = {}
+    for name in given.only.split(","):
+        found[name] = tables[name]()
+        print(f"\n{name}\n")
+        show(found[name])
+    if given.json:
+        given.json.write_text(json.dumps({"machine": machine(), **found}, indent=1))
 
 
 if __name__ == "__main__":

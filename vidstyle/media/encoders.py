@@ -248,21 +248,19 @@ class VideoEncoder:
         with opened(part) as container:
             stream = video_stream(container, part)
             mine, given = self.stream.codec_context.extradata, stream.codec_context.extradata
-            begins = sorted(packet.pts for packet in container.demux(stream) if packet.size)
-        if (mine and mine != given) or len(begins) != len(ticks):
-            raise VidstyleError(
-                f"{part.name}: {len(begins)} frames that do not fit the output: "
-                f"is the same FFmpeg on all machines?"
-            )
-        shown = dict(zip(begins, ticks, strict=True))
-        self.decoded.extend(ticks)
-        with opened(part) as container:
-            for packet in container.demux(video_stream(container, part)):
-                if packet.size:
-                    self._mux(self.held)
-                    packet.pts, packet.dts = shown[packet.pts], self.decoded.popleft()
-                    packet.stream, packet.time_base = self.stream, self.base
-                    self.held = [packet]
+            packets = [packet for packet in container.demux(stream) if packet.size]
+            if (mine and mine != given) or len(packets) != len(ticks):
+                raise VidstyleError(
+                    f"{part.name}: {len(packets)} frames that do not fit the output: "
+                    f"is the same FFmpeg on all machines?"
+                )
+            shown = dict(zip(sorted(packet.pts for packet in packets), ticks, strict=True))
+            self.decoded.extend(ticks)
+            for packet in packets:
+                self._mux(self.held)
+                packet.pts, packet.dts = shown[packet.pts], self.decoded.popleft()
+                packet.stream, packet.time_base = self.stream, self.base
+                self.held = [packet]
 
     def _encode(self, raw: Any) -> list[Any]:
         with self._told("the video encoder failed"):

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 from typing import Any, Literal
 
 import cv2
@@ -44,7 +45,7 @@ class _Seen:
     change: float
     """From the frame before."""
 
-    @property
+    @cached_property
     def dark(self) -> bool:
         return float(self.small.std((0, 1)).max()) < DARK
 
