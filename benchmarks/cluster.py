@@ -67,8 +67,9 @@ HEAD_FRAMES, HEAD_SEGMENT = 192, 24
 """Frames at 1920x1080, in all and in a segment."""
 WORKERS = (1, 2, 4)
 """How many paint these."""
-MANY, LONG, PICTURE, ONE_IN = 64, 20_000, 0.5, 10
-"""Workers, frames, seconds for each, and of how many segments one loses its worker."""
+MANY, LONG, SHORT, PICTURE, ONE_IN = 64, 20_000, 48, 0.75, 10
+"""Workers, frames, those of a segment, seconds for each, and of how many segments one loses its
+worker: the last round of segments keeps few at work, so that there must be many rounds."""
 
 
 @contextmanager
@@ -171,10 +172,11 @@ def ordered(clip: Path, style: Path, output: Path, segment: int, size: Any) -> O
     """The order of a painting whose parts lie beside the output."""
     settings = Settings(engine="gatys", size=size, segment=segment, threads=1, device="cpu")
     work = plan(clip, [style], output, settings=settings, overwrite=True)
-    parts = LocalFolder(output.with_suffix(".parts"))
-    parts.make()
-    parts.write(FACTS, b"{}")
-    return Order(work, parts)
+    order = Order(work, LocalFolder(output.with_suffix(".parts")))
+    discard(order)
+    order.parts.make()
+    order.parts.write(FACTS, b"{}")
+    return order
 
 
 def joined(order: Order, cluster: Cluster) -> tuple[int, int]:
@@ -230,12 +232,11 @@ def head(clip: Path, style: Path, work: Path) -> list[Row]:
 
 def lost(clip: Path, style: Path, work: Path) -> list[Row]:
     """Whether all is painted, and once, where workers are lost."""
-    segment = 96
     simulated.install()
     engine = simulated.IdentityEngine
-    engine.seconds, engine.risk = PICTURE, 1 / ONE_IN / segment
+    engine.seconds, engine.risk = PICTURE, 1 / ONE_IN / SHORT
     source = film(work / "lost.mp4", clip, (64, 36), LONG, 1250)
-    order = ordered(source, style, work / "lost.out.mp4", segment, 64)
+    order = ordered(source, style, work / "lost.out.mp4", SHORT, 64)
     cluster = simulated.ThreadCluster(order, MANY)
     began = time.monotonic()
     frames, _ = joined(order, cluster)

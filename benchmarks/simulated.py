@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import queue
 import random
 import threading
@@ -41,7 +42,7 @@ class IdentityEngine(StyleProblem):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self.random = random.Random(threading.get_ident())
+        self.random = random.Random()  # of its own: a worker that comes later must not die alike
 
     @staticmethod
     def cost(settings: Any, size: tuple[int, int], frames: int) -> float:
@@ -84,6 +85,13 @@ class IdentityEngine(StyleProblem):
 def install() -> None:
     """Have the identity engine in the place of the optimiser, in this process."""
     engines.ENGINES["gatys"] = IdentityEngine
+    lock, plain = threading.Lock(), ast.literal_eval
+
+    def literal_eval(text: Any) -> Any:  # numpy's headers; not safe in threads before Python 3.12
+        with lock:
+            return plain(text)
+
+    ast.literal_eval = literal_eval
 
 
 class ThreadCluster:

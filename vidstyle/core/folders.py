@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 from .errors import UsageError, VidstyleError
-from .files import write_whole
+from .files import temporary_file, write_whole
 
 
 class Folder(Protocol):
@@ -90,6 +90,22 @@ class RemoteFolder:
     def remove(self, name: str) -> None:
         with self._told() as (system, root), suppress(FileNotFoundError):
             system.rm_file(f"{root}/{name}")
+
+    def upload(self, path: Path, name: str) -> None:
+        """Have a file of this machine there, however large."""
+        with self._told() as (system, root):
+            system.put_file(str(path), f"{root}/{name}")
+
+    def download(self, name: str, path: Path) -> None:
+        """Have a file of it at a ``path`` of this machine, which is there only when it is whole."""
+        part = temporary_file(path)
+        try:
+            with self._told() as (system, root):
+                system.get_file(f"{root}/{name}", str(part))
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
 
     def make(self) -> None:
         with self._told() as (system, root):

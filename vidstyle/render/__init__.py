@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from .. import media
 from ..core import devices, files
+from ..core.background import Behind, ahead
 from ..core.errors import UsageError
 from ..core.events import Event, Listener, Notice, Painted, Started
 from ..core.folders import fetched
@@ -21,7 +22,7 @@ from ..plan import Plan, check_room, make_engine
 from ..settings import Settings
 from .checkpoint import CheckpointStore, fingerprint
 from .chunks import PaintedFrame
-from .cluster import Head, Order, encoded
+from .cluster import Head, Order, encoded, share
 from .compose import Summary, composed, is_composed
 from .frames import frames_of
 from .keys import unseen_notes, with_keys
@@ -29,6 +30,9 @@ from .logger import RunLogger
 from .output import OutputWriter
 from .ray import connected
 from .scheduler import Scheduler, paintings
+
+READ_AHEAD, WAITING = 4, 2
+"""Frames that are read before they are painted, and that wait to be encoded, at most."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +100,12 @@ def _render(work: Plan, listener: Listener) -> Result:
             if store is not None and work.settings.cluster is not None:
                 summary.losses += _painted_elsewhere(work, engine, store, output, emit)
             else:
-                for done in with_keys(_painted(work, engine, store, emit), work, emit):
-                    shown = composed(done.painted, done.frame, work)
-                    output.write(done.frame, shown)
-                    summary.add(done.frame, shown, done.loss)
+                keeping = nullcontext() if store is None else store.in_background()
+                with keeping, Behind(WAITING) as encoding:
+                    for done in with_keys(_painted(work, engine, store, emit), work, emit):
+                        shown = composed(done.painted, done.frame, work)
+                        encoding.submit(output.write, done.frame, shown)
+                        summary.add(done.frame, shown, done.loss)
         if not summary.losses and work.clip.info.frames != 0:
             raise work.empty
     try:
@@ -212,7 +218,8 @@ def _painted(
         passes=settings.passes,
         closes=work.closes,
     )
-    for number, done in enumerate(scheduler.paint(frames_of(work)), 1):
+    frames = ahead(frames_of(work), READ_AHEAD)
+    for number, done in enumerate(scheduler.paint(frames), 1):
         if store is not None and work.keep_frames:
             store.show(number, done.painted)
         yield done
@@ -231,6 +238,7 @@ def _painted_elsewhere(
         store.count += isinstance(event, Painted)
         emit(event)
 
+    share(work, store.parts)
     order = Order.of(work, engine, store.parts)
     try:
         with connected(work.settings.cluster, order) as cluster:

@@ -9,7 +9,8 @@ import math
 import re
 import time
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image as Pillow
 
+from ..core.background import Behind
 from ..core.errors import UsageError
 from ..core.files import FRAME, RANDOM, frame_name, write_whole
 from ..core.folders import Folder, LocalFolder
@@ -41,9 +43,13 @@ PAINTINGS, STATE = ".paintings.npz", ".state.npz"
 """How the two files of a chunk end: what is painted, and what comes after it needs."""
 ENCODED = ".encoded"
 """How the file of a segment ends that a worker has encoded."""
+SOURCE = ".source"
+"""How a copy of a clip ends that workers may not see."""
 OLD_STATE = "state.npz"
 """In stores of version 1."""
 LOSSES = "losses"
+WAITING = 2
+"""Chunks that wait to be written, at most, where that is done in the background."""
 PART = re.compile(rf"\..+\.{RANDOM}\.part")
 """A file of the store that was not whole yet."""
 KNOWN_OTHERWISE = ("size", "model")
@@ -76,6 +82,8 @@ class ChunkStore:
         self.written = -math.inf
         self.count = 0
         """How many paintings are written."""
+        self.behind: Behind | None = None
+        """Where chunks are written, unless at once."""
 
     @classmethod
     def of_run(cls, parts: Folder, run: int) -> ChunkStore:
@@ -122,8 +130,26 @@ class ChunkStore:
             state = {}
         return Chunk(paintings, losses, state, last)
 
+    @contextmanager
+    def in_background(self) -> Iterator[None]:
+        """Within this context, chunks are written while others are painted."""
+        with Behind(WAITING) as self.behind:
+            try:
+                yield
+            finally:
+                self.behind = None
+
     def put(self, name: str, chunk: Chunk, superseded: str | None = None) -> None:
         """Keep a chunk; nothing will go on from the one that it has ``superseded`` any more."""
+        self._do(self._put, name, chunk, superseded)
+
+    def _do(self, call: Callable[..., None], *given: Any) -> None:
+        if self.behind is None:
+            call(*given)
+        else:
+            self.behind.submit(call, *given)
+
+    def _put(self, name: str, chunk: Chunk, superseded: str | None) -> None:
         if self.waiting and superseded == self.waiting[-1][0]:
             # Its state is never needed.
             self.waiting[-1] = (superseded, self.waiting[-1][1].stateless())
@@ -152,12 +178,15 @@ class ChunkStore:
             self.names.add(name)
             self.count += len(chunk.paintings)
             self.waiting.pop()
-        self.discard_states(self.superseded)
+        self._discard_states(self.superseded)
         self.superseded.clear()
         self.written = time.monotonic()
 
     def discard_states(self, names: Iterable[str]) -> None:
         """Nothing goes on from these chunks any more."""
+        self._do(self._discard_states, [*names])
+
+    def _discard_states(self, names: Iterable[str]) -> None:
         for name in names:
             self.parts.remove(f"{name}{STATE}")
 
@@ -245,7 +274,7 @@ class CheckpointStore(ChunkStore):
             self.home.remove(name)
         for folder in {self.home, self.parts}:
             for name in folder.names():
-                own = name == FACTS or name.endswith((PAINTINGS, STATE, ENCODED))
+                own = name == FACTS or name.endswith((PAINTINGS, STATE, ENCODED, SOURCE))
                 if own or FRAME.fullmatch(name) or PART.fullmatch(name):
                     folder.remove(name)
             folder.close()

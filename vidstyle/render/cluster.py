@@ -7,6 +7,7 @@ job reads what it needs there and leaves what it has made, so that any worker ma
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 import uuid
 from collections import deque
@@ -17,22 +18,25 @@ from itertools import count, pairwise
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from filelock import FileLock
+
 from .. import media
 from ..core import devices
+from ..core.background import ahead
 from ..core.errors import UsageError, VidstyleError
 from ..core.events import Event, Listener, Notice, Painted
 from ..core.files import frame_name
-from ..core.folders import Folder
+from ..core.folders import Folder, RemoteFolder
 from ..core.version import __version__
 from ..engines import ClipEngine
 from ..engines.recovery import RecoveringEngine
-from ..media import Frame
+from ..media import Clip, Frame
 from ..media.video import VideoClip
 from ..networks import transformer as models
 from ..plan import Plan, make_engine
 from ..plan.output import FACTS
 from ..temporal.shots import follows
-from .checkpoint import DAMAGE, ENCODED, KEY, ChunkStore
+from .checkpoint import DAMAGE, ENCODED, KEY, SOURCE, ChunkStore
 from .chunks import Chunk
 from .compose import composed
 from .frames import Segment, frames_in, outlines, segments_of
@@ -46,6 +50,8 @@ LOOKERS = 32
 """Such jobs at the same time, at most: the head holds what they have found."""
 AHEAD = 3
 """Segments for each worker that are handed out before the first of them is done."""
+READ_AHEAD = 4
+"""Frames that a worker reads before it paints them, at most."""
 TURN = 1.0
 """Seconds after which the head looks how far the workers are."""
 
@@ -122,18 +128,15 @@ class Worker:
                 f"a worker of the cluster has vidstyle {__version__}, not {order.version}: "
                 f"install the same everywhere"
             )
-        self.work, self.parts = order.work, order.parts
-        paths = [clip.info.path for clip in (self.work.clip, *self.work.masks)]
-        for path in paths:
-            if not path.exists():
-                raise UsageError(
-                    f"a worker of the cluster does not see {path}: put it where all machines do"
-                )
+        self.parts = order.parts
         if not self.parts.names(FACTS):
             raise UsageError(
                 f"a worker of the cluster does not see {self.parts}: name a folder that all "
                 f"machines share, or a URL, as --store"
             )
+        self.work = order.work
+        clip, *masks = (self._seen(clip) for clip in (self.work.clip, *self.work.masks))
+        self.work = replace(self.work, clip=clip, masks=tuple(masks))
         self.engine = make_engine(self.work)
         if self.engine.stylizer is not None and order.model is not None:
             with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
@@ -177,19 +180,15 @@ class Worker:
                 case _:
                     pass
 
-        scheduler = Scheduler(
-            RecoveringEngine(self.engine, emit),
-            emit,
-            ChunkStore.of_run(self.parts, segment.number),
-            segments=True,
-        )
+        store = ChunkStore.of_run(self.parts, segment.number)
+        scheduler = Scheduler(RecoveringEngine(self.engine, emit), emit, store, segments=True)
         goal = None if into is None else self._key_of(into)
         losses: list[float] = []
         given = 0
-        with tempfile.TemporaryDirectory(prefix="vidstyle") as here:
+        with tempfile.TemporaryDirectory(prefix="vidstyle") as here, store.in_background():
             encoder = part_writer(self.work, Path(here) / "part")
             try:
-                frames = frames_in(self.work, segment)
+                frames = ahead(frames_in(self.work, segment), READ_AHEAD)
                 for done in scheduler.paint(frames, segment.number, goal):
                     losses.append(done.loss)
                     number = segment.first + len(losses)
@@ -205,6 +204,23 @@ class Worker:
                 raise
             self.parts.write(encoded(segment), encoder.path.read_bytes())
         return SegmentReport(tuple(losses), tuple(notes), given)
+
+    def _seen(self, clip: Clip) -> Clip:
+        """A clip, or its copy where this machine does not see it."""
+        path = clip.info.path
+        if path.exists():
+            return clip
+        copies = sorted(self.parts.names(_copy_of(path)))
+        if not isinstance(self.parts, RemoteFolder) or not copies:
+            raise UsageError(
+                f"a worker of the cluster does not see {path}: put it where all machines do"
+            )
+        unique = hashlib.blake2b(str(self.parts).encode(), digest_size=8).hexdigest()
+        copy = Path(tempfile.gettempdir()) / f"vidstyle-{unique}-{copies[-1]}"
+        with FileLock(f"{copy}.lock"):  # one for all workers of this machine
+            if not copy.exists():
+                self.parts.download(copies[-1], copy)
+        return media.open_clip(copy, self.work.settings.max_pixels)
 
     def _key_of(self, segment: Segment) -> Chunk:
         """The painting of the first frame of a segment."""
@@ -316,6 +332,26 @@ class Head:
             return [(start, end)]
         bounds = [start + LOOKED_AT * n for n in range(1 + int((until - start) // LOOKED_AT))]
         return [*pairwise(bounds), (bounds[-1], end)]
+
+
+def share(work: Plan, parts: Folder) -> None:
+    """Have the files of the clip in ``parts``, if that is a place from where workers can get them
+    that do not see them."""
+    if isinstance(parts, RemoteFolder):
+        for path in {clip.info.path for clip in (work.clip, *work.masks)}:
+            if path.is_file():
+                facts = path.stat()
+                name = f"{_copy_of(path)}{facts.st_size}-{facts.st_mtime_ns}{SOURCE}"
+                there = parts.names(_copy_of(path))
+                for other in there - {name}:
+                    parts.remove(other)
+                if name not in there:
+                    parts.upload(path, name)
+
+
+def _copy_of(path: Path) -> str:
+    """How the name of a copy of this file begins; the rest tells it from an older one."""
+    return f"{hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()}-"
 
 
 def encoded(segment: Segment) -> str:
