@@ -67,7 +67,7 @@ HEAD_FRAMES, HEAD_SEGMENT = 192, 24
 """Frames at 1920x1080, in all and in a segment."""
 WORKERS = (1, 2, 4)
 """How many paint these."""
-MANY, LONG, SHORT, PICTURE, ONE_IN = 64, 20_000, 48, 0.75, 10
+MANY, LONG, SHORT, PICTURE, ONE_IN = 64, 20_000, 48, 1.5, 10
 """Workers, frames, those of a segment, seconds for each, and of how many segments one loses its
 worker: the last round of segments keeps few at work, so that there must be many rounds."""
 

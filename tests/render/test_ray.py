@@ -254,5 +254,8 @@ def test_a_worker_that_cannot_help_says_why(spoilt: str, told: str, workdir: Pat
         order = dataclasses.replace(order, version="0.0")
     if spoilt == "clip":
         (workdir / "long.mp4").unlink()
+    if spoilt != "parts":
+        order.parts.make()
+        order.parts.write(FACTS, b"{}")
     with pytest.raises(UsageError, match=told):
         Worker(order)
