@@ -12,7 +12,7 @@ from .. import media
 from ..core import devices, files
 from ..core.background import Behind, ahead
 from ..core.errors import UsageError
-from ..core.events import Event, Listener, Notice, Painted, Started
+from ..core.events import Event, Listener, Notice, Started
 from ..core.folders import fetched
 from ..engines import ClipEngine
 from ..engines.recovery import RecoveringEngine
@@ -160,7 +160,7 @@ def _first_notes(
     if work.clip.info.alpha and not keeps_alpha:
         yield f"{work.format.name} cannot hold transparency: what is clear is painted over"
     if store is not None and store.count:
-        yield f"{store.count} paintings of a run before are there: going on from them"
+        yield f"{store.paintings} of a run before are there: going on from them"
     if store is not None and store.damaged:
         yield f"{store.folder}: what a run before has left is damaged: beginning anew"
     if engine.tiles > 1:
@@ -231,18 +231,13 @@ def _painted_elsewhere(
     """Have a cluster paint and encode the frames, and join what it has; returns the losses."""
     losses: list[float] = []
     given = 0
-    store.begin()
     assert work.settings.cluster is not None
-
-    def note(event: Event) -> None:
-        store.count += isinstance(event, Painted)
-        emit(event)
-
+    store.begin()
     share(work, store.parts)
     order = Order.of(work, engine, store.parts)
     try:
         with connected(work.settings.cluster, order) as cluster:
-            for segment, report in Head(work, cluster, note).painting():
+            for segment, report in Head(work, cluster, emit).painting():
                 for line in report.notes:
                     emit(Notice(line))
                 with fetched(store.parts, encoded(segment)) as part:
@@ -280,9 +275,7 @@ def _kept(store: CheckpointStore | None) -> Iterator[None]:
                 if not store.count and not store.model.exists():
                     store.clear()
             if store.count:
-                error.add_note(
-                    f"{store.count} paintings are kept: the same command goes on from them"
-                )
+                error.add_note(f"{store.paintings} are kept: the same command goes on from them")
         raise
 
 

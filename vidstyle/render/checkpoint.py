@@ -224,6 +224,13 @@ class CheckpointStore(ChunkStore):
         self.fingerprint = {"version of the journal": VERSION, **fingerprint}
         self.damaged = False
         """Whether a run before has left something that cannot be used."""
+        self.counted = True
+        """Whether ``count`` is exact; else it is that of the chunks."""
+
+    @property
+    def paintings(self) -> str:
+        """How many paintings are there, in words."""
+        return f"{self.count} paintings" if self.counted else "paintings"
 
     def load(self, look: bool = True) -> bool:
         """Take up what a run before has left; whether that is something, and whole, unless nobody
@@ -254,7 +261,7 @@ class CheckpointStore(ChunkStore):
         except DAMAGE:
             self.damaged, self.count = True, 0
             return False
-        self.names, self.count = names, self.count or len(names)
+        self.names, self.count, self.counted = names, self.count or len(names), look
         return True
 
     def begin(self) -> None:
@@ -266,7 +273,7 @@ class CheckpointStore(ChunkStore):
     def look_again(self) -> None:
         """Take up what workers have left meanwhile."""
         self.names = _chunks(self.parts.names())
-        self.count = max(self.count, len(self.names))
+        self.count, self.counted = len(self.names), False
 
     def clear(self) -> None:
         """Throw away what a run has left, and nothing else."""

@@ -154,16 +154,20 @@ class Worker:
             segment, into = given
             return self.paint(segment, into, tell)
 
-    def key(self, segment: Segment, before: Segment | None) -> None:
-        """Paint the first frame of a segment over that of the one ``before`` it in its shot."""
-        scheduler = Scheduler(
-            RecoveringEngine(self.engine, _ignore),
-            _ignore,
-            ChunkStore.of_run(self.parts, segment.number),
-            segments=True,
-        )
+    def key(self, segment: Segment, before: Segment | None) -> tuple[str, ...]:
+        """Paint the first frame of a segment over that of the one ``before`` it in its shot;
+        returns what there is to say of it."""
+        notes: list[str] = []
+
+        def emit(event: Event) -> None:
+            if isinstance(event, Notice):
+                notes.append(event.message)
+
+        store = ChunkStore.of_run(self.parts, segment.number)
+        scheduler = Scheduler(RecoveringEngine(self.engine, emit), emit, store, segments=True)
         over = None if before is None else self._key_of(before)
         scheduler.paint_key(segment.number, [next(frames_in(self.work, segment))], over)
+        return tuple(notes)
 
     def paint(self, segment: Segment, into: Segment | None, tell: Tell) -> SegmentReport:
         """Paint a segment whose first frame is painted, lead it into that of another one, and
@@ -247,6 +251,8 @@ class Head:
         self.work, self.cluster, self.emit = work, cluster, emit
         self.results: dict[Future, Any] = {}
         """Those that have come, and were not asked for yet."""
+        self.keys: set[Future] = set()
+        """Key frames that are being painted."""
         self.waiting: deque[tuple[Segment, Future]] = deque()
         """Segments that are handed out, from the first one that is not done."""
         self.painted: dict[int, int] = {}
@@ -262,6 +268,7 @@ class Head:
             over = None if segment.starts_shot else last
             before, after = (None, ()) if over is None else (over[0], (over[1],))
             key = segment, self.cluster.submit("key", segment, before, after=after)
+            self.keys.add(key[1])
             if last is not None:
                 self._hand_out(last, key if over is not None else None)
             first, last = first or key, key
@@ -294,7 +301,13 @@ class Head:
 
     def _wait(self) -> None:
         """Wait for a result, or for a while, and tell how far the workers are."""
-        self.results |= self.cluster.take(TURN)
+        for future, result in self.cluster.take(TURN).items():
+            if future in self.keys:
+                self.keys.remove(future)
+                for line in result:
+                    self.emit(Notice(line))
+            else:
+                self.results[future] = result
         for number, painted, seconds in self.cluster.told():
             before = self.painted.get(number, 0)
             if painted > before:  # it may be painted a second time, where a worker was lost
@@ -357,7 +370,3 @@ def _copy_of(path: Path) -> str:
 def encoded(segment: Segment) -> str:
     """The name of the file of a segment that is encoded."""
     return f"{segment.number:05}{ENCODED}"
-
-
-def _ignore(event: Event) -> None:
-    """Of the key frames nothing is told: they are told of with their segments."""
