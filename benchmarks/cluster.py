@@ -63,8 +63,10 @@ WAYS: dict[str, tuple[int, int]] = {
 PORT = 21001
 SETTLED = 20.0
 """Seconds after which a new cluster answers."""
-HEAD_FRAMES, HEAD_SEGMENT = 192, 24
+HEAD_FRAMES, HEAD_SEGMENT = 144, 48
 """Frames at 1920x1080, in all and in a segment."""
+IDLE = 15
+"""Seconds in which it is measured what a cluster costs that has nothing to do."""
 WORKERS = (1, 2, 4)
 """How many paint these."""
 MANY, LONG, SHORT, PICTURE, ONE_IN = 64, 20_000, 48, 1.5, 10
@@ -210,16 +212,22 @@ def head(clip: Path, style: Path, work: Path) -> list[Row]:
             runtime_env={"worker_process_setup_hook": "benchmarks.simulated.install"},
         )
         cluster = RayCluster(order)
+        idle = time.process_time()
+        for _ in range(IDLE):
+            time.sleep(1)
+            cluster.told()
+        idle = (time.process_time() - idle) / IDLE
         began, spent = time.monotonic(), time.process_time()
         frames, written = joined(order, cluster)
-        spent = time.process_time() - spent
         seconds = time.monotonic() - began
+        spent = time.process_time() - spent - idle * seconds
         ray.shutdown()
         rows.append(
             {
                 "workers": workers,
                 "frames": frames,
                 "frames a second": frames / seconds,
+                "head idle": idle,
                 "head's seconds a frame": spent / frames,
                 "frames a second of head": frames / spent,
                 "bytes a frame, joined": written / frames,

@@ -12,13 +12,15 @@ unpainted whatever moves. So each pixel of the new frame gets one of three treat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import cv2
 import numpy as np
+import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 
 from ..core.images import Field, Image, difference, resized, unit
@@ -47,8 +49,12 @@ UNLIKE = 3 * NOISE
 """Levels by which sources differ, on average, that nothing there is alike."""
 ENOUGH = 0.05
 """The share of a tile that strokes are known for, at least, to go on from them."""
-COARSE = 2
-"""They are looked for at this fraction of the size."""
+COARSE, SMALL = 2, 4
+"""The fractions of the size at which strokes are compared, and sources."""
+PLACES = 1000
+"""Alike places whose strokes are compared, at most."""
+TOGETHER = 64
+"""Tiles that are looked for at once."""
 _ramp = np.minimum(1, (np.arange(TILE, dtype=np.float32) + 0.5) / OVERLAP)
 _ramp = np.minimum(_ramp, _ramp[::-1])
 FADE = (_ramp[:, None] * _ramp)[..., None]
@@ -304,52 +310,81 @@ def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) ->
     """
     height, width = kept.shape
     found = np.zeros((height, width, 3), np.float32)
+    if min(height, width) < TILE:
+        return found
     size = (width // COARSE, height // COARSE)
     side = TILE // COARSE
-    if min(size) < side:
-        return found
-    old, new = resized(painting.source, size), resized(source, size)
     strokes, covered, laid = (
         np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
         for values in (painting.strokes, kept, kept[..., None] * known)
     )
     laid /= np.maximum(covered, 1e-6)[..., None]
-    rows, columns = np.ogrid[: size[1] - side + 1, : size[0] - side + 1]
+    patches = np.lib.stride_tricks.sliding_window_view(strokes, (side, side), (0, 1))
     weight = np.full((height, width, 1), 1e-6, np.float32)
-    for top in range(0, height, TILE - OVERLAP):
-        for left in range(0, width, TILE - OVERLAP):
-            # The last tile of a row or column is moved in, to be whole.
-            y, x = min(top // COARSE, size[1] - side), min(left // COARSE, size[0] - side)
-            place = slice(y * COARSE, y * COARSE + TILE), slice(x * COARSE, x * COARSE + TILE)
-            if (kept[place] >= 1).all():
-                continue
-            here = slice(y, y + side), slice(x, x + side)
-            alike, share = _alike(old, new[here]), covered[here]
-            if share.mean() > ENOUGH:
-                worth = _mismatch(strokes, laid[here], share)
-            else:
-                worth = ((rows - y) ** 2 + (columns - x) ** 2).astype(np.float32)
-            y, x = np.unravel_index(np.where(alike, worth, np.inf).argmin(), worth.shape)
-            taken = np.s_[y * COARSE : y * COARSE + TILE, x * COARSE : x * COARSE + TILE]
-            found[place] += painting.strokes[taken] * FADE
-            weight[place] += FADE
-            added = strokes[y : y + side, x : x + side]
-            laid[here] += (1 - share[..., None]) * (added - laid[here])
-            covered[here] = 1
+    tiles = _bare_tiles(kept)
+    for (y, x), places in zip(tiles, _alike(painting.source, source, tiles), strict=True):
+        here = slice(y, y + side), slice(x, x + side)
+        share = covered[here]
+        if share.mean() > ENOUGH:
+            worth = _mismatch(patches[places[:, 0], places[:, 1]], laid[here], share)
+        else:
+            worth = np.square(places - (y, x)).sum(1)
+        there = slice(y * COARSE, y * COARSE + TILE), slice(x * COARSE, x * COARSE + TILE)
+        y, x = places[worth.argmin()]
+        taken = np.s_[y * COARSE : y * COARSE + TILE, x * COARSE : x * COARSE + TILE]
+        found[there] += painting.strokes[taken] * FADE
+        weight[there] += FADE
+        added = strokes[y : y + side, x : x + side]
+        laid[here] += (1 - share[..., None]) * (added - laid[here])
+        covered[here] = 1
     return found / weight
 
 
-def _alike(source: Image, tile: Image) -> NDArray[np.bool_]:
-    """Which places of a ``source`` (H, W, 3) look like a ``tile`` (h, w, 3) of another one; all,
-    if none does: (H - h + 1, W - w + 1)."""
-    match = np.asarray(cv2.matchTemplate(source, tile, cv2.TM_SQDIFF)) / tile.size
-    least = match.min()
-    return np.asarray((match <= least + NOISE**2) | (least > UNLIKE**2))
+def _bare_tiles(kept: Field) -> list[tuple[int, int]]:
+    """Where those tiles of a frame begin that are not all ``kept`` (H, W): row and column, at
+    1 / ``COARSE`` of its size."""
+    height, width = kept.shape
+    found = []
+    for top in range(0, height, TILE - OVERLAP):
+        for left in range(0, width, TILE - OVERLAP):
+            # The last tile of a row or column is moved in, to be whole.
+            y, x = ((min(at, most - TILE) // COARSE) for at, most in ((top, height), (left, width)))
+            if (kept[y * COARSE :, x * COARSE :][:TILE, :TILE] < 1).any():
+                found.append((y, x))
+    return found
 
 
-def _mismatch(strokes: Field, tile: Field, share: Field) -> Field:
-    """How much each place of ``strokes`` (H, W, 3) differs from a ``tile`` (h, w, 3), of which
-    each pixel counts by its ``share`` (h, w): (H - h + 1, W - w + 1)."""
+def _alike(
+    source: Image, other: Image, tiles: Sequence[tuple[int, int]]
+) -> Iterator[NDArray[np.intp]]:
+    """For each tile of the frame ``other``, the places (N, 2) of a ``source`` (H, W, 3) that look
+    like it, ``PLACES`` of them at most; of all, where none does. As ``_bare_tiles`` says where.
+
+    Compared at 1 / ``SMALL`` of the size, where sums of squares are exact in single precision.
+    """
+    size = (source.shape[1] // SMALL, source.shape[0] // SMALL)
+    side, step = TILE // SMALL, SMALL // COARSE
+    old, new = (
+        torch.from_numpy(resized(picture, size)).permute(2, 0, 1)[None].float()
+        for picture in (source, other)
+    )
+    energy = F.conv2d(old.square(), torch.ones(1, 3, side, side))
+    for begin in range(0, len(tiles), TOGETHER):
+        cut = [
+            new[:, :, y // step : y // step + side, x // step : x // step + side]
+            for y, x in tiles[begin : begin + TOGETHER]
+        ]
+        looks = torch.cat(cut)
+        match = energy - 2 * F.conv2d(old, looks) + looks.square().sum((1, 2, 3))[:, None, None]
+        for one in (match[0] / looks[0].numel()).numpy():
+            least = one.min()
+            places = np.argwhere((one <= least + NOISE**2) | (least > UNLIKE**2)) * step
+            yield places[:: -(-len(places) // PLACES)]
+
+
+def _mismatch(patches: Field, tile: Field, share: Field) -> Field:
+    """How much each of some ``patches`` (N, 3, h, w) differs from a ``tile`` (h, w, 3), of which
+    each pixel counts by its ``share`` (h, w): (N,)."""
     mean = (tile * share[..., None]).sum((0, 1)) / share.sum()
-    found = cv2.matchTemplate(strokes, tile - mean, cv2.TM_SQDIFF, mask=share)
-    return np.asarray(found, np.float32)
+    differs = (patches - (tile - mean).transpose(2, 0, 1)) * share
+    return np.asarray(np.square(differs).sum((1, 2, 3)), np.float32)
