@@ -63,7 +63,7 @@ WAYS: dict[str, tuple[int, int]] = {
 PORT = 21001
 SETTLED = 20.0
 """Seconds after which a new cluster answers."""
-HEAD_FRAMES, HEAD_SEGMENT = 144, 48
+HEAD_FRAMES, HEAD_SEGMENT = 96, 24
 """Frames at 1920x1080, in all and in a segment."""
 IDLE = 15
 """Seconds in which it is measured what a cluster costs that has nothing to do."""

@@ -80,7 +80,7 @@ def run(clip: Path, style: Path, output: Path, side_by_side: bool, **options: An
             for module in ("vidstyle.render", "vidstyle.render.checkpoint"):
                 stack.enter_context(mock.patch(f"{module}.Behind", AtOnce))
         began = time.perf_counter()
-        done = stylize(clip, style, output, overwrite=True, **options)
+        done = stylize(clip, style, output, overwrite=True, restart=True, **options)
         seconds = time.perf_counter() - began
     each = {stage: spent[stage] / done.frames for stage in ("read", *STAGES)}
     return {"frames": done.frames, "seconds": seconds, **each}
