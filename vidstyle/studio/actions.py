@@ -207,6 +207,8 @@ class Studio:
     ) -> Iterator[Any]:
         """Paint the chosen frame anew, and show it as it comes about."""
         wanted = self._turn(request.session_hash or "")
+        # Gradio blanks what is shown where a generator ends without having said anything.
+        yield gr.skip(), gr.skip()
         if choice.clip is None:
             return
         before, _ = media.read_image(Path(choice.stills[choice.tuned]))
