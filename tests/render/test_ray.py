@@ -58,6 +58,7 @@ def test_the_first_segment_is_painted_as_a_whole_shot_is(workdir: Path) -> None:
         ({"segment": 4, "passes": 2}, "--passes"),
         ({"segment": 1}, "at least 2"),
         ({"store": "parts"}, "--cluster"),
+        ({"store": "nowhere", "cluster": "local"}, "no such folder"),
         ({"cluster": "local", "report": True}, "vidstyle measure"),
     ],
 )

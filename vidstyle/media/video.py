@@ -155,13 +155,16 @@ class VideoClip:
                 if held is not None:
                     if time <= held[1]:  # times must rise; a clock that stumbles is carried on
                         time = held[1] + Fraction(stream.time_base)
-                    if since is None or time > since:
-                        rgb, alpha = _picture(held[0])
-                        if rgb.shape[:2] == shape:
-                            step = time - held[1]
-                            yield Frame(rgb, held[1], step, alpha)
-                        else:
-                            sized += 1
+                    if since is not None and time <= since:
+                        step = time - held[1]  # the last frame may have to last as long
+                        held = raw, time
+                        continue
+                    rgb, alpha = _picture(held[0])
+                    if rgb.shape[:2] == shape:
+                        step = time - held[1]
+                        yield Frame(rgb, held[1], step, alpha)
+                    else:
+                        sized += 1
                 held = raw, time
             if held is not None:
                 raw, time = held

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core import devices
 from ..core.errors import UsageError
+from ..core.folders import LocalFolder
 from ..engines import ENGINES, ClipEngine
 from ..settings.quality import QUALITIES
 from .engine import at_quality, make_engine
@@ -65,7 +66,7 @@ def _journal_size(work: Plan) -> str:
         needed += " for each segment at work"
     if maximum is not None:
         needed += f", up to {maximum / 1e6:.0f} MB of paintings at most"
-    return f"{work.journal}: {needed}"
+    return f"{work.parts}: {needed}"
 
 
 def journal_bytes(work: Plan) -> tuple[int, int | None]:
@@ -84,11 +85,11 @@ def check_room(work: Plan) -> list[str]:
     Raises:
         UsageError: not even the first one can be kept.
     """
-    if work.journal is None:
+    if not isinstance(work.parts, LocalFolder):  # a store elsewhere says itself when it is full
         return []
     minimum, maximum = journal_bytes(work)
-    free = room(work.journal)
-    line = f"{work.journal.parent}: {free / 1e6:.0f} MB are free, and the journal needs"
+    free = room(work.parts.path)
+    line = f"{work.parts.path.parent}: {free / 1e6:.0f} MB are free, and the journal needs"
     if free < minimum:
         raise UsageError(f"{line} {minimum / 1e6:.0f}: make room, or name another --output")
     return [f"{line} up to {maximum / 1e6:.0f}"] if maximum is not None and free < maximum else []

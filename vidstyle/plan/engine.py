@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -113,6 +114,10 @@ def with_segments(work: Plan) -> Plan:
         return work
     if settings.store is not None and settings.cluster is None:
         raise UsageError("--store is where the workers of a --cluster keep what they paint")
+    if settings.store and "://" not in settings.store and not Path(settings.store).is_dir():
+        raise UsageError(
+            f"--store {settings.store}: no such folder: make it where all machines see it"
+        )
     address = settings.cluster or HERE
     if address != HERE and not address.startswith(REMOTE):
         raise UsageError(f"--cluster {address}: name {HERE} or {REMOTE}HOST:PORT")

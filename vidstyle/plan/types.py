@@ -70,8 +70,10 @@ class Plan:
     @property
     def parts(self) -> Folder | None:
         """Where paintings are kept: in the journal, or in a folder of their own in the store."""
-        if self.journal is None or self.settings.store is None:
-            return None if self.journal is None else LocalFolder(self.journal)
+        if self.journal is None:
+            return None
+        if self.settings.store is None:
+            return LocalFolder(self.journal)
         whole = hashlib.blake2b(str(self.output.absolute()).encode(), digest_size=4).hexdigest()
         return folder_at(f"{self.settings.store.rstrip('/')}/{self.output.name}-{whole}")
 

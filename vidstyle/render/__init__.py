@@ -24,15 +24,15 @@ from .checkpoint import CheckpointStore, fingerprint
 from .chunks import PaintedFrame
 from .cluster import Head, Order, encoded, share
 from .compose import Summary, composed, is_composed
-from .frames import frames_of
+from .frames import READ_AHEAD, frames_of
 from .keys import unseen_notes, with_keys
 from .logger import RunLogger
 from .output import OutputWriter
 from .ray import connected
 from .scheduler import Scheduler, paintings
 
-READ_AHEAD, WAITING = 4, 2
-"""Frames that are read before they are painted, and that wait to be encoded, at most."""
+WAITING = 2
+"""Frames that wait to be encoded, at most."""
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class ChunkStore:
                 self.count += name.endswith(PAINTINGS) and len(self._read(name)[LOSSES])
 
     def begin(self) -> None:
-        """Have the folder there."""
+        """Called before the first chunk is written. A worker's folder is there already."""
 
     def get(self, name: str, last: Frame) -> Chunk | None:
         """A chunk, which ends with the frame ``last``; None: it is not painted yet."""

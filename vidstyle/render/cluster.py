@@ -39,7 +39,7 @@ from ..temporal.shots import follows
 from .checkpoint import DAMAGE, ENCODED, KEY, SOURCE, ChunkStore
 from .chunks import Chunk
 from .compose import composed
-from .frames import Segment, frames_in, outlines, segments_of
+from .frames import READ_AHEAD, Segment, frames_in, outlines, segments_of
 from .keys import key_notes
 from .output import part_writer
 from .scheduler import Scheduler
@@ -50,15 +50,13 @@ LOOKERS = 32
 """Such jobs at the same time, at most: the head holds what they have found."""
 AHEAD = 3
 """Segments for each worker that are handed out before the first of them is done."""
-READ_AHEAD = 4
-"""Frames that a worker reads before it paints them, at most."""
 TURN = 1.0
 """Seconds after which the head looks how far the workers are."""
 
 Future = Hashable
 """Stands for the result of a job."""
 Job = Literal["look", "key", "paint"]
-"""A method of ``Worker``."""
+"""What a worker is asked to do: look for shots, paint a key frame, paint a segment."""
 Tell = Callable[[int, int, float], None]
 """Called with the number of a segment, how many of its pictures are painted, and the seconds that
 one took."""

@@ -20,6 +20,9 @@ from ..settings import Settings, rate_of, seconds
 from ..temporal.keys import keyed
 from ..temporal.shots import Cuts, segmented, shots, thumbnail
 
+READ_AHEAD = 4
+"""Frames that are read before they are painted, at most."""
+
 
 def frames_of(work: Plan) -> Iterator[Frame]:
     """The frames to be painted, each with whether it begins a shot or a segment, and whether it is

@@ -129,6 +129,7 @@ class Scheduler:
         return self._do(f"{number:05}-{KEY}", paint, frames, before, following)
 
     def _begin(self, task: Task) -> None:
+        """Begin a run, led into by the one before if they are of one shot."""
         frame = task.frames[0]
         before = self.runs[-1] if self.runs else None
         if before is not None and frame.starts_shot:
@@ -137,7 +138,7 @@ class Scheduler:
             before = None
         name = f"{task.run:05}-{KEY}"
         over = before.key if before is not None else None
-        key = self.paint_key(task.run, task.frames, over, self._following(task))
+        key = self.paint_key(task.run, task.frames, over, task.following)
         run = Run(task.run, frame, key, key, name, spool=Spool() if self.passes > 1 else None)
         self._add(run, key, name, task.frames)
         if before is not None:
@@ -149,13 +150,8 @@ class Scheduler:
         name = f"{run.number:05}-{task.at:05}"
         if task.at > 1 or not self.segments:  # else the next key frame goes on from it, too
             self.superseded[name] = run.name
-        chunk = self._do(name, paint, task.frames, run.chunk, self._following(task))
+        chunk = self._do(name, paint, task.frames, run.chunk, task.following)
         self._add(run, chunk, name, task.frames)
-
-    def _following(self, task: Task) -> Frame | None:
-        """The frame after those of a task, whose flow is estimated ahead; not in segments, whose
-        chunks may be painted by different workers."""
-        return None if self.segments else task.following
 
     def _add(self, run: Run, chunk: Chunk, name: str, frames: Sequence[Frame]) -> None:
         """Note that ``frames``, the next ones of a run, are painted as ``chunk``."""
