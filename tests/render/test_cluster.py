@@ -21,7 +21,7 @@ from vidstyle.core.folders import LocalFolder, RemoteFolder, fetched, folder_at
 from vidstyle.plan import plan
 from vidstyle.plan.output import FACTS
 from vidstyle.render import cluster, frames
-from vidstyle.render.checkpoint import ChunkStore
+from vidstyle.render.checkpoint import CheckpointStore, ChunkStore
 from vidstyle.render.cluster import Future, Job, Order, Worker
 
 from ..conftest import QUICK, scene, write_video
@@ -209,6 +209,28 @@ def test_what_workers_kept_is_gone_on_from(
         assert before and any("of a run before" in note for note in again.notes)
         assert same(again.output, whole.output)
         again.output.unlink()
+
+
+def test_nothing_is_cleared_where_nobody_can_look(
+    workdir: Path, clusters: list[InlineCluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lost(self: CheckpointStore) -> None:
+        raise OSError("the network is gone")
+
+    def fails(self: Worker, *given: Any) -> Any:
+        raise VidstyleError("a worker failed")
+
+    monkeypatch.setattr(CheckpointStore, "look_again", lost)
+    monkeypatch.setattr(Worker, "paint", fails)
+    with pytest.raises(VidstyleError, match="a worker failed"):
+        vidstyle.stylize(
+            workdir / "cut.mp4",
+            workdir / "stripes.png",
+            workdir / "o.mkv",
+            cluster="local",
+            **OPTIONS,
+        )
+    assert [*(workdir / ".o.mkv.vidstyle").glob("*-key.paintings.npz")]
 
 
 def test_the_store_may_be_anywhere(workdir: Path, clusters: list[InlineCluster]) -> None:

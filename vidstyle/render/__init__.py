@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import media
 from ..core import devices, files
 from ..core.background import Behind, ahead
-from ..core.errors import UsageError
+from ..core.errors import UsageError, VidstyleError
 from ..core.events import Event, Listener, Notice, Started
 from ..core.folders import fetched
 from ..engines import ClipEngine
@@ -235,6 +235,7 @@ def _painted_elsewhere(
     store.begin()
     share(work, store.parts)
     order = Order.of(work, engine, store.parts)
+    store.counted = False  # from here on, workers may have painted something
     try:
         with connected(work.settings.cluster, order) as cluster:
             for segment, report in Head(work, cluster, emit).painting():
@@ -246,7 +247,8 @@ def _painted_elsewhere(
                 losses += report.losses
                 given += report.given
     finally:
-        store.look_again()
+        with suppress(OSError, VidstyleError):
+            store.look_again()
     for line in unseen_notes(work, given):
         emit(Notice(line))
     return losses
@@ -272,7 +274,7 @@ def _kept(store: CheckpointStore | None) -> Iterator[None]:
         if store is not None:
             with suppress(OSError):  # that may be what has ended it
                 store.flush()
-                if not store.count and not store.model.exists():
+                if store.counted and not store.count and not store.model.exists():
                     store.clear()
             if store.count:
                 error.add_note(f"{store.paintings} are kept: the same command goes on from them")

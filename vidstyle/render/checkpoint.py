@@ -273,7 +273,7 @@ class CheckpointStore(ChunkStore):
     def look_again(self) -> None:
         """Take up what workers have left meanwhile."""
         self.names = _chunks(self.parts.names())
-        self.count, self.counted = len(self.names), False
+        self.count, self.counted = len(self.names), not self.names
 
     def clear(self) -> None:
         """Throw away what a run has left, and nothing else."""
