@@ -199,6 +199,19 @@ def test_a_signal_ends_it_and_leaves_nothing(sent: int, code: int, workdir: Path
     assert names(workdir) == before
 
 
+def test_an_interrupt_within_exec_has_the_same_code(tmp_path: Path) -> None:
+    program = """
+import signal
+from vidstyle import cli
+cli.run = lambda options: exec("signal.raise_signal(signal.SIGINT)")
+raise SystemExit(cli.main(["x.gif", "--style", "y.png"]))
+"""
+    (tmp_path / "program.py").write_text(program)
+    command = [sys.executable, "-m", "program"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "vidstyle: stopped\n")
+
+
 def test_info_tells_what_is_understood(workdir: Path, vidstyle: Run) -> None:
     facts = json.loads(vidstyle("info", "walk.mp4", "--json", cwd=workdir).stdout)
     assert (facts["frames"], facts["fps"], facts["sound"]) == (5, 25.0, ["aac"])

@@ -8,7 +8,7 @@ import traceback
 from collections.abc import Sequence
 
 from .commands import COMMANDS
-from .errors import terminate, told
+from .errors import interrupt, terminate, told
 from .paint import run
 from .parser import build_parser
 
@@ -20,6 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     verbose = "--verbose" in arguments
     signal.signal(signal.SIGTERM, terminate)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+        signal.signal(signal.SIGINT, interrupt)
     try:
         verb = COMMANDS.get(arguments[0] if arguments else "")
         if verb is not None:  # a file of this name is ./train

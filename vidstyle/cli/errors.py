@@ -11,6 +11,19 @@ class Terminated(BaseException):
     """SIGTERM came."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """SIGINT came.
+
+    A class of its own, since ``python -m`` dies of the signal, whatever its exit code, once a
+    plain ``KeyboardInterrupt`` has passed through ``exec`` of a text (``dataclass`` does that).
+    """
+
+
+def interrupt(number: int, frame: object) -> NoReturn:
+    """Leave as by an exception."""
+    raise Interrupted
+
+
 def terminate(number: int, frame: object) -> NoReturn:
     """Leave as by an exception, so that nothing half-written stays behind."""
     raise Terminated
