@@ -11,7 +11,7 @@ from vidstyle import Settings, networks
 from vidstyle.networks import Network
 from vidstyle.objective import losses
 from vidstyle.objective.objective import Objective, Region, TemporalTarget, grams
-from vidstyle.objective.tiles import tiles
+from vidstyle.objective.tiles import Window, tiles
 
 CPU = torch.device("cpu")
 STYLE = {f"relu{block}_1": 1.0 for block in range(1, 6)}
@@ -57,6 +57,29 @@ def test_the_loss_in_tiles_is_that_of_the_whole(network: Network) -> None:
     assert far(from_tiles, gradient) < 1e-4
     assert parts.value(picture) == pytest.approx(loss, rel=1e-5)
     assert parts.terms == pytest.approx(whole.terms, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "part", [Window(64, 112, 48, 96), Window(160, HIGH, 208, WIDE), Window(0, HIGH, 0, 64)]
+)
+def test_the_loss_of_a_part_is_that_of_the_whole(network: Network, part: Window) -> None:
+    whole, picture = objective(network), torch.rand(1, 3, HIGH, WIDE)
+    inner = whole.within(picture, part)
+    assert inner is not None
+    here = (..., *part.place)
+    loss, gradient = inner(picture[here])
+    assert loss == pytest.approx(whole.value(picture), rel=1e-5)
+    assert gradient.shape == picture[here].shape
+    # By its definition, along the steepest way.
+    step = 0.002 * gradient / gradient.abs().max()
+    (up, _), (down, _) = inner(picture[here] + step), inner(picture[here] - step)
+    assert (up - down) / 2 == pytest.approx(float((gradient * step).sum()), rel=0.01)
+
+
+def test_a_part_is_not_to_be_had_of_tiles_or_of_all(network: Network) -> None:
+    picture = torch.rand(1, 3, HIGH, WIDE)
+    assert objective(network).within(picture, Window(0, HIGH, 0, WIDE)) is None
+    assert objective(network, 190 * 190).within(picture, Window(0, 16, 0, 16)) is None
 
 
 def test_content_counts_less_where_the_picture_is_flat(network: Network) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vidstyle.objective.tiles import CONTEXT, GRID, Window, windows
+from vidstyle.objective.tiles import CONTEXT, GRID, Tile, Window, windows
 
 
 def test_every_change_lies_in_a_window_with_its_surroundings() -> None:
@@ -11,11 +11,20 @@ def test_every_change_lies_in_a_window_with_its_surroundings() -> None:
     found = windows(changed)
     assert len(found) == 2
     covered = np.zeros_like(changed)
-    for window in found:
-        assert window.top % GRID == window.left % GRID == 0
-        covered[window.place] = True
+    for tile in found:
+        for window in (tile.counts, tile.window):
+            assert window.top % GRID == window.left % GRID == 0
+        assert changed[tile.counts.place].any()
+        covered[tile.window.place] = True
     assert covered[100 - CONTEXT : 120 + CONTEXT, 40 - CONTEXT : 60 + CONTEXT].all()
     assert covered.mean() < 0.25
+    assert sum(tile.counts.area for tile in found) < 0.05 * changed.size
+
+
+def test_what_is_left_over_at_an_edge_does_not_stand_alone() -> None:
+    changed = np.zeros((180, 321), bool)
+    changed[178:, 318:] = True
+    assert [tile.counts for tile in windows(changed)] == [Window(160, 180, 304, 321)]
 
 
 def test_overlapping_windows_become_one_where_that_is_no_more_work() -> None:
@@ -26,4 +35,4 @@ def test_overlapping_windows_become_one_where_that_is_no_more_work() -> None:
 
 def test_no_change_is_no_work_and_all_is_one_window() -> None:
     assert windows(np.zeros((50, 70), bool)) == []
-    assert windows(np.ones((50, 70), bool)) == [Window(0, 50, 0, 70)]
+    assert windows(np.ones((50, 70), bool)) == [Tile(Window(0, 50, 0, 70), Window(0, 50, 0, 70))]

@@ -271,19 +271,25 @@ class OptimizingEngine(StyleProblem):
         still = self.tensor(warm.still)
         trust = self.tensor(warm.trust) * (1 - still)
         todo = windows(~warm.still)
-        total, behind = sum(w.area for w in todo), 0
+        total, behind = sum(tile.counts.area for tile in todo), 0
         ends: list[tuple[Step, float]] = []
-        for window in todo:
+        for tile in todo:
+            window, area = tile.window, tile.counts.area
             here = (..., *window.place)
             regions = self._window_regions(frame, window)
             kept = TemporalTarget(warped[here], trust[here])
-            focus = self._focus(window)
-            objective = self.objective(content[here], regions, kept, focus)
+            objective = self.objective(content[here], regions, kept, self._focus(window))
+            painted = window
+            inner = objective.within(canvas[here], tile.inside().counts)
+            if inner is not None:
+                objective, painted = inner, tile.counts
             last: Step | None = None
 
-            def of_frame(step: Step, behind: int = behind, at: Window = window) -> None:
+            def of_frame(
+                step: Step, behind: int = behind, area: int = area, at: Window = painted
+            ) -> None:
                 nonlocal last
-                done = (behind + step.done * at.area) / total
+                done = (behind + step.done * area) / total
                 last = replace(step, done=done, picture=lambda: self._pasted(canvas, at, step))
                 on_step(last)
 
@@ -292,12 +298,13 @@ class OptimizingEngine(StyleProblem):
                 loss = self._target_loss(window, frame, regions)
                 target = ConvergenceTarget(loss, self.convergence.gain)
             most = steps or self.settings.iterations
-            canvas[here], _ = self._optimise(
-                objective, canvas[here], most, of_frame, target, still[here]
+            there = (..., *painted.place)
+            canvas[there], _ = self._optimise(
+                objective, canvas[there], most, of_frame, target, still[there]
             )
-            behind += window.area
+            behind += area
             if last is not None:
-                ends.append((last, window.area / total))
+                ends.append((last, area / total))
         end = together(ends, lambda: self.image(canvas))
         if len(ends) > 1:
             on_step(end)

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 
 from . import weights as _weights
-from .network import Features, Network, Vjp
+from .network import Features, Network, Surroundings, Vjp
 from .vgg import VGG, Pooling, layers, shapes
 
-__all__ = ["VGG", "Features", "Network", "Vjp", "layers", "load", "shapes"]
+__all__ = ["VGG", "Features", "Network", "Surroundings", "Vjp", "layers", "load", "shapes"]
 
 
 def load(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,16 @@ Features = dict[str, Tensor]
 """By layer: (1, C, h, w)."""
 Vjp = Callable[[Features], Tensor]
 """Maps the gradient of each layer's features to that of the picture (1, 3, H, W)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Surroundings:
+    """What lies around a part of a picture that changes while all else is as it was."""
+
+    padded: Mapping[str, Tensor]
+    """By convolution: what it is given for the part, with one more on each side (1, C, h, w)."""
+    known: tuple[bool, bool, bool, bool]
+    """Whether the picture goes on above the part, below, to its left and to its right."""
 
 
 class Network(nn.Module):
@@ -76,8 +87,19 @@ class Network(nn.Module):
                 features[name] = x
         return features
 
-    def forward_vjp(self, picture: Tensor) -> tuple[Features, Vjp]:
-        """Features as ``forward`` gives them, and a VJP function that may be called once."""
+    def surroundings(self, picture: Tensor, rows: slice, columns: slice) -> Surroundings | None:
+        """What lies around these ``rows`` and ``columns`` of a ``picture`` (1, 3, H, W), which
+        are multiples of the largest stride but at its edges; None: the network cannot tell."""
+        return None
+
+    def forward_vjp(
+        self, picture: Tensor, around: Surroundings | None = None
+    ) -> tuple[Features, Vjp]:
+        """Features as ``forward`` gives them, and a VJP function that may be called once.
+
+        With what is ``around`` it, features of a part are as in the whole picture, but that what
+        is around stays as it was.
+        """
         picture = picture.detach().requires_grad_()
         with torch.enable_grad():
             features = self(picture)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from itertools import pairwise
+from types import EllipsisType
 from typing import Literal
 
 import torch
@@ -12,12 +13,23 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import weights as weight_files
-from .network import Features, Network, Vjp
+from .network import Features, Network, Surroundings, Vjp
 
 Pooling = Literal["max", "avg"]
 
 NOT_THE_WEIGHTS = (True, False, False)
 """Of a convolution's input, weights and bias, those whose gradient is asked for."""
+
+Sides = tuple[bool, bool, bool, bool]
+NOWHERE: Sides = (False, False, False, False)
+Lines = tuple[EllipsisType, int, slice] | tuple[EllipsisType, int]
+EDGES: tuple[tuple[Lines, Lines], ...] = (
+    ((..., 0, slice(None)), (..., 1, slice(None))),
+    ((..., -1, slice(None)), (..., -2, slice(None))),
+    ((..., 0), (..., 1)),
+    ((..., -1), (..., -2)),
+)
+"""The outermost lines of padded features, above, below, left and right, each with the next one."""
 
 CHANNELS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
@@ -73,14 +85,35 @@ class VGG(Network):
 
     def step(self, name: str, x: Tensor) -> Tensor:
         if name.startswith("conv"):
-            return self.convolutions[name](F.pad(x, (1, 1, 1, 1), mode="replicate"))
+            return self.convolutions[name](_padded(x))
         if name.startswith("relu"):
             return F.relu(x)
         # A picture of a few pixels still has deep features.
         return self.pool(x, 2) if min(x.shape[2:]) > 1 else x
 
     @torch.no_grad()
-    def forward_vjp(self, picture: Tensor) -> tuple[Features, Vjp]:
+    def surroundings(self, picture: Tensor, rows: slice, columns: slice) -> Surroundings:
+        height, width = picture.shape[2:]
+        known = (rows.start > 0, rows.stop < height, columns.start > 0, columns.stop < width)
+        found = {}
+        x = self.ranged(picture)
+        for name in self.order:
+            if name.startswith("conv"):
+                stride = self.strides[name]
+                down = _part(rows, stride, known[1])
+                across = _part(columns, stride, known[3])
+                x = _padded(x)
+                found[name] = x[:, :, down, across].clone()
+                x = self.convolutions[name](x)
+            else:
+                x = self.step(name, x)
+        return Surroundings(found, known)
+
+    @torch.no_grad()
+    def forward_vjp(
+        self, picture: Tensor, around: Surroundings | None = None
+    ) -> tuple[Features, Vjp]:
+        known = NOWHERE if around is None else around.known
         # By hand: most of the time of automatic differentiation goes into moving
         # memory: a ReLU needs no copy of its input, a padding no zeros, two gradients no sum.
         features: Features = {}
@@ -92,8 +125,8 @@ class VGG(Network):
                 x = F.relu(x) if before in self.layers else F.relu_(x)
                 back = partial(_relu_back, x)
             elif name.startswith("conv"):
-                back = partial(self._conv_back, name, x.shape)
-                x = self.step(name, x)
+                back = partial(self._conv_back, name, x.shape, known)
+                x = self.convolutions[name](_padded(x, name, around))
             else:
                 with torch.enable_grad():
                     pooled = self.step(name, given := x.requires_grad_())
@@ -117,7 +150,7 @@ class VGG(Network):
         assert grad is not None
         return grad.float() * self.scale
 
-    def _conv_back(self, name: str, shape: torch.Size, grad: Tensor) -> Tensor:
+    def _conv_back(self, name: str, shape: torch.Size, known: Sides, grad: Tensor) -> Tensor:
         one, channels, height, width = shape
         weight = self.convolutions[name].get_parameter("weight")
         # Of the convolution's input only the size is asked.
@@ -131,11 +164,28 @@ class VGG(Network):
             grad, given, weight, None, (1, 1), (0, 0), (1, 1), False, (0, 0), 1, NOT_THE_WEIGHTS
         )[0]
         # What was repeated at the edges counts for what it was a copy of.
-        around[:, :, 1] += around[:, :, 0]
-        around[:, :, -2] += around[:, :, -1]
-        around[..., 1] += around[..., 0]
-        around[..., -2] += around[..., -1]
+        for (edge, beside), fixed in zip(EDGES, known, strict=True):
+            if not fixed:
+                around[beside] += around[edge]
         return around[:, :, 1:-1, 1:-1]
+
+
+def _padded(x: Tensor, name: str = "", around: Surroundings | None = None) -> Tensor:
+    """Features (1, C, h, w) with one more on each side: what is ``around`` them before the
+    convolution ``name``, or what is at their edge once more."""
+    if around is None:
+        return F.pad(x, (1, 1, 1, 1), mode="replicate")
+    padded = around.padded[name]
+    padded[:, :, 1:-1, 1:-1] = x
+    for (edge, beside), fixed in zip(EDGES, around.known, strict=True):
+        if not fixed:
+            padded[edge] = padded[beside]
+    return padded
+
+
+def _part(side: slice, stride: int, goes_on: bool) -> slice:
+    """Where a part of a side is in features that were padded, with one more at both ends."""
+    return slice(side.start // stride, side.stop // stride + 2 if goes_on else None)
 
 
 def _relu_back(seen: Tensor, grad: Tensor) -> Tensor:

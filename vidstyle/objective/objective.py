@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from ..core.images import Field
-from ..networks import Features, Network, Vjp
+from ..networks import Features, Network, Surroundings, Vjp
 from ..settings import Settings
 from . import losses
-from .tiles import Tile, tiles
+from .tiles import Place, Tile, Window, tiles
 
 Grams = Mapping[str, Tensor]
 """The Gram matrix (C, C) of each layer."""
@@ -141,8 +142,49 @@ class Objective:
                 factor = share * formula.style(target, part * height * width) * grown**4
                 self.style.append(StyleTerm(name, target, factor, count, mask))
                 self.empty += factor * float(target.square().sum())
+        self.around: Surroundings | None = None
+        """What lies around the picture, if it is a part of another one."""
+        self.outside: tuple[Tensor, Window] | None = None
+        """That other one, and which part of it."""
+        self.kept_content = torch.zeros((), device=content.device)
+        """The content term of what is outside."""
+        self.kept_grams = [torch.zeros_like(term.target) for term in self.style]
+        """Its share of each style term's Gram matrix."""
         # The measure of the terms that have none of their own.
         self.unit = 1.0 if formula.range is None else self.empty / EMPTY
+
+    @torch.no_grad()
+    def within(self, picture: Tensor, part: Window) -> Objective | None:
+        """The objective of a ``part`` of a ``picture`` (1, 3, H, W), while all else in it stays.
+
+        What stays goes through the network once. It counts for the Gram matrices as before, and
+        each convolution of the part sees what lies around it there. None: that can't be had, of
+        this network or because the picture is painted in tiles.
+        """
+        around = None
+        if len(self.tiles) == 1 and part != self.tiles[0].counts:
+            around = self.network.surroundings(picture, *part.place)
+        if around is None:
+            return None
+        inner = copy(self)
+        inner.tiles = tiles((part.bottom - part.top, part.right - part.left), None, None)
+        inner.around, inner.outside = around, (picture, part)
+        features = self.network(picture)
+        places = {
+            name: Tile(part, self.tiles[0].window).at(self.network.strides[name])
+            for name in features
+        }
+        inner.targets = [{name: self.targets[0][name][places[name]] for name in self.content}]
+        inner.details = {name: self.details[name][places[name]] for name in self.content}
+        inner.style = [replace(term, mask=term.mask[places[term.layer]]) for term in self.style]
+        rest = copy(self)
+        rest.details = {name: _without(self.details[name], places[name]) for name in self.content}
+        rest.style = [
+            replace(term, mask=_without(term.mask, places[term.layer])) for term in self.style
+        ]
+        terms, inner.kept_grams = rest._on_features([features])
+        inner.kept_content = terms.get("content", inner.kept_content)
+        return inner
 
     def value(self, picture: Tensor) -> float:
         """The loss of ``picture`` (1, 3, H, W)."""
@@ -160,7 +202,7 @@ class Objective:
             (gradient,) = torch.autograd.grad(torch.stack([*pixels.values()]).sum(), picture)
         picture = picture.detach()
         traces: Iterable[tuple[Features, Vjp]] = (
-            self.network.forward_vjp(picture[tile.shown]) for tile in self.tiles
+            self.network.forward_vjp(picture[tile.shown], self.around) for tile in self.tiles
         )
         if len(self.tiles) == 1:
             traces = [*traces]
@@ -192,8 +234,8 @@ class Objective:
     @torch.no_grad()
     def _on_features(self, seen: Iterable[Features]) -> tuple[dict[str, Tensor], list[Tensor]]:
         """The terms of features, tile by tile, and the Gram matrix of each style term."""
-        content = torch.zeros(())
-        grams = [torch.zeros_like(term.target) for term in self.style]
+        content = self.kept_content
+        grams = [gram.clone() for gram in self.kept_grams]
         for tile, targets, features in zip(self.tiles, self.targets, seen, strict=True):
             for name, factor in self.content.items():
                 error = self._core(features, tile, name).float() - targets[name]
@@ -238,6 +280,10 @@ class Objective:
 
     def _on_pixels(self, picture: Tensor) -> dict[str, Tensor]:
         """The terms that need no features."""
+        if self.outside is not None:
+            whole, part = self.outside
+            inside, picture = picture, whole.clone()
+            picture[:, :, *part.place] = inside
         terms = {}
         smooth, temporal = self.settings.tv_weight, self.settings.temporal_weight
         if smooth:
@@ -246,6 +292,13 @@ class Objective:
             error = losses.temporal_loss(picture, self.temporal.warped, self.temporal.confidence)
             terms["temporal"] = self.unit * temporal * error
         return terms
+
+
+def _without(mask: Tensor, place: Place) -> Tensor:
+    """``mask`` (1, 1, h, w) without a place of it."""
+    rest = mask.clone()
+    rest[place] = 0
+    return rest
 
 
 @torch.no_grad()

@@ -34,6 +34,10 @@ class Window:
         """Rows and columns, for indexing."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    def moved(self, down: int, right: int) -> Window:
+        """This window so many pixels further down and to the right."""
+        return Window(self.top + down, self.bottom + down, self.left + right, self.right + right)
+
     def __or__(self, other: Window) -> Window:
         """The smallest window around both."""
         return Window(
@@ -42,30 +46,6 @@ class Window:
             min(self.left, other.left),
             max(self.right, other.right),
         )
-
-
-def windows(changed: NDArray[np.bool_]) -> list[Window]:
-    """Windows around the connected parts of ``changed`` (H, W), with their surroundings.
-
-    Two are made one where that is no more to paint.
-    """
-    height, width = changed.shape
-    count, _, stats, _ = cv2.connectedComponentsWithStats(changed.astype(np.uint8))
-    found = []
-    for left, top, wide, high, _ in stats[1:count].tolist():
-        found.append(
-            Window(
-                max(0, (top - CONTEXT) // GRID * GRID),
-                min(height, -(-(top + high + CONTEXT) // GRID) * GRID),
-                max(0, (left - CONTEXT) // GRID * GRID),
-                min(width, -(-(left + wide + CONTEXT) // GRID) * GRID),
-            )
-        )
-    while pair := next(
-        ((a, b) for a, b in combinations(found, 2) if (a | b).area <= a.area + b.area), None
-    ):
-        found = [w for w in found if w not in pair] + [pair[0] | pair[1]]
-    return sorted(found, key=lambda w: (w.top, w.left))
 
 
 Place = tuple[slice, slice, slice, slice]
@@ -103,6 +83,11 @@ class Tile:
         columns = slice((self.counts.left - left) // stride, self._end("right", stride, left))
         return _all(rows, columns)
 
+    def inside(self) -> Tile:
+        """What counts, as a tile of what is shown."""
+        top, left = self.window.top, self.window.left
+        return Tile(self.counts.moved(-top, -left), self.window.moved(-top, -left))
+
     def _end(self, side: str, stride: int, origin: int) -> int | None:
         # At the picture's edge there may be less than a whole stride left over.
         end: int = getattr(self.counts, side)
@@ -111,6 +96,39 @@ class Tile:
 
 def _all(rows: slice, columns: slice) -> Place:
     return slice(None), slice(None), rows, columns
+
+
+def windows(changed: NDArray[np.bool_]) -> list[Tile]:
+    """The connected parts of ``changed`` (H, W), each with its surroundings.
+
+    Two are made one where that is no more to paint.
+    """
+    height, width = changed.shape
+    count, _, stats, _ = cv2.connectedComponentsWithStats(changed.astype(np.uint8))
+
+    def around(window: Window, margin: int) -> Window:
+        return Window(
+            *_on_grid(window.top - margin, window.bottom + margin, height),
+            *_on_grid(window.left - margin, window.right + margin, width),
+        )
+
+    found = [
+        around(Window(top, top + high, left, left + wide), 0)
+        for left, top, wide, high, _ in stats[1:count].tolist()
+    ]
+    while pair := next(
+        ((a, b) for a, b in combinations(found, 2) if (a | b).area <= a.area + b.area), None
+    ):
+        found = [w for w in found if w not in pair] + [pair[0] | pair[1]]
+    found.sort(key=lambda w: (w.top, w.left))
+    return [Tile(window, around(window, CONTEXT)) for window in found]
+
+
+def _on_grid(start: int, end: int, length: int) -> tuple[int, int]:
+    """The least part of a side on the grid around ``start`` to ``end``. At the end of the side
+    there may be less than a whole step left over, which alone would be too little.
+    """
+    return max(0, min(start, length - GRID) // GRID * GRID), min(length, _up(end, GRID))
 
 
 def tiles(size: Sequence[int], tile_pixels: int | None, reach: int | None) -> list[Tile]:
