@@ -87,9 +87,12 @@ class Network(nn.Module):
                 features[name] = x
         return features
 
-    def surroundings(self, picture: Tensor, rows: slice, columns: slice) -> Surroundings | None:
-        """What lies around these ``rows`` and ``columns`` of a ``picture`` (1, 3, H, W), which
-        are multiples of the largest stride but at its edges; None: the network cannot tell."""
+    def surroundings(
+        self, picture: Tensor, rows: slice, columns: slice
+    ) -> tuple[Features, Surroundings] | None:
+        """Features of a ``picture`` (1, 3, H, W), and what lies around these ``rows`` and
+        ``columns`` of it, which are multiples of the largest stride but at its edges; None: the
+        network cannot tell."""
         return None
 
     def forward_vjp(

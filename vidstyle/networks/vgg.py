@@ -92,22 +92,24 @@ class VGG(Network):
         return self.pool(x, 2) if min(x.shape[2:]) > 1 else x
 
     @torch.no_grad()
-    def surroundings(self, picture: Tensor, rows: slice, columns: slice) -> Surroundings:
+    def surroundings(
+        self, picture: Tensor, rows: slice, columns: slice
+    ) -> tuple[Features, Surroundings]:
         height, width = picture.shape[2:]
         known = (rows.start > 0, rows.stop < height, columns.start > 0, columns.stop < width)
-        found = {}
+        features, found = {}, {}
         x = self.ranged(picture)
         for name in self.order:
             if name.startswith("conv"):
-                stride = self.strides[name]
-                down = _part(rows, stride, known[1])
-                across = _part(columns, stride, known[3])
-                x = _padded(x)
+                stride, x = self.strides[name], _padded(x)
+                down, across = _part(rows, stride, known[1]), _part(columns, stride, known[3])
                 found[name] = x[:, :, down, across].clone()
                 x = self.convolutions[name](x)
             else:
                 x = self.step(name, x)
-        return Surroundings(found, known)
+            if name in self.layers:
+                features[name] = x
+        return features, Surroundings(found, known)
 
     @torch.no_grad()
     def forward_vjp(

@@ -161,15 +161,15 @@ class Objective:
         each convolution of the part sees what lies around it there. None: that can't be had, of
         this network or because the picture is painted in tiles.
         """
-        around = None
-        if len(self.tiles) == 1 and part != self.tiles[0].counts:
-            around = self.network.surroundings(picture, *part.place)
-        if around is None:
+        if len(self.tiles) > 1 or part == self.tiles[0].counts:
             return None
+        found = self.network.surroundings(picture, *part.place)
+        if found is None:
+            return None
+        features, around = found
         inner = copy(self)
         inner.tiles = tiles((part.bottom - part.top, part.right - part.left), None, None)
         inner.around, inner.outside = around, (picture, part)
-        features = self.network(picture)
         places = {
             name: Tile(part, self.tiles[0].window).at(self.network.strides[name])
             for name in features
