@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from vidstyle.cli import build_parser
 
 MARK = "<!-- options -->"
 PICTURES = Path(__file__).parent / "options"
+VALUES: dict[str, list[str]] = json.loads((PICTURES / "values.json").read_text())
+"""What the pictures of ``python -m benchmarks.options`` show."""
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -27,9 +30,15 @@ def listed() -> str:
 
 
 def _entry(action: argparse.Action) -> str:
-    name = action.option_strings[-1] if action.option_strings else str(action.metavar)
-    value = f" {action.metavar}" if action.option_strings and action.metavar else ""
+    names = [name for name in action.option_strings if name.startswith("--")]
+    name = names[0] if names else str(action.metavar)
+    value = f" {action.metavar}" if names and action.metavar else ""
     text = (action.help or "") % {"default": action.default}
-    picture = f"{name.lstrip('-')}.jpg"
-    shown = f"![{name}](options/{picture})\n" if (PICTURES / picture).exists() else ""
-    return f"### `{name}{value}`\n\n{text[:1].upper()}{text[1:]}.\n\n{shown}"
+    return f"### `{name}{value}`\n\n{text[:1].upper()}{text[1:]}.\n\n{_picture(name[2:])}"
+
+
+def _picture(option: str) -> str:
+    if option not in VALUES:
+        return ""
+    values = ", ".join(f"`{value}`" for value in VALUES[option])
+    return f"![--{option}](options/{option}.jpg)\n\nThe source, then {values}.\n"
