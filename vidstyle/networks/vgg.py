@@ -94,8 +94,10 @@ class VGG(Network):
     @torch.no_grad()
     def surroundings(
         self, picture: Tensor, rows: slice, columns: slice
-    ) -> tuple[Features, Surroundings]:
+    ) -> tuple[Features, Surroundings] | None:
         height, width = picture.shape[2:]
+        if min(height, width) < max(self.strides.values()):
+            return None  # what is that small is not pooled as often
         known = (rows.start > 0, rows.stop < height, columns.start > 0, columns.stop < width)
         features, found = {}, {}
         x = self.ranged(picture)

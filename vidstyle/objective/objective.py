@@ -158,8 +158,9 @@ class Objective:
         """The objective of a ``part`` of a ``picture`` (1, 3, H, W), while all else in it stays.
 
         What stays goes through the network once. It counts for the Gram matrices as before, and
-        each convolution of the part sees what lies around it there. None: that can't be had, of
-        this network or because the picture is painted in tiles.
+        each convolution of the part sees what lies around it there. It is to be called, and has no
+        ``value`` of its own. None: this can't be had of the network, of so small a picture, or
+        because it is painted in tiles.
         """
         if len(self.tiles) > 1 or part == self.tiles[0].counts:
             return None
