@@ -52,10 +52,11 @@ def test_where_memory_ends_smaller_tiles_paint_the_same(
     failing(monkeypatch, lambda objective, _: error if len(objective.tiles) < 3 else None)
     parts = vidstyle.stylize(video, style, tmp_path / "parts", **shallow)
     assert sum("out of memory: going on in" in note for note in parts.notes) >= 1
-    for one, other in zip(
-        media.open_clip(parts.output), media.open_clip(whole.output), strict=True
-    ):
-        assert np.abs(one.rgb.astype(int) - other.rgb).max() <= 2
+    frames = zip(media.open_clip(parts.output), media.open_clip(whole.output), strict=True)
+    for number, (one, other) in enumerate(frames):
+        apart = np.abs(one.rgb.astype(int) - other.rgb)
+        # Without tiles, what surrounds a window of a later frame stays as it was.
+        assert apart.mean() < 2 if number else apart.max() <= 2
 
 
 def test_where_nothing_helps_memory_ends_in_one_line_and_nothing_is_lost(

@@ -91,9 +91,8 @@ class Reporter:
 
     def _told(self, frame: int) -> str:
         told = f"{frame} of {self.frames or '?'} frames, {self.pace.seconds:.1f} s a frame"
-        if self.frames:
-            left = round(self.pace.seconds * max(0, self.frames - frame))
-            told += f", {left // 60}:{left % 60:02} left"
+        if self.frames and (left := self.pace.left(self.frames - frame)) is not None:
+            told += f", {round(left) // 60}:{round(left) % 60:02} left"
         return told
 
     def _say(self, line: str) -> None:

@@ -93,3 +93,7 @@ class Pace:
         elif not first:
             self.seconds += 0.2 * (seconds - self.seconds)
         self.counted = self.counted or not first
+
+    def left(self, frames: int) -> float | None:
+        """Seconds for so many ``frames`` more; None: only first frames are painted so far."""
+        return self.seconds * max(0, frames) if self.counted or frames <= 0 else None

@@ -195,7 +195,7 @@ class _Watch:
                         self.pace.add(event.seconds, event.first)
                     run.done, run.picture, run.doing = event.frame, event.picture, ""
                     if run.total is not None:
-                        run.left = self.pace.seconds * max(0, run.total - run.done)
+                        run.left = self.pace.left(run.total - run.done)
                 case Notice():
                     run.notes.append(event.message)
             queue._tell()
