@@ -33,6 +33,13 @@ def test_overlapping_windows_become_one_where_that_is_no_more_work() -> None:
     assert len(windows(changed)) == 1
 
 
+def test_a_small_part_beside_a_large_one_is_painted_with_it() -> None:
+    """By itself, it would be painted for the style of what is in its surroundings."""
+    changed = np.zeros((200, 240), bool)
+    changed[20:190, 20:200] = changed[112:190, 214:238] = True
+    assert [tile.counts for tile in windows(changed)] == [Window(16, 192, 16, 240)]
+
+
 def test_no_change_is_no_work_and_all_is_one_window() -> None:
     assert windows(np.zeros((50, 70), bool)) == []
     assert windows(np.ones((50, 70), bool)) == [Tile(Window(0, 50, 0, 70), Window(0, 50, 0, 70))]

@@ -101,7 +101,7 @@ def _all(rows: slice, columns: slice) -> Place:
 def windows(changed: NDArray[np.bool_]) -> list[Tile]:
     """The connected parts of ``changed`` (H, W), each with its surroundings.
 
-    Two are made one where that is no more to paint.
+    Two are made one where that is no more to look at.
     """
     height, width = changed.shape
     count, _, stats, _ = cv2.connectedComponentsWithStats(changed.astype(np.uint8))
@@ -112,16 +112,23 @@ def windows(changed: NDArray[np.bool_]) -> list[Tile]:
             *_on_grid(window.left - margin, window.right + margin, width),
         )
 
-    found = [
-        around(Window(top, top + high, left, left + wide), 0)
-        for left, top, wide, high, _ in stats[1:count].tolist()
-    ]
+    found = []
+    for left, top, wide, high, _ in stats[1:count].tolist():
+        part = around(Window(top, top + high, left, left + wide), 0)
+        found.append(Tile(part, around(part, CONTEXT)))
+    # By what is shown: a small part beside a large one would be painted for the style of both.
     while pair := next(
-        ((a, b) for a, b in combinations(found, 2) if (a | b).area <= a.area + b.area), None
+        (
+            (a, b)
+            for a, b in combinations(found, 2)
+            if (a.window | b.window).area <= a.window.area + b.window.area
+        ),
+        None,
     ):
-        found = [w for w in found if w not in pair] + [pair[0] | pair[1]]
-    found.sort(key=lambda w: (w.top, w.left))
-    return [Tile(window, around(window, CONTEXT)) for window in found]
+        one, other = pair
+        both = Tile(one.counts | other.counts, one.window | other.window)
+        found = [tile for tile in found if tile not in pair] + [both]
+    return sorted(found, key=lambda tile: (tile.window.top, tile.window.left))
 
 
 def _on_grid(start: int, end: int, length: int) -> tuple[int, int]:
