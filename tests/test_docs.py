@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +45,7 @@ def arguments(written: list[str]) -> list[str]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Files of the names that the documentation uses; a minute and more of clip."""
     frames = [scene(index, 64, 48) for index in range(16)]
     write_video(tmp_path / "clip.mp4", frames, [3000 * index for index in range(16)])
@@ -59,13 +58,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         media.save_image(tmp_path / name, picture)
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     monkeypatch.chdir(tmp_path)
-    yield tmp_path
+    return tmp_path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_every_command_works(
-    page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_every_command_works(page: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for written in commands(page):
         if ELSEWHERE & {*written}:
             continue

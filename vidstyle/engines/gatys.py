@@ -280,7 +280,7 @@ class OptimizingEngine(StyleProblem):
             kept = TemporalTarget(warped[here], trust[here])
             objective = self.objective(content[here], regions, kept, self._focus(window))
             painted = window
-            inner = objective.within(canvas[here], tile.inside().counts)
+            inner = objective.within(canvas[here], tile.inside)
             if inner is not None:
                 objective, painted = inner, tile.counts
             last: Step | None = None

@@ -16,14 +16,18 @@ Vjp = Callable[[Features], Tensor]
 """Maps the gradient of each layer's features to that of the picture (1, 3, H, W)."""
 
 
+Sides = tuple[bool, bool, bool, bool]
+"""Something of the sides above, below, to the left and to the right."""
+
+
 @dataclass(frozen=True, eq=False)
 class Surroundings:
     """What lies around a part of a picture that changes while all else is as it was."""
 
     padded: Mapping[str, Tensor]
     """By convolution: what it is given for the part, with one more on each side (1, C, h, w)."""
-    known: tuple[bool, bool, bool, bool]
-    """Whether the picture goes on above the part, below, to its left and to its right."""
+    known: Sides
+    """Whether the picture goes on there, beyond the part."""
 
 
 class Network(nn.Module):

@@ -13,14 +13,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import weights as weight_files
-from .network import Features, Network, Surroundings, Vjp
+from .network import Features, Network, Sides, Surroundings, Vjp
 
 Pooling = Literal["max", "avg"]
 
 NOT_THE_WEIGHTS = (True, False, False)
 """Of a convolution's input, weights and bias, those whose gradient is asked for."""
 
-Sides = tuple[bool, bool, bool, bool]
 NOWHERE: Sides = (False, False, False, False)
 Lines = tuple[EllipsisType, int, slice] | tuple[EllipsisType, int]
 EDGES: tuple[tuple[Lines, Lines], ...] = (

@@ -61,7 +61,7 @@ class Tile:
     """A part of a picture that goes through a network by itself."""
 
     counts: Window
-    """What is wanted of it; all tiles' together are the picture."""
+    """What is wanted of it; of a picture in tiles, all together are the picture."""
     window: Window
     """The same with its surroundings."""
 
@@ -83,10 +83,10 @@ class Tile:
         columns = slice((self.counts.left - left) // stride, self._end("right", stride, left))
         return _all(rows, columns)
 
-    def inside(self) -> Tile:
-        """What counts, as a tile of what is shown."""
-        top, left = self.window.top, self.window.left
-        return Tile(self.counts.moved(-top, -left), self.window.moved(-top, -left))
+    @property
+    def inside(self) -> Window:
+        """What counts, in what is shown."""
+        return self.counts.moved(-self.window.top, -self.window.left)
 
     def _end(self, side: str, stride: int, origin: int) -> int | None:
         # At the picture's edge there may be less than a whole stride left over.
@@ -139,7 +139,7 @@ def _on_grid(start: int, end: int, length: int) -> tuple[int, int]:
 
 
 def tiles(size: Sequence[int], tile_pixels: int | None, reach: int | None) -> list[Tile]:
-    """Tiles of a picture of ``size`` (height, width), of at most ``most`` pixels each as far as
+    """Tiles of a picture of ``size`` (height, width), of at most ``tile_pixels`` each as far as
     that goes, with the least around them. Features depend on ``reach`` pixels on each side, and
     where that is None, on all.
     """
