@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -88,3 +89,23 @@ def test_what_a_call_raises_is_told_once_and_the_others_are_made() -> None:
     with pytest.raises(KeyError), Behind(9) as behind:  # its own error comes first
         behind.submit(call, 1)
         raise KeyError
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="no signals to threads here")
+def test_a_signal_while_it_waits_at_the_end_leaves_no_call_at_work() -> None:
+    leaves = threading.Event()
+    made: list[int] = []
+
+    def call(number: int) -> None:
+        leaves.wait(10)
+        time.sleep(0.2)
+        if number == 0:
+            signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        time.sleep(0.2)
+        made.append(number)
+
+    with pytest.raises(KeyboardInterrupt), Behind(9) as behind:
+        for number in range(3):
+            behind.submit(call, number)
+        leaves.set()
+    assert made == [0, 1, 2]

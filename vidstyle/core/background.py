@@ -83,6 +83,17 @@ class Behind:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        try:
+            self._settle()
+        except BaseException:  # a signal, in the middle of it: no call goes on after the ``with``
+            self._settle()
+            raise
         self.thread.shutdown()
         if kind is None:
             self.wait()
+
+    def _settle(self) -> None:
+        """Return when all calls are made, whatever they raised."""
+        # The last one of a queue. Before Python 3.13, a thread counts as ended once joining it
+        # was interrupted.
+        self.thread.submit(lambda: None).result()
