@@ -263,6 +263,24 @@ def whole(video: Path, style: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return stylize(video, style, output, codec="ffv1", **QUICK).output.read_bytes()
 
 
+@pytest.fixture(scope="session")
+def long_clip(tmp_path_factory: pytest.TempPathFactory, style: Path) -> tuple[Path, bytes]:
+    """Twenty frames under the name of ``video``, and what ``ARGUMENTS`` make of them."""
+    folder = tmp_path_factory.mktemp("long")
+    clip = write_video(folder / "walk.mp4", [scene(i) for i in range(20)])
+    output = folder / "out.mkv"
+    return clip, stylize(clip, style, output, codec="ffv1", **QUICK).output.read_bytes()
+
+
+@pytest.fixture
+def long_whole(workdir: Path, long_clip: tuple[Path, bytes]) -> bytes:
+    """As ``whole``, of a clip of twenty frames, which takes the place of the one in ``workdir``:
+    a run of it is at work for a while yet when its first paintings are seen."""
+    clip, painted = long_clip
+    shutil.copy(clip, workdir)
+    return painted
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """All files below ``folder``."""
     return {

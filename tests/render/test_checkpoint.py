@@ -292,7 +292,7 @@ def begun(workdir: Path, paintings: int) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_keeps_what_is_painted_and_says_how_to_go_on(
-    sent: int, code: int, workdir: Path, whole: bytes, vidstyle: Run
+    sent: int, code: int, workdir: Path, long_whole: bytes, vidstyle: Run
 ) -> None:
     process = begun(workdir, 2)
     process.send_signal(sent)
@@ -302,7 +302,7 @@ def test_a_signal_keeps_what_is_painted_and_says_how_to_go_on(
     assert not (workdir / "out.mkv").exists()
     again = vidstyle(*ARGUMENTS)
     assert again.returncode == 0 and "going on" in again.stderr, again.stderr
-    assert (workdir / "out.mkv").read_bytes() == whole
+    assert (workdir / "out.mkv").read_bytes() == long_whole
 
 
 def test_what_is_painted_can_be_left_as_a_clip_that_plays(workdir: Path) -> None:
