@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import pytest
 import torch
 
 from vidstyle.objective import losses
@@ -196,3 +197,16 @@ def test_flat_frames_are_not_trusted() -> None:
         TemporalState.begin(scene(0), painted(scene(0))), black, flow.Flows(flow.estimator("dis"))
     )
     assert warm.trust.max() == 0 and not warm.still.any()
+
+
+def test_the_map_of_colours_of_a_large_frame_is_that_of_all_its_pixels(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also of a source that is dithered, whose neighbours differ in every second pixel."""
+    ramp = np.linspace(60, 180, 192).astype(np.uint8)
+    source = np.repeat(np.repeat(ramp[None, :, None], 160, 0), 3, 2)
+    paint = (source * [0.9, 0.5, 0.2] + [0, 40, 90]).astype(np.uint8)
+    source[::2, ::2] += 40
+    quick = ColorMap(Painting(source, paint))(source)
+    monkeypatch.setattr("vidstyle.temporal.warm_start.SAMPLED", 1)
+    assert np.abs(quick - ColorMap(Painting(source, paint))(source)).max() * 255 < 1.5
