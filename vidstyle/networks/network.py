@@ -95,8 +95,8 @@ class Network(nn.Module):
         self, picture: Tensor, rows: slice, columns: slice
     ) -> tuple[Features, Surroundings] | None:
         """Features of a ``picture`` (1, 3, H, W), and what lies around these ``rows`` and
-        ``columns`` of it, which are multiples of the largest stride but at its edges; None: the
-        network cannot tell."""
+        ``columns`` of it; None: the network cannot tell. None can where these are no multiples of
+        its largest stride, but at the picture's edges."""
         return None
 
     def forward_vjp(
