@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
@@ -26,13 +26,14 @@ from ..core.errors import NotFiniteError
 from ..core.events import Step
 from ..core.images import Image, difference, resized, within
 from ..media import Frame
+from ..networks import Features
 from ..objective import losses
-from ..objective.objective import Objective, Region, TemporalTarget
+from ..objective.objective import Objective, Region, TemporalTarget, has_windows, in_window
 from ..objective.optimizers import Average, BoxAdam, BoxLBFGS, Optimizer
 from ..objective.styles import StyleSchedule
 from ..objective.tiles import Window, windows
 from ..settings import Settings
-from ..temporal.warm_start import NOISE, TemporalState, WarmStart, warm_start
+from ..temporal.warm_start import NOISE, Painting, TemporalState, WarmStart, warm_start
 from .base import OnStep
 from .convergence import ConvergenceTarget, converged, gain, together
 from .problem import SMALLEST_TILE, StyleProblem
@@ -52,6 +53,17 @@ ANOTHER = 0.5
 """A style that changes by more than this share at once begins a new shot."""
 
 
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What the network sees in a shot's first frame, which the others are measured against."""
+
+    painting: Painting
+    dtype: torch.dtype
+    """What it was computed in."""
+    source: Features
+    painted: Features
+
+
 class OptimizingEngine(StyleProblem):
     """Paints the frames of a clip, in their order.
 
@@ -65,6 +77,7 @@ class OptimizingEngine(StyleProblem):
         self.anchor_frame: Frame | None = None
         """The first frame of the shot, whose painting the others are measured against."""
         self.convergence = ConvergenceTarget(0.0, 0.0)
+        self._seen: Seen | None = None
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
@@ -77,6 +90,7 @@ class OptimizingEngine(StyleProblem):
     def reduce_memory(self) -> str | None:
         """Need less memory from now on; says how, or None where there is no less."""
         devices.forget(self.device)
+        self._seen = None
         width, height = self.size
         pixels = self.tile_pixels or width * height
         if pixels > SMALLEST_TILE and self.network.receptive_radius is not None:
@@ -369,11 +383,13 @@ class OptimizingEngine(StyleProblem):
             return wanted
         before = self.regions(self.anchor_frame, self.size, window.place)
         first = self.temporal.first.painted[window.place]
+        _, seen = self._first_seen(window)
         return [
             replace(
                 region,
                 style=losses.blend(
-                    [self.grams(first, model.share), region.style], [KEPT_LOOK, 1 - KEPT_LOOK]
+                    [self.grams(first, model.share, seen), region.style],
+                    [KEPT_LOOK, 1 - KEPT_LOOK],
                 ),
             )
             if model.is_present
@@ -396,8 +412,30 @@ class OptimizingEngine(StyleProblem):
                 replace(region, share=model.share)
                 for region, model in zip(regions, before, strict=True)
             ]
-        objective = self.objective(source, regions, focus=self._focus(window))
-        return objective.value(self.tensor(first.painted[window.place]))
+        of_source, of_painted = self._first_seen(window)
+        objective = self.objective(source, regions, focus=self._focus(window), seen=of_source)
+        return objective.value(self.tensor(first.painted[window.place]), of_painted)
+
+    def _first_seen(self, window: Window) -> tuple[Features, Features] | tuple[None, None]:
+        """The features of the shot's first frame in a window, and those of its painting, if they
+        can be told from those of the whole frame: it goes through the network once then, not with
+        each window."""
+        assert self.temporal is not None
+        if self.tile_pixels is not None or not has_windows(self.network, self.size):
+            return None, None
+        first = self.temporal.first
+        if self._seen is None or self._seen.painting is not first or self._seen.dtype != self.dtype:
+            with torch.no_grad():
+                painted = self.network(self.tensor(first.painted))
+                source = self.network(self.tensor(first.source))
+            # Of a source, the style's layers are never asked for more than their size.
+            source = painted | {name: source[name] for name in self.content_layers}
+            self._seen = Seen(first, self.dtype, source, painted)
+        source, painted = (
+            in_window(self.network, features, window, self.size)
+            for features in (self._seen.source, self._seen.painted)
+        )
+        return source, painted
 
     def _noise(self, width: int, height: int) -> Tensor:
         """The same noise for every frame: other noise would make another painting."""

@@ -17,7 +17,7 @@ from ..core import devices
 from ..core.errors import UsageError
 from ..core.images import Field, Image, resized
 from ..media import Frame
-from ..networks import Network
+from ..networks import Features, Network
 from ..objective import losses
 from ..objective.colors import matched
 from ..objective.masks import shares
@@ -215,10 +215,14 @@ class StyleProblem:
             self._style_grams[size] = [self.grams(look) for look in looks]
         return self._style_grams[size]
 
-    def grams(self, picture: Image, share: Field | None = None) -> Grams:
-        """The Gram matrices of a picture, or of its ``share`` (H, W)."""
+    def grams(
+        self, picture: Image, share: Field | None = None, seen: Features | None = None
+    ) -> Grams:
+        """The Gram matrices of a picture, or of its ``share`` (H, W); its features may have been
+        ``seen`` before."""
         mask = None if share is None else self.tensor(share)
-        return grams(self.network, self.style_layers, self.tensor(picture), mask, self.tile_pixels)
+        whole = self.tensor(picture)
+        return grams(self.network, self.style_layers, whole, mask, self.tile_pixels, seen)
 
     def objective(
         self,
@@ -226,6 +230,7 @@ class StyleProblem:
         regions: Sequence[Region],
         temporal: TemporalTarget | None = None,
         focus: float = 1.0,
+        seen: Features | None = None,
     ) -> Objective:
         """The objective of a frame ``content`` (1, 3, H, W), in 0..1."""
         return Objective(
@@ -238,6 +243,7 @@ class StyleProblem:
             temporal,
             focus,
             self.tile_pixels,
+            seen,
         )
 
     def weights(self) -> list[Tensor]:

@@ -13,7 +13,7 @@ from ..core.images import Field
 from ..networks import Features, Network, Surroundings, Vjp
 from ..settings import Settings
 from . import losses
-from .tiles import Place, Tile, Window, tiles
+from .tiles import GRID, Place, Tile, Window, tiles
 
 Grams = Mapping[str, Tensor]
 """The Gram matrix (C, C) of each layer."""
@@ -78,6 +78,7 @@ class Objective:
         temporal: what to stay with; None: nothing.
         focus: how many times the content counts.
         tile_pixels: pixels to work on at once; None: all.
+        seen: the content's features, if they are known; of the style's layers only the size counts.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Objective:
         temporal: TemporalTarget | None = None,
         focus: float = 1.0,
         tile_pixels: int | None = None,
+        seen: Features | None = None,
     ) -> None:
         self.network, self.settings, self.temporal = network, settings, temporal
         self.terms: dict[str, float] = {}
@@ -102,7 +104,8 @@ class Objective:
         self.targets: list[Features] = []
         """The content's features, by tile."""
         sizes: dict[str, tuple[int, int]] = {}
-        for tile, features in zip(self.tiles, self._features(content), strict=True):
+        known = self._features(content) if seen is None else [seen]
+        for tile, features in zip(self.tiles, known, strict=True):
             cores = {name: self._core(features, tile, name) for name in features}
             self.targets.append({name: cores[name].float() for name in content_layers})
             for name, core in cores.items():
@@ -187,10 +190,10 @@ class Objective:
         inner.kept_content = terms.get("content", inner.kept_content)
         return inner
 
-    def value(self, picture: Tensor) -> float:
-        """The loss of ``picture`` (1, 3, H, W)."""
+    def value(self, picture: Tensor, seen: Features | None = None) -> float:
+        """The loss of ``picture`` (1, 3, H, W), whose features may have been ``seen`` before."""
         with torch.no_grad():
-            terms, _ = self._on_features(self._features(picture))
+            terms, _ = self._on_features(self._features(picture) if seen is None else [seen])
             terms |= self._on_pixels(picture)
         return torch.stack([*terms.values()]).sum().item()
 
@@ -295,6 +298,23 @@ class Objective:
         return terms
 
 
+def has_windows(network: Network, size: tuple[int, int]) -> bool:
+    """Whether the features of a window are a part of those of a whole picture of this ``size``."""
+    strides = network.strides.values()
+    known = network.receptive_radius is not None
+    return known and max(strides, default=1) <= min(GRID, *size)
+
+
+def in_window(
+    network: Network, features: Features, window: Window, size: tuple[int, int]
+) -> Features:
+    """The part of the ``features`` of a picture of this ``size`` (width, height) in a window. Its
+    edges have seen what lies around it."""
+    width, height = size
+    tile = Tile(window, Window(0, height, 0, width))
+    return {name: values[tile.at(network.strides[name])] for name, values in features.items()}
+
+
 def _without(mask: Tensor, place: Place) -> Tensor:
     """``mask`` (1, 1, h, w) without a place of it."""
     rest = mask.clone()
@@ -309,8 +329,10 @@ def grams(
     picture: Tensor,
     share: Tensor | None = None,
     tile_pixels: int | None = None,
+    seen: Features | None = None,
 ) -> dict[str, Tensor]:
-    """The Gram matrices of a ``picture`` (1, 3, H, W), or of its ``share`` (1, 1, H, W)."""
+    """The Gram matrices of a ``picture`` (1, 3, H, W), or of its ``share`` (1, 1, H, W). Its
+    features may have been ``seen`` before, without tiles."""
     sums: dict[str, Tensor] = {}
     counts = dict.fromkeys(layers, 0.0)
     parts = tiles(picture.shape[2:], tile_pixels, network.receptive_radius)
@@ -318,7 +340,7 @@ def grams(
     if share is not None:
         whole = whole * share
     for tile in parts:
-        features = network(picture[tile.shown])
+        features = network(picture[tile.shown]) if seen is None else seen
         for name in counts:
             stride = network.strides[name]
             core = features[name][tile.core(stride)]
