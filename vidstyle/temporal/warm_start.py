@@ -388,11 +388,14 @@ def _alike(
             for y, x in tiles[begin : begin + TOGETHER]
         ]
         looks = torch.cat(cut)
-        match = energy - 2 * F.conv2d(old, looks) + looks.square().sum((1, 2, 3))[:, None, None]
-        for one in (match[0] / looks[0].numel()).numpy():
+        match = F.conv2d(old, looks).mul_(-2).add_(energy)
+        match.add_(looks.square().sum((1, 2, 3))[:, None, None]).div_(looks[0].numel())
+        for one in match[0].flatten(1).numpy():
             least = one.min()
-            places = np.argwhere((one <= least + NOISE**2) | (least > UNLIKE**2)) * step
-            yield places[:: -(-len(places) // PLACES)]
+            none = least > UNLIKE**2
+            found = np.arange(one.size) if none else np.flatnonzero(one <= least + NOISE**2)
+            found = found[:: -(-len(found) // PLACES)]
+            yield np.stack(np.unravel_index(found, energy.shape[2:]), -1) * step
 
 
 def _mismatch(patches: Field, tile: Field, share: Field) -> Field:
@@ -400,4 +403,4 @@ def _mismatch(patches: Field, tile: Field, share: Field) -> Field:
     each pixel counts by its ``share`` (h, w): (N,)."""
     mean = (tile * share[..., None]).sum((0, 1)) / share.sum()
     differs = (patches - (tile - mean).transpose(2, 0, 1)) * share
-    return np.asarray(np.square(differs).sum((1, 2, 3)), np.float32)
+    return np.asarray(np.einsum("nchw,nchw->n", differs, differs), np.float32)
