@@ -142,14 +142,16 @@ def save(picture: Image, path: Path) -> None:
     media.save_image(path, picture)
 
 
-def motion(picture: Image, style: Image) -> list[Row]:
+def motion(picture: Image, style: Image, precision: str) -> list[Row]:
     """Seconds a frame where a part of each is new, over those where all of it is."""
     height, width = picture.shape[:2]
     random = np.random.default_rng(0)
     rows: list[Row] = []
     for share in SHARES:
         engine = OptimizingEngine(
-            Settings(first_iterations=20), StyleSchedule.of(style), (width, height)
+            Settings(first_iterations=20, precision=precision),
+            StyleSchedule.of(style),
+            (width, height),
         )
         side = math.sqrt(share)
         high, wide = round(height * side), round(width * side)
@@ -220,6 +222,7 @@ def main() -> None:
     made.add_argument("--style", type=Path)
     made.add_argument("--size", type=int, default=320)
     made.add_argument("--only", default="step,picture,clip,motion,memory")
+    made.add_argument("--precision", default="auto", help="of motion")
     made.add_argument("--peak", help="WIDTHxHEIGHTxMOST: for this program itself")
     options = made.parse_args()
     if options.peak:
@@ -235,7 +238,7 @@ def main() -> None:
         "step": lambda: a_step(7),
         "picture": lambda: one_picture(frames[0], style, options.work),
         "clip": lambda: a_clip(frames, style, options.style, options.work),
-        "motion": lambda: motion(frames[0], style),
+        "motion": lambda: motion(frames[0], style, options.precision),
         "memory": memory,
     }
     found = {}
