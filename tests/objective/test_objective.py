@@ -83,13 +83,10 @@ def test_the_loss_of_a_part_is_that_of_the_whole(network: Network, part: Window)
     assert (up - down) / 2 == pytest.approx(float((gradient * step).sum()), rel=0.01)
 
 
-def test_a_part_is_not_to_be_had_of_tiles_of_all_or_of_a_strip_or_off_the_grid(
-    network: Network,
-) -> None:
+def test_a_part_is_not_to_be_had_of_tiles_of_all_or_of_a_strip(network: Network) -> None:
     picture = torch.rand(1, 3, HIGH, WIDE)
-    assert network.surroundings(picture[..., :12], slice(0, 16), slice(0, 12)) is None
-    assert network.surroundings(picture, slice(8, 64), slice(0, 64)) is None
-    assert network.surroundings(picture, slice(0, HIGH), slice(0, WIDE - 1)) is None
+    strip = Objective(network, Settings(), picture[..., :12], CONTENT, STYLE, [])
+    assert strip.within(picture[..., :12], Window(0, 16, 0, 12)) is None
     assert objective(network).within(picture, Window(0, HIGH, 0, WIDE)) is None
     assert objective(network, 190 * 190).within(picture, Window(0, 16, 0, 16)) is None
 
@@ -131,6 +128,10 @@ def test_where_windows_have_no_features_of_their_own(
     weights = "bundled" if name == "vgg19" else "random"
     loaded = networks.load(name, weights, (layer,), device=CPU)
     assert not has_windows(loaded, size)
+    width, height = size
+    picture = torch.rand(1, 3, height, width)
+    whole = Objective(loaded, Settings(), picture, {layer: 1.0}, {}, [])
+    assert whole.within(picture, Window(0, height, 48, 96)) is None
 
 
 def test_content_counts_less_where_the_picture_is_flat(network: Network) -> None:

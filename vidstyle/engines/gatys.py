@@ -115,7 +115,7 @@ class OptimizingEngine(StyleProblem):
 
     def reset(self) -> None:
         """The next frame begins a new shot: nothing carries over."""
-        self.temporal = None
+        self.temporal = self._seen = None
 
     def anchor(self, frame: Frame, painted: Image) -> None:
         """Take this frame as the one beside the next to be repainted, before or after it."""
@@ -431,11 +431,10 @@ class OptimizingEngine(StyleProblem):
             # Of a source, the style's layers are never asked for more than their size.
             source = painted | {name: source[name] for name in self.content_layers}
             self._seen = Seen(first, self.dtype, source, painted)
-        source, painted = (
-            in_window(self.network, features, window, self.size)
-            for features in (self._seen.source, self._seen.painted)
+        return (
+            in_window(self.network, self._seen.source, window, self.size),
+            in_window(self.network, self._seen.painted, window, self.size),
         )
-        return source, painted
 
     def _noise(self, width: int, height: int) -> Tensor:
         """The same noise for every frame: other noise would make another painting."""

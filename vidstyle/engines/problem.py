@@ -233,7 +233,8 @@ class StyleProblem:
         focus: float = 1.0,
         seen: Features | None = None,
     ) -> Objective:
-        """The objective of a frame ``content`` (1, 3, H, W), in 0..1."""
+        """The objective of a frame ``content`` (1, 3, H, W), in 0..1; its features may have been
+        ``seen`` before."""
         return Objective(
             self.network,
             self.settings,

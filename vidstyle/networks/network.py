@@ -93,11 +93,11 @@ class Network(nn.Module):
 
     def surroundings(
         self, picture: Tensor, rows: slice, columns: slice
-    ) -> tuple[Features, Surroundings] | None:
+    ) -> tuple[Features, Surroundings]:
         """Features of a ``picture`` (1, 3, H, W), and what lies around these ``rows`` and
-        ``columns`` of it; None: the network cannot tell. None can where these are no multiples of
-        its largest stride, but at the picture's edges."""
-        return None
+        ``columns`` of it, which are multiples of the largest stride but at its edges. Only of a
+        network whose strides are known."""
+        raise NotImplementedError
 
     def forward_vjp(
         self, picture: Tensor, around: Surroundings | None = None

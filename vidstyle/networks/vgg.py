@@ -93,13 +93,8 @@ class VGG(Network):
     @torch.no_grad()
     def surroundings(
         self, picture: Tensor, rows: slice, columns: slice
-    ) -> tuple[Features, Surroundings] | None:
+    ) -> tuple[Features, Surroundings]:
         height, width = picture.shape[2:]
-        stride = max(self.strides.values())
-        if min(height, width) < stride:
-            return None  # what is that small is not pooled as often
-        if not (_on_grid(rows, height, stride) and _on_grid(columns, width, stride)):
-            return None
         known = (rows.start > 0, rows.stop < height, columns.start > 0, columns.stop < width)
         features, found = {}, {}
         x = self.ranged(picture)
@@ -187,11 +182,6 @@ def _padded(x: Tensor, name: str = "", around: Surroundings | None = None) -> Te
         if not fixed:
             padded[edge] = padded[beside]
     return padded
-
-
-def _on_grid(side: slice, length: int, stride: int) -> bool:
-    """Whether a part of a side of this ``length`` ends where features of that ``stride`` do."""
-    return side.start % stride == 0 and (side.stop % stride == 0 or side.stop == length)
 
 
 def _part(side: slice, stride: int, goes_on: bool) -> slice:

@@ -165,12 +165,12 @@ class Objective:
         ``value`` of its own. None: this can't be had of the network, of so small a picture, or
         because it is painted in tiles.
         """
+        height, width = picture.shape[2:]
         if len(self.tiles) > 1 or part == self.tiles[0].counts:
             return None
-        found = self.network.surroundings(picture, *part.place)
-        if found is None:
+        if not has_windows(self.network, (width, height)):
             return None
-        features, around = found
+        features, around = self.network.surroundings(picture, *part.place)
         inner = copy(self)
         inner.tiles = tiles((part.bottom - part.top, part.right - part.left), None, None)
         inner.around, inner.outside = around, (picture, part)
@@ -299,10 +299,13 @@ class Objective:
 
 
 def has_windows(network: Network, size: tuple[int, int]) -> bool:
-    """Whether the features of a window are a part of those of a whole picture of this ``size``."""
-    strides = network.strides.values()
+    """Whether the features of a window are a part of those of a whole picture of this ``size``.
+
+    Not where the strides are not known, or larger than the grid that windows lie on; nor where the
+    picture is too small to be pooled as often.
+    """
     known = network.receptive_radius is not None
-    return known and max(strides, default=1) <= min(GRID, *size)
+    return known and max(network.strides.values(), default=1) <= min(GRID, *size)
 
 
 def in_window(
