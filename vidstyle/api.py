@@ -112,6 +112,7 @@ def keyframes(
     clip: str | Path,
     output: str | Path | None = None,
     *,
+    listener: Listener = lambda event: None,
     settings: Settings | None = None,
     **options: Any,
 ) -> KeysResult:
@@ -121,13 +122,14 @@ def keyframes(
         clip: a video, GIF, APNG, WebP, still image, folder of stills or glob.
         output: a new folder; by default beside the clip, as ``clip.keys``. A sheet of them comes
             beside it.
+        listener: told of what happens (``vidstyle.core.events``).
         settings: all options at once, where an editor shows them.
         options: fields of ``Settings`` on top of these: size, key_every, start …
 
     Raises:
         UsageError: wrong use, or input that cannot be read.
     """
-    return write_keys(plan_keys(clip, output, _settings(settings, options)))
+    return write_keys(plan_keys(clip, output, _settings(settings, options)), listener)
 
 
 def train(

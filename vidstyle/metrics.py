@@ -23,7 +23,7 @@ from torch import Tensor
 
 from . import media, networks
 from .core.errors import UsageError
-from .core.events import Listener, Notice
+from .core.events import Listener, LookedAt, Notice
 from .core.images import Field, Image, difference, resized
 from .media import Clip, Frame
 from .objective import losses
@@ -117,9 +117,11 @@ def measure(
     look = trimmed(style_picture(Path(style), max_pixels))
     before, after = (media.open_clip(clip, max_pixels) for clip in (source, painted))
     accumulator: MetricAccumulator | None = None
-    for pair in islice(pairs(before, after, seconds(start)), max_frames):
+    frames = min(filter(None, (after.info.frames, max_frames)), default=None)
+    for number, pair in enumerate(islice(pairs(before, after, seconds(start)), max_frames), 1):
         accumulator = accumulator or MetricAccumulator(look, pair[1].shape)
         accumulator.add(*pair)
+        listener(LookedAt(number, frames))
     if accumulator is None or not accumulator.steps:
         raise UsageError(f"{painted}: fewer than two frames: nothing to measure in time")
     lengths = [clip.info.duration for clip in (before, after)]

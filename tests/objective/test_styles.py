@@ -240,7 +240,10 @@ def test_what_is_no_border_stays() -> None:
     wide_sky = framed(picture, (40, 0, 0, 0), 200)
     motif_on_a_page = framed(texture(10, 10), (80, 80, 80, 80), 255)
     plain = np.full((60, 80, 3), 120, np.uint8)
-    for whole in (picture, wide_sky, motif_on_a_page, plain):
+    tower_in_the_sky = framed(texture(80, 120), (30, 0, 0, 0), 200)
+    tower_in_the_sky[10:30, 20:40] = texture(20, 20)
+    tower_in_the_sky[30:60, 50:] = 200
+    for whole in (picture, wide_sky, tower_in_the_sky, motif_on_a_page, plain):
         assert np.array_equal(trimmed(whole), whole)
 
 

@@ -123,6 +123,21 @@ def test_another_painting_does_not_go_on_with_it(workdir: Path) -> None:
     assert {path.name: path.read_bytes() for path in journal.iterdir()} == before
 
 
+def test_a_run_that_is_stopped_before_its_first_frame_says_that_nothing_is_kept(
+    workdir: Path,
+) -> None:
+    def stop(event: events.Event) -> None:
+        if isinstance(event, events.Stepped):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as stopped:
+        vidstyle.stylize(
+            workdir / "walk.mp4", workdir / "stripes.png", workdir / "o.mp4", listener=stop, **QUICK
+        )
+    assert stopped.value.__notes__ == ["no frame is done yet, so nothing is kept"]
+    assert not [*workdir.glob(".o*")]
+
+
 def test_a_restart_begins_anew(workdir: Path) -> None:
     stopped(workdir, style_weight=3.0)
     made = vidstyle.stylize(

@@ -154,7 +154,10 @@ def keys(arguments: Sequence[str]) -> None:
     options = parser.parse_args(arguments)
     from .. import api
 
-    found = api.keyframes(options.clip, options.output, **settings_given(options))
+    with Reporter(options.clip, quiet=options.quiet) as reporter:
+        found = api.keyframes(
+            options.clip, options.output, listener=reporter, **settings_given(options)
+        )
     if options.json:
         facts = dataclasses.asdict(found) | {"seconds": round(found.seconds, 3)}
         print(json.dumps(facts, default=str))

@@ -30,6 +30,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="vidstyle",
         description="Turn a video or an animated GIF into a painting.",
+        epilog="Other commands, each with its own --help: info, keys, train, measure, export, "
+        "recipes, studio, doctor.",
         allow_abbrev=False,
     )
     _add_inputs(parser)
@@ -96,8 +98,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="FILE[=IMAGE]",
         default=[],
-        help="where this picture, or clip of as many frames, is white or opaque, paint like "
-        "IMAGE, or nothing; of several, the last counts",
+        help="a picture, or a clip with as many frames as CLIP: where it is white or opaque, paint "
+        "like IMAGE, or not at all; where masks overlap, the last one counts",
     )
 
 

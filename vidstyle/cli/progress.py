@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from ..core.events import Event, Learned, Notice, Pace, Painted, Started, Stepped
+from ..core.events import Event, Learned, LookedAt, Notice, Pace, Painted, Started, Stepped
 
 if TYPE_CHECKING:
     from ..metrics import Metrics
@@ -36,9 +36,10 @@ class Reporter:
         )
         self.clip: TaskID | None = None
         self.frame: TaskID | None = None
-        self.frames: int | None = None
+        self.total: int | None = None
+        self.what = ""
         self.pace = Pace()
-        self.said = 0.0
+        self.said = time.monotonic()
 
     def __enter__(self) -> Self:
         self.bars.start()
@@ -56,19 +57,16 @@ class Reporter:
     def __call__(self, event: Event) -> None:
         match event:
             case Started():
-                self.frames = event.frames
-                what = f"{event.width}x{event.height} on {event.device} in {event.precision}"
-                self._say(f"{self.name}: {event.frames or '?'} frames, {what}")
+                self.total = event.frames
+                self.what = "paintings" if event.again else "frames"
+                self._say(f"{self.name}: {_announced(event)}")
                 self.clip = self.bars.add_task("clip", total=event.frames, told="")
                 self.frame = self.bars.add_task("frame", total=1.0, told="")
             case Learned():
                 told = f"learning, step {event.number}, loss {event.loss:.3f}"
                 if self.frame is not None:
                     self.bars.update(self.frame, completed=event.done, told=told)
-                now = time.monotonic()
-                if now - self.said > EVERY:
-                    self._say(f"{told}, {event.done:.0%}")
-                    self.said = now
+                self._say_at_times(f"{told}, {event.done:.0%}")
             case Stepped():
                 if self.frame is not None:
                     self.bars.update(
@@ -81,23 +79,42 @@ class Reporter:
                 told = self._told(event.frame)
                 if self.clip is not None:
                     self.bars.update(self.clip, completed=event.frame, told=told)
-                now = time.monotonic()
-                if now - self.said > EVERY or event.frame == self.frames:
-                    self._say(told)
-                    self.said = now
+                self._say_at_times(told, event.frame == self.total)
+            case LookedAt():
+                told = f"looked at {event.frame} of {event.frames or '?'} frames"
+                if self.clip is None:
+                    self.clip = self.bars.add_task("clip", total=event.frames)
+                self.bars.update(self.clip, completed=event.frame, told=told)
+                self._say_at_times(told)
             case Notice():
                 if not self.quiet:
                     print(f"vidstyle: {event.message}", file=sys.stderr)
 
-    def _told(self, frame: int) -> str:
-        told = f"{frame} of {self.frames or '?'} frames, {self.pace.seconds:.1f} s a frame"
-        if self.frames and (left := self.pace.left(self.frames - frame)) is not None:
+    def _told(self, done: int) -> str:
+        told = f"{done} of {self.total or '?'} {self.what}"
+        if self.pace.counted:
+            told += f", {self.pace.seconds:.1f} s each"
+        if self.total and (left := self.pace.left(self.total - done)) is not None:
             told += f", {round(left) // 60}:{round(left) % 60:02} left"
         return told
+
+    def _say_at_times(self, line: str, last: bool = False) -> None:
+        now = time.monotonic()
+        if last or now - self.said > EVERY:
+            self._say(line)
+            self.said = now
 
     def _say(self, line: str) -> None:
         if not self.drawn and not self.quiet:
             print(line, file=sys.stderr, flush=True)
+
+
+def _announced(start: Started) -> str:
+    """What will be painted, in a line."""
+    frames = "?" if start.frames is None else str(start.frames - start.again)
+    again = f" ({start.frames} paintings: some are painted again)" if start.again else ""
+    where = f"{start.width}x{start.height} on {start.device} in {start.precision}"
+    return f"{frames} frames{again}, {where}"
 
 
 def show_measures(found: Metrics, to: TextIO) -> None:

@@ -18,6 +18,8 @@ class Started:
     height: int
     device: str
     precision: str
+    again: int = 0
+    """How many of them are of frames that were painted before, for a loop or another pass."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,13 +72,23 @@ class Painted:
 
 
 @dataclass(frozen=True)
+class LookedAt:
+    """A frame is looked at, where none is painted."""
+
+    frame: int
+    """Counted from 1."""
+    frames: int | None
+    """How many there are, as far as is known."""
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something the user should know."""
 
     message: str
 
 
-Event = Started | Stepped | Learned | Painted | Notice
+Event = Started | Stepped | Learned | Painted | LookedAt | Notice
 Listener = Callable[[Event], None]
 
 

@@ -108,7 +108,8 @@ def trimmed(picture: Image) -> Image:
     plain = [
         _leading(side, color, PLAIN) for side, color in zip(_sides(picture), colors, strict=True)
     ]
-    if not (min(plain) and np.ptp(colors, axis=0).max() <= ALIKE):
+    around = min(plain) and np.ptp(colors, axis=0).max() <= ALIKE
+    if not around:
         limits = [len(side) * WIDEST for side in _sides(picture)]
         plain = [n if n <= limit else 0 for n, limit in zip(plain, limits, strict=True)]
     inside = _without(picture, plain)
@@ -116,10 +117,18 @@ def trimmed(picture: Image) -> Image:
         return picture
     # A photograph is never quite level, and never quite sharp.
     frayed = [
-        min(_leading(side, color, FRAYED), max(2, n // 2)) + 1 if n else 0
+        _leading(side, color, FRAYED) if n else 0
         for side, color, n in zip(_sides(inside), colors, plain, strict=True)
     ]
-    inside = _without(inside, frayed)
+    most = [max(2, n // 2) for n in plain]
+    if not around:  # a sky fades, and goes on between what stands in it
+        sky = [n > limit for n, limit in zip(frayed, most, strict=True)]
+        plain = [0 if is_sky else n for n, is_sky in zip(plain, sky, strict=True)]
+    cut = [
+        n + min(more, limit) + 1 if n else 0
+        for n, more, limit in zip(plain, frayed, most, strict=True)
+    ]
+    inside = _without(picture, cut)
     enough = all(
         side >= whole * LEFT
         for side, whole in zip(inside.shape[:2], picture.shape[:2], strict=True)

@@ -90,11 +90,12 @@ def _render(work: Plan, listener: Listener) -> Result:
     if store is not None and not store.count:
         store.clear()  # not before it is known that all can be written
     with _kept(store), output.writer:
-        for note in (*_first_notes(work, engine, store, output.keeps_alpha), *room):
+        for note in (*_first_notes(work, engine, store, output.keeps_alpha), *room, *work.notes):
             emit(Notice(note))
         size = (work.width, work.height)
         count = _paintings(work)
-        emit(Started(count, *size, str(engine.device), work.settings.precision))
+        again = (count or 0) - (work.frames or 0)
+        emit(Started(count, *size, str(engine.device), work.settings.precision, again))
         _learn(work, engine, store, emit)
         with _left(work, output, store):
             if store is not None and work.settings.cluster is not None:
@@ -172,7 +173,7 @@ def _first_notes(
 
 def _last_notes(work: Plan, output: OutputWriter, store: CheckpointStore | None) -> Iterator[str]:
     """What is worth knowing of a painting that is done."""
-    yield from (*work.notes, *work.clip.notes, *output.notes)
+    yield from (*work.clip.notes, *output.notes)
     if store is not None and work.keep_frames and is_composed(work):
         yield (
             f"{store.folder}: its frames are as they were painted, before --keep-colors, "
@@ -278,6 +279,10 @@ def _kept(store: CheckpointStore | None) -> Iterator[None]:
                     store.clear()
             if store.count:
                 error.add_note(f"{store.paintings} are kept: the same command goes on from them")
+            elif store.model.exists():
+                error.add_note("what is learned is kept: the same command goes on from that")
+            elif not isinstance(error, Exception):
+                error.add_note("no frame is done yet, so nothing is kept")
         raise
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import media
 from ..core import files
-from ..core.events import Listener, Notice
+from ..core.events import Listener, LookedAt, Notice
 from ..core.images import Image, contact_sheet
 from ..media import Frame
 from ..plan import Plan
@@ -36,7 +36,7 @@ class KeysResult:
     """Some of them in one picture."""
 
 
-def write_keys(work: Plan) -> KeysResult:
+def write_keys(work: Plan, listener: Listener = lambda event: None) -> KeysResult:
     """Write the key frames of a plan (``plan_keys``) into a new folder.
 
     Raises:
@@ -51,6 +51,7 @@ def write_keys(work: Plan) -> KeysResult:
             if frame.is_key:
                 numbers.append(count)
                 media.save_image(part / files.frame_name(count), frame.rgb)
+            listener(LookedAt(count, work.frames))
         if not count:
             raise work.empty
         files.put_in_place(part, work.output, overwrite=False)

@@ -76,16 +76,21 @@ class Settings:
         SMALLEST_SIZE,
         train=True,
     )
-    start: float = clip_part(0.0, "begin at this second of the clip", "T", 0)
-    end: float | None = clip_part(None, "end before this second of the clip", "T", 0)
-    max_frames: int | None = clip_part(None, "paint at most so many frames", "N", 1)
+    start: float = clip_part(
+        0.0, "begin at this time of the clip: seconds, or minutes:seconds", "T", 0
+    )
+    end: float | None = clip_part(None, "end before this time of the clip", "T", 0)
+    max_frames: int | None = clip_part(None, "paint at most N frames", "N", 1)
 
     format: str | None = output(None, "format of the output, where its name does not say", "NAME")
     codec: str | None = output(
         None, "video codec: h264, h265, vp9, av1, prores or ffv1, as the format allows", "NAME"
     )
     crf: int | None = output(
-        None, "quality of the video, where its codec knows one: lower is better and larger", "N", 0
+        None,
+        "quality of the video, if its codec has one: lower looks better and makes a larger file",
+        "N",
+        0,
     )
     fps: float | None = output(
         None,
@@ -170,8 +175,8 @@ class Settings:
     )
     tolerance: float = optimizing(
         0.3,
-        "a frame is done when its loss is that of the shot's first frame, and this share more: "
-        "less is closer to the first frame's quality, more is steadier and faster",
+        "a frame is done when its loss exceeds that of the shot's first frame by no more than this "
+        "share: less is closer to the first frame's quality, more is steadier and faster",
         "X",
         0,
     )
@@ -194,8 +199,8 @@ class Settings:
     epsilon: float = optimizing(1e-8, "Adam's: gradients smaller than this move little", "X", 0)
     average: float = optimizing(
         0.0,
-        "paint the mean of the optimiser's steps, each counting for so much less than the next "
-        "(0.99: the last hundred); 0: its last one",
+        "paint a mean of the optimiser's steps, in which each step counts X times as much as the "
+        "next (0.99: about the last hundred steps); 0: only the last step",
         "X",
         0,
     )
@@ -214,8 +219,8 @@ class Settings:
     )
     long_term: tuple[int, ...] = motion(
         (1,),
-        "the earlier frames that paint is taken from, so many frames back, with commas; to an "
-        "older one it only goes for what no nearer one shows",
+        "how many frames back paint is taken from, with commas; an older frame is used only for "
+        "what no nearer one shows",
         "N,N",
         1,
         engines=EACH_FRAME,
@@ -331,8 +336,8 @@ class Settings:
     )
     threads: int | None = machine(
         None,
-        "processors to compute on, default: all, or one for each worker of a cluster; a painting "
-        "is the same to the bit only on as many",
+        "processors to compute on; by default all, or one for each worker of a cluster; a painting "
+        "is the same to the bit only with the same number",
         "N",
         1,
         train=True,
