@@ -65,7 +65,7 @@ def test_where_nothing_helps_memory_ends_in_one_line_and_nothing_is_lost(
     failing(monkeypatch, lambda _, count: MemoryError() if count > 8 else None)
     with pytest.raises(VidstyleError, match="out of memory: use a smaller --size") as failed:
         vidstyle.stylize(video, style, tmp_path / "out.mp4", coarse_to_fine=1.0, **QUICK)
-    assert "paintings are kept" in " ".join(failed.value.__notes__)
+    assert "kept: the same command" in " ".join(failed.value.__notes__)
     assert not (tmp_path / "out.mp4").exists()
 
 
@@ -92,7 +92,7 @@ def test_a_loss_that_is_never_finite_stops_the_work(
     failing(monkeypatch, lambda _, count: float("inf") if count > 3 else None)
     with pytest.raises(VidstyleError, match="not finite") as failed:
         vidstyle.stylize(video, style, tmp_path / "out.mp4", coarse_to_fine=1.0, **QUICK)
-    assert "1 paintings are kept" in " ".join(failed.value.__notes__)
+    assert "1 painting kept" in " ".join(failed.value.__notes__)
 
 
 def test_lower_precision_comes_after_the_smallest_tiles(

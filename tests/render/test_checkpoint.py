@@ -79,7 +79,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(
             vidstyle.stylize(
                 clip, "stripes.png", f"parts{suffix}", listener=stopping(after), **options
             )
-        assert "paintings are kept" in " ".join(stopped.value.__notes__)
+        assert "kept: the same command" in " ".join(stopped.value.__notes__)
         assert not Path(f"parts{suffix}").exists()
     parts = vidstyle.stylize(clip, "stripes.png", f"parts{suffix}", **options)
     assert any("going on" in note for note in parts.notes)
@@ -280,12 +280,12 @@ def test_what_is_on_disk_is_whole_at_every_moment(
         vidstyle.stylize(
             workdir / "walk.mp4", workdir / "stripes.png", workdir / "out.mp4", **QUICK
         )
-    assert "2 paintings are kept" in " ".join(failed.value.__notes__)
+    assert "2 paintings kept" in " ".join(failed.value.__notes__)
     monkeypatch.undo()
     made = vidstyle.stylize(
         workdir / "walk.mp4", workdir / "stripes.png", workdir / "out.mp4", **QUICK
     )
-    assert "2 paintings of a run before are there: going on from them" in made.notes
+    assert "going on from 2 paintings of a run before" in made.notes
 
 
 def test_the_plan_says_where_and_how_much(workdir: Path) -> None:

@@ -197,7 +197,7 @@ def test_what_workers_kept_is_gone_on_from(
         with monkeypatch.context() as patch, pytest.raises(VidstyleError, match="enough") as caught:
             patch.setattr(Worker, "paint", tired)
             vidstyle.stylize(clip, style, workdir / "o.mkv", cluster="local", **options)
-        assert "paintings are kept" in caught.value.__notes__[-1]
+        assert "kept: the same command" in caught.value.__notes__[-1]
         journal = workdir / ".o.mkv.vidstyle"
         before = {path.name: path.stat().st_mtime_ns for path in journal.glob("00000*")}
         if elsewhere:

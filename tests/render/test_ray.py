@@ -148,7 +148,7 @@ def test_a_cluster_paints_the_same_though_it_is_stopped_and_workers_die(
         wait_for(3, journal, process)
         process.send_signal(signal.SIGTERM)
         _, error = process.communicate(timeout=300)
-        assert process.returncode == 143 and "paintings are kept" in error, error
+        assert process.returncode == 143 and "kept: the same command" in error, error
         if number % 2:
             process = start(workdir)
             _, error = process.communicate(timeout=300)

@@ -95,7 +95,7 @@ def test_a_run_waits_while_paused_and_keeps_what_is_there_when_stopped(
     wait(queue, lambda: run.state == "painting")
     queue.stop(run.name)
     wait(queue, lambda: run.state == "stopped")
-    assert "paintings are kept" in run.message
+    assert "kept: the same command" in run.message
     assert 1 <= len(pictures(run.output)) < 4 and "partial" in str(run.output)
     queue.go_on(run.name)
     wait(queue, lambda: run.state == "done")
@@ -120,7 +120,7 @@ def test_what_was_at_work_when_the_studio_ended_can_go_on(
     assert left.state == "left" and left.name == run.name
     after.go_on(left.name)
     wait(after, lambda: left.state == "done")
-    assert any("going on from them" in note for note in left.notes)
+    assert any("of a run before" in note for note in left.notes)
     after.close()
 
 

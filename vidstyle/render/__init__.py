@@ -161,7 +161,7 @@ def _first_notes(
     if work.clip.info.alpha and not keeps_alpha:
         yield f"{work.format.name} cannot hold transparency: what is clear is painted over"
     if store is not None and store.count:
-        yield f"{store.paintings} of a run before are there: going on from them"
+        yield f"going on from {store.paintings} of a run before"
     if store is not None and store.damaged:
         yield f"{store.folder}: what a run before has left is damaged: beginning anew"
     if engine.tiles > 1:
@@ -278,9 +278,9 @@ def _kept(store: CheckpointStore | None) -> Iterator[None]:
                 if store.counted and not store.count and not store.model.exists():
                     store.clear()
             if store.count:
-                error.add_note(f"{store.paintings} are kept: the same command goes on from them")
+                error.add_note(f"{store.paintings} kept: the same command goes on from there")
             elif store.model.exists():
-                error.add_note("what is learned is kept: the same command goes on from that")
+                error.add_note("what is learned is kept: the same command goes on from there")
             elif not isinstance(error, Exception):
                 error.add_note("no frame is done yet, so nothing is kept")
         raise

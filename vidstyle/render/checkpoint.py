@@ -230,7 +230,9 @@ class CheckpointStore(ChunkStore):
     @property
     def paintings(self) -> str:
         """How many paintings are there, in words."""
-        return f"{self.count} paintings" if self.counted else "paintings"
+        if not self.counted:
+            return "paintings"
+        return "1 painting" if self.count == 1 else f"{self.count} paintings"
 
     def load(self, look: bool = True) -> bool:
         """Take up what a run before has left; whether that is something, and whole, unless nobody
