@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from vidstyle import media
+from vidstyle.cli.commands import COMMANDS
 
 from ..conftest import QUICK_OPTIONS, Run, scene, write_video
 
@@ -69,6 +70,13 @@ def test_a_dry_run_tells_the_plan_and_paints_nothing(workdir: Path, vidstyle: Ru
     each = report["seconds by quality"]
     assert each["draft"] < each["good"] == report["estimated seconds"] < each["best"]
     assert names(workdir) == before
+
+
+def test_the_help_names_what_else_there_is(process: Run) -> None:
+    done = process("--help")
+    assert done.returncode == 0
+    named = done.stdout.split("Other commands")[1]
+    assert {*named.replace(",", " ").replace(".", " ").split()} >= {*COMMANDS}
 
 
 def test_an_existing_output_is_kept_unless_asked(workdir: Path, vidstyle: Run) -> None:

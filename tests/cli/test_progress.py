@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vidstyle.cli.progress import Reporter
-from vidstyle.core.events import LookedAt, Painted, Started
+from vidstyle.core.events import Event, LookedAt, Notice, Painted, Started
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,28 @@ def test_frames_that_are_painted_again_are_told_apart(
             reporter(Painted(number, 3.0, number == 1, None))
     lines = capsys.readouterr().err.splitlines()
     assert lines == [announced, *filter(None, [last])]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        Started(2, 64, 48, "cpu", "fp32"),
+        LookedAt(1, 2),
+        LookedAt(1, None),
+        Painted(1, 3.0, True, None),
+        Notice("something"),
+    ],
+)
+def test_a_terminal_has_bars_whatever_comes_first(
+    event: Event, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")  # what a terminal is to the library that draws
+    with Reporter("a.gif") as reporter:
+        assert reporter.drawn
+        reporter(event)
+        for number in (1, 2):
+            reporter(LookedAt(number, 2))
+    assert "looked at 2 of 2 frames" in capsys.readouterr().err
 
 
 def test_what_only_looks_at_frames_tells_how_far_it_is(

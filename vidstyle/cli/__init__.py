@@ -27,7 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if verb is not None:  # a file of this name is ./train
             verb(arguments[1:])
             return 0
-        return run(build_parser().parse_args(arguments))
+        parser = build_parser()
+        parser.epilog = f"Other commands, each with its own --help: {', '.join(COMMANDS)}."
+        return run(parser.parse_args(arguments))
     except BaseException as error:
         if isinstance(error, SystemExit) and error.code in (0, None):
             raise

@@ -30,8 +30,6 @@ def build_parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="vidstyle",
         description="Turn a video or an animated GIF into a painting.",
-        epilog="Other commands, each with its own --help: info, keys, train, measure, export, "
-        "recipes, studio, doctor.",
         allow_abbrev=False,
     )
     _add_inputs(parser)

@@ -83,7 +83,7 @@ class Reporter:
             case LookedAt():
                 told = f"looked at {event.frame} of {event.frames or '?'} frames"
                 if self.clip is None:
-                    self.clip = self.bars.add_task("clip", total=event.frames)
+                    self.clip = self.bars.add_task("clip", total=event.frames, told="")
                 self.bars.update(self.clip, completed=event.frame, told=told)
                 self._say_at_times(told)
             case Notice():

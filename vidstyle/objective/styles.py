@@ -115,19 +115,13 @@ def trimmed(picture: Image) -> Image:
     inside = _without(picture, plain)
     if not inside.size:
         return picture
-    # A photograph is never quite level, and never quite sharp.
-    frayed = [
-        _leading(side, color, FRAYED) if n else 0
-        for side, color, n in zip(_sides(inside), colors, plain, strict=True)
-    ]
-    most = [max(2, n // 2) for n in plain]
-    if not around:  # a sky fades, and goes on between what stands in it
-        sky = [n > limit for n, limit in zip(frayed, most, strict=True)]
-        plain = [0 if is_sky else n for n, is_sky in zip(plain, sky, strict=True)]
-    cut = [
-        n + min(more, limit) + 1 if n else 0
-        for n, more, limit in zip(plain, frayed, most, strict=True)
-    ]
+    cut: list[int] = []
+    for side, color, n in zip(_sides(inside), colors, plain, strict=True):
+        # A photograph is never quite level, and never quite sharp.
+        frayed, most = _leading(side, color, FRAYED), max(2, n // 2)
+        # A sky fades, and goes on between what stands in it.
+        is_border = n and (around or frayed <= most)
+        cut.append(n + min(frayed, most) + 1 if is_border else 0)
     inside = _without(picture, cut)
     enough = all(
         side >= whole * LEFT
