@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from copy import copy
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -189,6 +190,7 @@ def by_vidstyle(content: Image, style: Image, settings: Settings) -> Curve:
         aside += time.perf_counter() - paused
 
     engine = OptimizingEngine(settings, StyleSchedule.of(style), (width, height))
+    engine.network = copy(engine.network)
     engine.network.__class__ = ZeroPadded
     engine.paint(Frame(content, Fraction(0), Fraction(1)), told)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,10 @@ from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+
+# Before torch is there: tests run side by side, and the processes that they start beside them; more
+# threads than processors hardly get on at all.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import av
 import numpy as np
@@ -203,6 +208,8 @@ class FakeEngine:
 
     device, dtype, tiles, tile_pixels = torch.device("cpu"), torch.float32, 1, None
     has_loss, patience, stylizer = False, 0.0, None
+    painted = 0
+    """How many frames were painted in all."""
 
     def __init__(self, *given: object) -> None: ...
 
@@ -225,6 +232,7 @@ class FakeEngine:
     def paint_span(
         self, frames: Sequence[Frame], on_step: OnStep
     ) -> list[tuple[np.ndarray, float]]:
+        FakeEngine.painted += len(frames)
         return [(frame.rgb.copy(), 0.0) for frame in frames]
 
     def repaint(
@@ -279,6 +287,11 @@ def long_whole(workdir: Path, long_clip: tuple[Path, bytes]) -> bytes:
     clip, painted = long_clip
     shutil.copy(clip, workdir)
     return painted
+
+
+def not_yet(*given: object, **more: object) -> None:
+    """Stands for what must not begin: a refusal comes before it."""
+    raise AssertionError("it has begun")
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -12,6 +12,7 @@ import pytest
 
 from vidstyle import cli, media
 from vidstyle.cli.commands import COMMANDS
+from vidstyle.studio import SAMPLES
 
 from .conftest import scene, write_video
 
@@ -56,7 +57,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for seed, name in enumerate(("picasso.jpg", "monet.jpg", "starry_night.jpg", "face.png")):
         picture = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), np.uint8)
         media.save_image(tmp_path / name, picture)
-    shutil.copytree(ROOT / "samples", tmp_path / "samples")
+    (tmp_path / "samples").mkdir()
+    for name in SAMPLES:
+        shutil.copy(ROOT / "samples" / name, tmp_path / "samples")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -60,6 +60,7 @@ def test_quiet_is_silent(workdir: Path, process: Run) -> None:
 def test_a_dry_run_tells_the_plan_and_paints_nothing(workdir: Path, vidstyle: Run) -> None:
     before = names(workdir)
     command = ("walk.mp4", "--style", "stripes.png", "--dry-run", "--precision", "fp32")
+    command = (*command, "--size", "512")
     done = vidstyle(*command, cwd=workdir)
     assert done.returncode == 0
     for word in ("512x384", "vgg19", "cpu", "fp32", "estimated", "aac"):

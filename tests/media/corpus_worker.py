@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import resource
 import sys
-import time
 from pathlib import Path
 
 from vidstyle import UsageError, VidstyleError, media
@@ -38,7 +37,6 @@ def rewrite(path: Path, folder: Path) -> tuple[str, int]:
 def main() -> None:
     folder = Path(sys.argv[1])
     for name in sys.stdin.read().splitlines():
-        began = time.monotonic()
         try:
             ended, frames = rewrite(Path(name), folder)
         except Exception as error:
@@ -47,7 +45,6 @@ def main() -> None:
             "file": name,
             "ended": ended,
             "frames": frames,
-            "seconds": time.monotonic() - began,
             "MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
         print(json.dumps(row), flush=True)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -48,12 +49,24 @@ def test_bundled_weights_are_caffes_vgg(network: networks.VGG) -> None:
     assert torch.allclose(ours, caffe, atol=1e-2)
 
 
+def torchvisions(name: str) -> Any:
+    """A network as torchvision builds it, of random weights, with a classifier that is a small
+    part of its own: that has most of the weights, and none that are read."""
+    torch.manual_seed(0)
+    with torch.device("meta"):
+        model = getattr(torchvision.models, name)(weights=None)
+    model.classifier = torch.nn.Sequential(torch.nn.Linear(8, 8))
+    model.to_empty(device="cpu").eval()
+    for parameter in model.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    return model
+
+
 @pytest.mark.parametrize("network_name", ["vgg16", "vgg19"])
 def test_torchvision_weights_from_a_file_give_torchvisions_features(
     network_name: str, tmp_path: Path
 ) -> None:
-    torch.manual_seed(0)
-    model = getattr(torchvision.models, network_name)(weights=None).eval()
+    model = torchvisions(network_name)
     path = tmp_path / "model.pth"
     torch.save(model.state_dict(), path)
     net = networks.load(network_name, str(path), ["relu2_2"], device=CPU)
@@ -115,13 +128,33 @@ def test_weights_that_do_not_fit_are_refused(
             {
                 "evil": {"a": Evil()},
                 "list": [1, 2],
-                "vgg16": torchvision.models.vgg16(weights=None).state_dict(),
+                "vgg16": torchvisions("vgg16").state_dict(),
             }[content],
             path,
         )
     with pytest.raises(UsageError, match=message):
         networks.load("vgg19", str(path), ["relu1_1"], device=CPU)
     assert "code ran" not in capsys.readouterr().out
+
+
+def test_a_network_is_loaded_once_until_its_file_changes(tmp_path: Path) -> None:
+    path = tmp_path / "weights.safetensors"
+
+    def saved(seed: int) -> torch.Tensor:
+        made = weights.load("random", "vgg16", shapes("vgg16"), seed)
+        named = {name: (weight, bias) for name, (weight, bias) in made.convolutions.items()}
+        state = {f"{name}.weight": weight for name, (weight, _) in named.items()}
+        save_file(state | {f"{name}.bias": bias for name, (_, bias) in named.items()}, path)
+        return named["conv1_1"][0].flip(1)
+
+    first = saved(1)
+    one = networks.load("vgg16", str(path), ["relu1_1", "relu1_2"], device=CPU)
+    assert networks.load("vgg16", str(path), ["relu1_2", "relu1_1"], device=CPU) is one
+    assert networks.load("vgg16", str(path), ["relu1_1"], device=CPU) is not one
+    second = saved(2)
+    other = networks.load("vgg16", str(path), ["relu1_1", "relu1_2"], device=CPU)
+    for net, weight in ((one, first), (other, second)):
+        assert torch.equal(net.get_parameter("convolutions.conv1_1.weight"), weight)
 
 
 def test_unknown_names_get_the_nearest() -> None:

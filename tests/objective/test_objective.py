@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 import torch
@@ -26,9 +28,14 @@ CONTENT = {"relu4_2": 1.0}
 HIGH, WIDE = 203, 250  # no multiple of the deepest layer's stride
 
 
-def objective(network: Network, most: int | None = None) -> Objective:
+def objective(
+    network: Network,
+    most: int | None = None,
+    style_layers: Mapping[str, float] = STYLE,
+    content_layers: Mapping[str, float] = CONTENT,
+) -> Objective:
     torch.manual_seed(1)
-    styles = [grams(network, STYLE, torch.rand(1, 3, 64, 80) ** power) for power in (1, 2)]
+    styles = [grams(network, style_layers, torch.rand(1, 3, 64, 80) ** power) for power in (1, 2)]
     share = np.zeros((HIGH, WIDE), np.float32)
     share[:, 100:] = 1
     regions = [Region(styles[0], share), Region(styles[1], 1 - share), Region(styles[0])]
@@ -37,8 +44,8 @@ def objective(network: Network, most: int | None = None) -> Objective:
         network,
         Settings(),
         content,
-        CONTENT,
-        STYLE,
+        content_layers,
+        style_layers,
         regions,
         TemporalTarget(kept, torch.ones(1, 1, HIGH, WIDE)),
         tile_pixels=most,
@@ -54,12 +61,19 @@ def far(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().max() / other.abs().max())
 
 
-def test_the_loss_in_tiles_is_that_of_the_whole(network: Network) -> None:
-    whole, parts = objective(network), objective(network, 190 * 190)
+@pytest.mark.parametrize(("deepest", "side", "count"), [("relu5_1", 200, 4), ("relu3_1", 96, 16)])
+def test_the_loss_in_tiles_is_that_of_the_whole(
+    deepest: str, side: int, count: int, network: Network
+) -> None:
+    style = {name: weight for name, weight in STYLE.items() if name <= deepest}
+    if deepest != "relu5_1":
+        network = networks.load("vgg19", "bundled", style, device=CPU)
+    content = CONTENT if deepest == "relu5_1" else {deepest: 1.0}
+    whole, parts = (objective(network, most, style, content) for most in (None, side * side))
     picture = torch.rand(1, 3, HIGH, WIDE)
     loss, gradient = whole(picture)
     again, from_tiles = parts(picture)
-    assert len(parts.tiles) > 3
+    assert len(parts.tiles) == count
     assert again == pytest.approx(loss, rel=1e-5)
     assert far(from_tiles, gradient) < 1e-4
     assert parts.value(picture) == pytest.approx(loss, rel=1e-5)

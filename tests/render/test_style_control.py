@@ -13,6 +13,7 @@ import torchvision
 from PIL import Image
 
 from vidstyle import Settings, UsageError, media, stylize
+from vidstyle.core import events
 from vidstyle.core.images import resized_apart
 from vidstyle.media import Frame
 from vidstyle.objective.masks import masked
@@ -172,19 +173,27 @@ def test_every_recipe_paints_a_clip_and_a_gif(
     recipe: str, clip: str, style: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     options = recipes.load(recipe).options | {
-        "size": 48, "max_frames": 2, "first_iterations": 4, "iterations": 2
+        "size": "full", "max_frames": 2, "first_iterations": 4, "iterations": 2
     }  # fmt: skip
+    if options.get("learning_rate", 1.0) < 1e-3:  # until a pixel has moved by a level
+        options["first_iterations"] = 12
     source = request.getfixturevalue(clip)
-    losses: list[float] = []
-    result = stylize(
-        source,
-        style,
-        tmp_path / f"out{source.suffix}",
-        listener=lambda event: losses.extend([event.step.loss] if hasattr(event, "step") else []),
-        **options,
-    )
-    assert result.frames == 2 and np.isfinite(losses).all()
-    assert len(frames(result.output)) == 2
+    losses: dict[int, list[float]] = {}
+
+    def listen(event: events.Event) -> None:
+        if isinstance(event, events.Stepped):
+            losses.setdefault(event.frame, []).append(event.step.loss)
+
+    result = stylize(source, style, tmp_path / "out", listener=listen, **options)
+    assert np.isfinite(result.losses).all()
+    assert losses[1][-1] < losses[1][1], "the first step may lead away from the content"
+    painted = frames(result.output)
+    assert result.frames == len(painted) == 2
+    for before, after in zip(frames(source), painted, strict=False):
+        changed = (after - before)[:, 10:]  # beside what is clear
+        assert np.abs(changed).mean() > 0.1, "it is painted"
+        if options.get("keep_colors") == "luma":
+            assert np.abs(changed.mean((0, 1)) @ [0.5, -1, 0.5]) < 5
 
 
 @pytest.mark.parametrize("name", ["vgg16", "googlenet"])

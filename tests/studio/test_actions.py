@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,8 +13,9 @@ import numpy as np
 import pytest
 
 from vidstyle import Settings, media
-from vidstyle.studio import samples
+from vidstyle.studio import SAMPLES, samples
 from vidstyle.studio.actions import Choice, Seen, Studio
+from vidstyle.studio.page import build
 from vidstyle.studio.queue import Queue
 from vidstyle.studio.runs import Order
 
@@ -28,9 +31,42 @@ def studio(tmp_path: Path) -> Iterator[Studio]:
     found.close()
 
 
-def test_there_are_samples(studio: Studio) -> None:
+def test_the_samples_are_those_that_are_shipped(
+    studio: Studio, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert [path.name for path in studio.clips] == ["city.mp4", "fish.gif"]
     assert len(studio.shelf) == 3
+    shipped = tmp_path / "samples"
+    shipped.mkdir()
+    for path in samples():
+        shutil.copy(path, shipped)
+    shutil.copy(shipped / "fish.gif", shipped / "fish.auvers.gif")  # painted where it lay
+    (shipped / "wave.jpg").unlink()
+    monkeypatch.setattr("vidstyle.studio.PACKAGE", tmp_path)
+    assert [path.name for path in samples()] == [name for name in SAMPLES if name != "wave.jpg"]
+
+
+def test_what_is_packed_is_what_is_shipped() -> None:
+    project = Path(__file__).parents[2] / "pyproject.toml"
+    targets = tomllib.loads(project.read_text())["tool"]["hatch"]["build"]["targets"]
+    for target, folder, also in (
+        ("wheel", "vidstyle/samples", ()),
+        ("sdist", "samples", ("draw_fish.py",)),
+    ):
+        packed = {*targets[target]["force-include"].values()}
+        assert packed == {f"{folder}/{name}" for name in (*SAMPLES, "README.md", *also)}
+
+
+def test_the_studio_works_without_samples(tmp_path: Path, video: Path) -> None:
+    (tmp_path / "files").mkdir()
+    studio = Studio(Queue(tmp_path / "runs", tmp_path / "files"), [], tmp_path / "files")
+    try:
+        parts = build(studio).config["components"]
+        assert "… or a sample: there are none" in [part["props"].get("label") for part in parts]
+        choice, _, told, _ = studio.take_clip(str(video), Choice(), "", "")
+        assert choice.clip == str(video) and "64x48" in told
+    finally:
+        studio.close()
 
 
 def test_the_frames_are_those_of_the_wanted_part(studio: Studio, video: Path) -> None:

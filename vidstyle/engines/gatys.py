@@ -363,16 +363,16 @@ class OptimizingEngine(StyleProblem):
         return average.picture, ConvergenceTarget(seen[-1], gain(seen))
 
     def _optimizer(self, start: Tensor, lower: Tensor, upper: Tensor) -> Optimizer:
-        wanted = self.settings
-        if wanted.optimizer == "lbfgs":
+        settings = self.settings
+        if settings.optimizer == "lbfgs":
             return BoxLBFGS(start, lower, upper)
         return BoxAdam(
             start,
             lower,
             upper,
-            rate=wanted.learning_rate,
-            betas=wanted.betas,
-            epsilon=wanted.epsilon,
+            rate=settings.learning_rate,
+            betas=settings.betas,
+            epsilon=settings.epsilon,
         )
 
     def _window_regions(self, frame: Frame, window: Window) -> list[Region]:

@@ -49,11 +49,17 @@ class Codec:
     muxer: str = "nut"
     """The container of a part of a file: NUT keeps exact times, and the data as they are encoded;
     Matroska has what NUT cannot hold."""
+    even: bool = False
+    """Whether it has no odd sizes: what is odd is written with its edge repeated by one pixel."""
     early: int = 0
     """By how many frames a picture may be decoded before its turn: it is one that others lean
     on."""
     options: Mapping[str, str] = field(default_factory=dict)
     alpha_options: Mapping[str, str] = field(default_factory=dict)
+
+    def written(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height of a file of frames of ``width`` x ``height`` pixels."""
+        return (width + width % 2, height + height % 2) if self.even else (width, height)
 
 
 CODECS = {
@@ -64,6 +70,7 @@ CODECS = {
         "yuv420p",
         17,
         51,
+        even=True,
         early=2,
         # Macroblock-tree rate control makes of the same frames another file now and then.
         options={"preset": "medium", "threads": "4", "mbtree": "0"},
@@ -73,6 +80,7 @@ CODECS = {
         "yuv420p",
         19,
         51,
+        even=True,
         early=2,
         options={"preset": "medium", "x265-params": "log-level=none:frame-threads=2"},
     ),
@@ -183,10 +191,7 @@ class VideoEncoder:
 
     def _set_up(self, source: ClipInfo, crf: int | None) -> None:
         context: Any = self.stream.codec_context
-        # H.264 and H.265 in 4:2:0 have no odd sizes: the edge is repeated by one pixel.
-        even = self.codec.encoder in ("libx264", "libx265")
-        context.width = self.width + (self.width % 2 if even else 0)
-        context.height = self.height + (self.height % 2 if even else 0)
+        context.width, context.height = self.codec.written(self.width, self.height)
         context.pix_fmt = self.codec.alpha if self.with_alpha else self.codec.pixels
         context.time_base = self.base
         context.sample_aspect_ratio = source.sample_aspect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -10,6 +11,9 @@ import torch
 from . import weights as _weights
 from .network import Features, Network, Surroundings, Vjp
 from .vgg import VGG, Pooling, layers, shapes
+
+NETWORKS_KEPT = 4
+"""Networks that a process keeps for whoever asks for the same once more: 20 to 60 MB each."""
 
 __all__ = ["VGG", "Features", "Network", "Surroundings", "Vjp", "layers", "load", "shapes"]
 
@@ -24,11 +28,38 @@ def load(
     seed: int = 0,
     pooling: Pooling = "max",
 ) -> Network:
-    """``network`` with ``weights``, cut after the last layer ``layers``, ready on ``device``.
+    """``network`` with ``weights``, cut after its last ``wanted`` layer, ready on ``device``.
+
+    It is shared by all that ask for the same, and must stay as it is.
 
     Raises:
         UsageError: unknown layer, or weights that are missing or do not fit.
     """
+    layers = tuple(sorted({*wanted}))
+    version = _version(Path(weights))
+    return _loaded(network, weights, version, layers, device, dtype, seed, pooling)
+
+
+def _version(path: Path) -> tuple[int, int] | None:
+    """What tells the weights in the file ``path`` from those that it had before; None: no file."""
+    try:
+        facts = path.stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_size
+
+
+@lru_cache(maxsize=NETWORKS_KEPT)
+def _loaded(
+    network: str,
+    weights: str,
+    version: tuple[int, int] | None,
+    wanted: tuple[str, ...],
+    device: torch.device,
+    dtype: torch.dtype,
+    seed: int,
+    pooling: Pooling,
+) -> Network:
     net: Network
     if network == "googlenet":
         net = _googlenet(weights, wanted, seed, pooling)

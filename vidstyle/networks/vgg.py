@@ -77,8 +77,8 @@ class VGG(Network):
         for name in self.order:
             if name.startswith("conv"):
                 weight, bias = weights.convolutions[name]
-                conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3)
-                conv.load_state_dict({"weight": weight, "bias": bias})
+                conv = nn.Conv2d(weight.shape[1], weight.shape[0], 3, device="meta")
+                conv.load_state_dict({"weight": weight, "bias": bias}, assign=True)
                 self.convolutions[name] = conv
         self.ready()
 

@@ -82,8 +82,9 @@ def _bundled(network: str) -> Weights:
         if key.endswith("_W_q"):
             layer = key.removesuffix("_W_q")
             block, conv = layer.removeprefix("block").split("_conv")
-            weight = state[f"{layer}_W_table"][state[key].long()]
-            convolutions[f"conv{block}_{conv}"] = (weight, state[f"{layer}_b"])
+            # NumPy: torch makes 64-bit indices of the 8-bit codes first, which takes much longer.
+            weight = state[f"{layer}_W_table"].numpy().take(state[key].numpy())
+            convolutions[f"conv{block}_{conv}"] = (torch.from_numpy(weight), state[f"{layer}_b"])
     return _caffe(convolutions)
 
 

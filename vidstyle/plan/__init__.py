@@ -20,12 +20,14 @@ from .describe import check_room, describe
 from .engine import engine_of, for_preview, make_engine, with_engine, with_machine, with_segments
 from .keys import GivenKey, KeyLike, check_keys, keys_of, styles_of
 from .machine import diagnose
-from .output import Output, check_encoding, is_begun, output_of, size_of, wrote
+from .output import Output, check_encoding, is_begun, output_of, size_notes, size_of, wrote
 from .styles import mask_and_style, schedule_of, several, style_and_weight
 from .types import EngineChoice, Later, MaskLike, Plan, StyleLike, files_of
 
 ANOTHER_SIZE = 1.5
 """From so many times the width on that a model has learned at, its strokes look wrong."""
+PREVIEW_SIZE = 208
+"""Longer side of a preview, in pixels, at most."""
 LATE = 1
 """Seconds that a clip may go on for after the end that its file claims."""
 
@@ -88,7 +90,9 @@ def plan(
     notes = [*schedule.notes]
     notes += [note for cover in covers for note in check_mask(cover, opened)]
     target = output_of(opened.info, schedule.names, output, preview is not None, settings)
-    size = size_of(opened, settings, target.format)
+    size = size_of(opened, settings, target.format, None if preview is None else PREVIEW_SIZE)
+    if preview is None:
+        notes += size_notes(opened, settings, size)
     notes += check_encoding(target, size, settings)
     check_keys(given, size, settings.max_pixels)
     work = Plan(
@@ -176,7 +180,8 @@ def plan_training(
     for written in (target.path, target.training):
         files.check_writable(written, overwrite, reads)
     size = size_of(opened, settings, target.format)
-    return with_machine(Plan(opened, schedule, target, *size, settings, notes=schedule.notes))
+    notes = (*schedule.notes, *size_notes(opened, settings, size))
+    return with_machine(Plan(opened, schedule, target, *size, settings, notes=notes))
 
 
 def plan_keys(

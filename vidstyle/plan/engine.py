@@ -28,8 +28,6 @@ HERE, REMOTE = "local", "ray://"
 """What a cluster is called: this machine, and how the address of another one begins."""
 SEGMENT_LENGTH = 96
 """Frames of a segment where nothing is said: long enough that its joints cost a tenth."""
-PREVIEW_SIZE = 208
-"""Longer side of a preview, in pixels."""
 PREVIEW_STEPS = (20, 10)
 """Optimiser steps of a preview's first frame, and of the others."""
 
@@ -140,12 +138,10 @@ def with_segments(work: Plan) -> Plan:
 
 
 def for_preview(settings: Settings, frames: int | None) -> Settings:
-    """The settings of a preview: small, few steps, few frames; smaller wishes are kept."""
-    size = PREVIEW_SIZE if settings.size == "full" else min(settings.size, PREVIEW_SIZE)
+    """The settings of a preview: few steps, few frames; smaller wishes are kept."""
     first, later = PREVIEW_STEPS
     return replace(
         settings,
-        size=size,
         max_frames=frames,
         first_iterations=min(settings.first_iterations, first),
         iterations=min(settings.iterations, later),

@@ -15,7 +15,7 @@ from ..core import files
 from ..core.errors import UsageError, unknown
 from ..media import Clip, ClipInfo, Format
 from ..media.formats import SAME_SUFFIX, FormatKind, named_format
-from ..settings import SMALLEST_SIZE, Settings
+from ..settings import AUTO_SIZE, SMALLEST_SIZE, Settings
 
 FACTS = "journal.json"
 """In a journal's folder: what it was made from."""
@@ -23,6 +23,8 @@ MACHINE = "machine"
 """Among these: what differs by machine, and goes on as it was begun."""
 PARTIAL = "partial.json"
 """There, too: which file was left as a partial clip."""
+FEW_STROKES = 256
+"""Pixels of the longer side of a painting below which it has room for few strokes."""
 
 
 @dataclass(frozen=True)
@@ -171,8 +173,13 @@ def check_encoding(output: Output, size: tuple[int, int], settings: Settings) ->
             f"{size[0]}x{size[1]}: use a smaller --size, or another format"
         )
     if file_format.kind == "video":
-        media.check_codec(file_format, settings.codec, settings.crf)
-        return []
+        codec = media.check_codec(file_format, settings.codec, settings.crf)
+        written = codec.written(*size)
+        if written == size:
+            return []
+        before, after = ("x".join(map(str, one)) for one in (size, written))
+        name = settings.codec or file_format.codecs[0]
+        return [f"{name} has no odd sizes: {before} is written as {after}, with its edge repeated"]
     if settings.codec is not None and settings.codec not in media.CODECS:
         raise unknown("codec", settings.codec, media.CODECS)
     given = [f"--{name}" for name in ("codec", "crf") if getattr(settings, name) is not None]
@@ -214,21 +221,49 @@ def identity(path: Path) -> list[Any]:
     return [path.name, facts.st_ino, facts.st_size, facts.st_mtime_ns]
 
 
-def size_of(clip: Clip, settings: Settings, file_format: Format) -> tuple[int, int]:
-    """Width and height of the painting: even for video, where an odd pixel cannot be shown."""
+def size_of(
+    clip: Clip, settings: Settings, file_format: Format, largest: int | None = None
+) -> tuple[int, int]:
+    """Width and height of the painting: even for video, where an odd pixel cannot be shown.
+
+    Args:
+        largest: pixels of its longer side, at most; None: as many as are wanted.
+
+    Raises:
+        UsageError: the clip is too small to be painted without being enlarged.
+    """
     info = clip.info
     across = info.width
     if file_format.kind != "video":  # pictures have square pixels
         across = max(1, round(across * info.sample_aspect))
-    longer = max(across, info.height)
-    if settings.size == "full":
-        if longer < SMALLEST_SIZE:
-            raise UsageError(
-                f"{info.path}: {info.width}x{info.height} is too small to be painted: "
-                f"use --size {SMALLEST_SIZE} or more"
-            )
+    source = max(across, info.height)
+    named = settings.size if isinstance(settings.size, int) else source
+    if named < SMALLEST_SIZE:
+        raise UsageError(
+            f"{info.path}: {info.width}x{info.height} is too small to be painted: "
+            f"use --size {SMALLEST_SIZE} or more"
+        )
+    if settings.size == "auto":
+        named = min(named, AUTO_SIZE)
+    longer = min(named, largest or named)
+    if settings.size == "full" and longer == source:
         return across, info.height
     step = 2 if file_format.kind == "video" else 1
-    scale = Fraction(settings.size, longer)
-    width, height = (max(step, round(side * scale / step) * step) for side in (across, info.height))
-    return width, height
+    scale = Fraction(longer, source)
+
+    def scaled(side: int) -> int:
+        most = side // step if scale <= 1 else side * scale  # no odd side grows by being rounded
+        return max(step, min(round(side * scale / step), int(most)) * step)
+
+    return scaled(across), scaled(info.height)
+
+
+def size_notes(clip: Clip, settings: Settings, size: tuple[int, int]) -> list[str]:
+    """What there is to say of a painting that is small because its clip is."""
+    if settings.size != "auto" or max(size) >= FEW_STROKES:
+        return []
+    width, height = size
+    return [
+        f"{clip.info.path}: {width}x{height} has room for few strokes, and nothing is enlarged "
+        f"unasked: --size {AUTO_SIZE} does it"
+    ]

@@ -32,8 +32,11 @@ from .options import (
 
 SMALLEST_SIZE = 32
 """Pixels of the longer side of a painting, at least."""
+AUTO_SIZE = 512
+"""The same at most, where nobody has said how large it should be."""
 
 __all__ = [
+    "AUTO_SIZE",
     "EACH_FRAME",
     "ENGINES",
     "SMALLEST_SIZE",
@@ -69,9 +72,10 @@ class Settings:
         UsageError: an unknown name (with the nearest right one) or a number out of range.
     """
 
-    size: int | Literal["full"] = look(
-        512,
-        "longer side of the painting in pixels, or 'full' for the source's",
+    size: int | Literal["auto", "full"] = look(
+        "auto",
+        f"longer side of the painting in pixels, or 'full' for the source's; auto is the source's, "
+        f"but at most {AUTO_SIZE}",
         "N",
         SMALLEST_SIZE,
         train=True,

@@ -25,6 +25,8 @@ LARGEST_UPLOAD = 4 * 1024**3
 """Bytes."""
 LOOPBACK = "127.0.0.1"
 PACKAGE = Path(__file__).parent.parent
+SAMPLES = ("auvers.jpg", "city.mp4", "fish.gif", "starry_night.jpg", "wave.jpg")
+"""The clips and pictures to try. Their folder holds more: people paint them where they lie."""
 
 
 def serve(
@@ -61,7 +63,11 @@ def serve(
         from .queue import Queue
 
         queue = Queue(folder, files / "uploads")
-        studio = Studio(queue, samples(), files)
+        found = samples()
+        missing = len(SAMPLES) - len(found)
+        if missing:
+            tell(f"{missing} of {len(SAMPLES)} samples are missing; all else works without them")
+        studio = Studio(queue, found, files)
         try:
             page = build(studio)
             password = None if host in (LOOPBACK, "localhost") else secrets.token_urlsafe(9)
@@ -74,7 +80,7 @@ def serve(
                 quiet=True,
                 share=False,
                 footer_links=[],
-                allowed_paths=[str(folder.absolute()), str(files), str(samples())],
+                allowed_paths=[*map(str, (folder.absolute(), files, *found))],
                 max_file_size=LARGEST_UPLOAD,
                 ssr_mode=False,
                 theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
@@ -92,10 +98,11 @@ def serve(
             studio.close()
 
 
-def samples() -> Path:
-    """The folder of clips and pictures to try: in the package, or beside it in a checkout."""
+def samples() -> list[Path]:
+    """The ``SAMPLES`` that are here: in the package, or beside it in a checkout."""
     inside = PACKAGE / "samples"
-    return inside if inside.is_dir() else PACKAGE.parent / "samples"
+    folder = inside if inside.is_dir() else PACKAGE.parent / "samples"
+    return [folder / name for name in SAMPLES if (folder / name).is_file()]
 
 
 @contextmanager

@@ -92,14 +92,14 @@ class Studio:
 
     Args:
         queue: the runs.
-        samples: a folder of clips and pictures to try.
+        samples: clips and pictures to try.
         files: a private folder, for what does not last.
     """
 
-    def __init__(self, queue: Queue, samples: Path, files: Path) -> None:
+    def __init__(self, queue: Queue, samples: Sequence[Path], files: Path) -> None:
         self.queue, self.files = queue, files
-        self.clips = sorted([*samples.glob("*.mp4"), *samples.glob("*.gif")])
-        self.shelf = sorted(samples.glob("*.jpg"))
+        self.shelf = [path for path in samples if path.suffix == ".jpg"]
+        self.clips = [path for path in samples if path not in self.shelf]
         for name in ("tuned", "planned"):
             (files / name).mkdir()
         self.tuner = Tuner(files / "tuned")

@@ -21,7 +21,7 @@ SLIDERS: Mapping[str, tuple[float, float, float]] = {
 """Those of the main options that are sliders: from, to, step."""
 MENUS: Mapping[str, Sequence[str]] = {
     "style_scale": (AUTO, "0.5", "0.75", "1", "1.5", "2", "3"),
-    "size": ("208", "256", "320", "384", "512", "640", "768", "1024", "full"),
+    "size": ("auto", "208", "256", "320", "384", "512", "640", "768", "1024", "full"),
 }
 """Those whose usual values are offered, beside any other."""
 MAIN = ("style_weight", "style_scale", "strength", "keep_colors", "size", "engine")

@@ -74,7 +74,13 @@ def _given(studio: Studio, choice: gr.State) -> SimpleNamespace:
     clip = gr.File(label="clip: a video, GIF or picture", height=120, elem_id="clip")
     path = gr.Textbox(label="… or its path", max_lines=1, elem_id="path")
     samples = [(one.name, str(one)) for one in studio.clips]
-    sample = gr.Dropdown(samples, value=None, label="… or a sample", elem_id="sample")
+    sample = gr.Dropdown(
+        samples,
+        value=None,
+        label="… or a sample" if samples else "… or a sample: there are none",
+        interactive=bool(samples),
+        elem_id="sample",
+    )
     clip_told = gr.Markdown(elem_classes="vs-told", elem_id="clip-told")
     gr.Markdown("which frame to tune")
     shots = _pictures("which frame to tune", "shots")
@@ -85,7 +91,7 @@ def _given(studio: Studio, choice: gr.State) -> SimpleNamespace:
         label="styles: one picture, or several", height=120, file_count="multiple", elem_id="style"
     )
     style_told = gr.Markdown(elem_classes="vs-told", elem_id="style-told")
-    gr.Markdown("… or from the shelf")
+    gr.Markdown("… or from the shelf" if studio.shelf else "… or from the shelf: it is empty")
     pictures = [(str(one), one.stem) for one in studio.shelf]
     shelf = _pictures("styles from the shelf", "shelf", pictures)
     _styles_chosen(choice)

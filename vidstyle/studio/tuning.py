@@ -12,15 +12,14 @@ from ..core import devices
 from ..core.events import Step
 from ..core.images import Image, resized
 from ..engines.gatys import OptimizingEngine
-from ..networks import Network
 from ..plan import Plan, make_engine
 from ..render.compose import composed
 from ..render.frames import frames_of
-from ..settings import Settings, fields
+from ..settings import AUTO_SIZE, Settings, fields
 from .runs import Order
 
-LARGEST = 512
-"""Longer side of a tuned frame: a step on a larger one takes seconds."""
+LARGEST = AUTO_SIZE
+"""Longer side of a tuned frame, in pixels: a step on a larger one takes seconds."""
 SKETCH, SKETCH_STEPS = 96, 8
 """Longer side of what is seen first, in pixels, and its steps."""
 SHOWN_EVERY = 0.4
@@ -52,13 +51,11 @@ class Superseded(BaseException):
 
 
 class Tuner:
-    """Paints frames as a run would paint the first one of a shot: small first, then sharper. It
-    keeps the perceptual network."""
+    """Paints frames as a run would paint the first one of a shot: small first, then sharper."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         """Where files that it needs may lie."""
-        self.network: tuple[tuple[object, ...], Network] | None = None
         self.threads: set[Thread] = set()
 
     def close(self) -> None:
@@ -114,7 +111,7 @@ class Tuner:
         """The plan of a still: only what a single frame depends on."""
         given = order.settings
         kept = {name: getattr(given, name) for name in MATTERS}
-        size = LARGEST if given.size == "full" else min(given.size, LARGEST)
+        size = min(given.size, LARGEST) if isinstance(given.size, int) else "auto"
         settings = replace(Settings(), **kept | {"size": size})
         if settings.model is None:
             settings = replace(settings, engine="gatys")
@@ -146,18 +143,6 @@ class Tuner:
                     on_step(step)
 
             if isinstance(engine, OptimizingEngine):
-                engine.network = self._network_of(engine)
                 engine.sketch(frame, SKETCH, SKETCH_STEPS, on_sketch)
             ((painted, _),) = engine.paint_span([frame], on_painting)
         tell(Stage(composed(painted, frame, work), 1.0))
-
-    def _network_of(self, engine: OptimizingEngine) -> Network:
-        """The network that ``engine`` needs: the one that is there, or its own."""
-        given = engine.settings
-        key = (
-            *(given.network, given.weights, given.pooling, given.seed),
-            *(engine.device, engine.dtype, *engine.content_layers, *engine.style_layers),
-        )
-        if self.network is None or self.network[0] != key:
-            self.network = key, engine.network
-        return self.network[1]
