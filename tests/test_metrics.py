@@ -39,15 +39,21 @@ def folder(path: Path, pictures: Pictures) -> Path:
     return path
 
 
-@pytest.fixture
-def judged(style: Path, tmp_path: Path) -> Callable[[Pictures], Metrics]:
-    source = folder(tmp_path / "source", walk())
+@pytest.fixture(scope="module")
+def judged(style: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Pictures], Metrics]:
+    """What the walk measures that is painted so; the same pictures are measured once."""
+    here = tmp_path_factory.mktemp("judged")
+    source = folder(here / "source", walk())
+    known: dict[bytes, Metrics] = {}
 
-    def accumulator(pictures: Pictures) -> Metrics:
-        painted = folder(tmp_path / f"painted{len(list(tmp_path.iterdir()))}", pictures)
-        return measure(source, painted, style)
+    def judge(pictures: Pictures) -> Metrics:
+        key = b"".join(picture.tobytes() for picture in pictures)
+        if key not in known:
+            painted = folder(here / f"painted{len(known)}", pictures)
+            known[key] = measure(source, painted, style)
+        return known[key]
 
-    return accumulator
+    return judge
 
 
 def test_a_clip_measured_against_itself(judged: Callable[[Pictures], Metrics]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -47,6 +48,58 @@ def test_the_plan_of_a_video_counts_what_is_painted(workdir: Path) -> None:
         assert counted("walk.mp4", **options) == made.frames
     with pytest.raises(UsageError, match="no frame between"):
         counted("walk.mp4", start=7200)
+
+
+SIZES = {
+    # name: (width, height), and what they become by default, in full, at 512, as a preview
+    "small.mp4": ((176, 144), (176, 144), (176, 144), (512, 418), (176, 144)),
+    "odd.mp4": ((101, 57), (100, 56), (102, 58), (512, 288), (100, 56)),
+    "large.mp4": ((640, 360), (512, 288), (640, 360), (512, 288), (208, 116)),
+    "upright.mkv": ((360, 640), (288, 512), (360, 640), (288, 512), (116, 208)),
+    "sticker.gif": ((128, 96), (128, 96), (128, 96), (512, 384), (128, 96)),
+    "odd.gif": ((101, 57), (101, 57), (101, 57), (512, 289), (101, 57)),
+    "large.gif": ((600, 200), (512, 171), (600, 200), (512, 171), (208, 69)),
+    "small.png": ((90, 64), (90, 64), (90, 64), (512, 364), (90, 64)),
+    "large.jpg": ((800, 533), (512, 341), (800, 533), (512, 341), (208, 139)),
+    "just.png": ((512, 31), (512, 31), (512, 31), (512, 31), (208, 13)),
+}
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_nothing_is_enlarged_unasked(name: str, workdir: Path) -> None:
+    (width, height), *wanted = SIZES[name]
+    pictures = [scene(step, width, height) for step in range(2)]
+    if Path(name).suffix in (".mp4", ".mkv"):
+        write_video(workdir / name, pictures, pixels="yuv444p")
+    elif name.endswith(".gif"):
+        first, second = map(Image.fromarray, pictures)
+        first.save(name, save_all=True, append_images=[second], duration=100, loop=0)
+    else:
+        Image.fromarray(pictures[0]).save(name)
+    ways: list[tuple[dict[str, Any], int | None]] = [
+        ({}, None), ({"size": "full"}, None), ({"size": 512}, None), ({}, 2)
+    ]  # fmt: skip
+    for (given, preview), size in zip(ways, wanted, strict=True):
+        planned = plan(
+            name, ["stripes.png"], settings=Settings(**given), overwrite=True, preview=preview
+        )
+        odd = any("has no odd sizes" in note for note in planned.notes)
+        assert odd == ((planned.width, planned.height) != size), planned.notes
+        told = any("--size 512 does it" in note for note in planned.notes)
+        assert told == (not given and preview is None and max(size) < 256), planned.notes
+        if preview is None:
+            made = vidstyle.stylize(name, "stripes.png", overwrite=True, **given)
+        else:
+            made = vidstyle.preview(name, "stripes.png", frames=preview, overwrite=True)
+        info = media.open_clip(made.output).info
+        assert (info.width, info.height) == size, (given, preview)
+
+
+def test_a_clip_that_is_too_small_is_enlarged_only_if_asked(workdir: Path) -> None:
+    Image.fromarray(scene(0, 24, 16)).save("tiny.png")
+    with pytest.raises(UsageError, match="24x16 is too small to be painted: use --size 32"):
+        plan("tiny.png", ["stripes.png"])
+    assert plan("tiny.png", ["stripes.png"], settings=Settings(size=32)).width == 32
 
 
 def test_a_start_inside_a_frame_makes_a_short_first_frame(workdir: Path) -> None:

@@ -252,8 +252,10 @@ def size_of(
     scale = Fraction(longer, source)
 
     def scaled(side: int) -> int:
-        most = side // step if scale <= 1 else side * scale  # no odd side grows by being rounded
-        return max(step, min(round(side * scale / step), int(most)) * step)
+        steps = round(side * scale / step)
+        if scale <= 1:  # an odd side does not grow by being rounded
+            steps = min(steps, side // step)
+        return max(step, steps * step)
 
     return scaled(across), scaled(info.height)
 
