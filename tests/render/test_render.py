@@ -191,6 +191,19 @@ def test_colours_from_the_clip(video: Path, style: Path, tmp_path: Path) -> None
         assert np.abs(shown[one][0].astype(int) - shown[other][0]).mean() > 2, (one, other)
 
 
+def test_a_temporal_weight_holds_a_frame_to_the_one_before(style: Path, tmp_path: Path) -> None:
+    pictures = [np.roll(scene(0), 5 * i, 1) for i in range(2)]
+    clip = write_video(tmp_path / "pan.mp4", pictures)
+    options = FAST | {"iterations": 8, "tolerance": 0.0, "cuts": "none"}
+    apart = []
+    for weight in (0.0, 20.0, 2000.0):
+        folder = tmp_path / f"{weight:g}"
+        vidstyle.stylize(clip, style, folder, temporal_weight=weight, **options)
+        before, after = (f.rgb.astype(int) for f in frames(folder))
+        apart.append(np.square(after[:, 15:-10] - before[:, 10:-15]).mean())
+    assert apart[0] > apart[1] > 2 * apart[2], apart
+
+
 def test_strength_and_scale_of_the_style(video: Path, style: Path, tmp_path: Path) -> None:
     shown = {}
     for name, options in {
