@@ -1,6 +1,6 @@
 """Commands drawn from the options: each makes what it planned, or is refused and changes nothing.
 
-A few hundred in every run of the tests, ten thousand by ``pytest -m slow -s``.
+A few hundred in every run of the tests, ten thousand by ``pytest -m slow -n 0 -s``.
 """
 
 from __future__ import annotations

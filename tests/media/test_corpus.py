@@ -1,6 +1,6 @@
 """Damaged files of every kind: each is read as far as it goes, or refused in one line.
 
-The whole corpus is run by ``pytest -m slow -s``: some hundreds of fuzzed and cut copies of the
+The whole corpus is run by ``pytest -m slow -n 0 -s``: some hundreds of fuzzed and cut copies of the
 samples and, where ``VIDSTYLE_CORPUS`` names a folder (the ``Tests/images`` of Pillow's source
 distribution, say), every GIF, PNG, WebP and video in it.
 """
