@@ -68,6 +68,7 @@ def passing(folder: Path) -> Path:
         ("fish", "auvers.jpg", 96, 6),
         ("passing", "starry_night.jpg", 112, 4),
     ],
+    ids=[*BOUNDS],
 )
 def test_the_default_settings_paint_as_they_did(
     name: str, style: str, size: int, frames: int, tmp_path: Path
