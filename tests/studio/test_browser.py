@@ -115,6 +115,7 @@ def take(page: Any, clip: Path, style: str = "starry_night.jpg") -> None:
     page.get_by_label("draft").check()
     choose(page, "#size", "64")
     page.set_input_files("#style input[type=file]", SAMPLES / style)
+    text(page, "#tuned-told", "painting|painted")  # both are there
 
 
 def choose(page: Any, control: str, value: str) -> None:
