@@ -9,10 +9,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from ..core.errors import UsageError
 from .clip import DEFAULT_DELAY, SHORTEST_DELAY, ClipInfo, Frame, check_pixels
+from .gif_reader import composed
 from .stills import split_alpha
 
 
@@ -70,18 +72,21 @@ class AnimationClip:
         except Exception as error:  # Pillow raises whatever damage leads it to
             raise UsageError(f"{self.path}: damaged: no frame can be read") from error
 
+    def _gif(self) -> Iterator[tuple[NDArray[np.uint8], float]]:
+        with self.path.open("rb") as file:
+            yield from composed(file)
+
     def __iter__(self) -> Iterator[Frame]:
         self.notes = []
         time = Fraction(0)
-        size = (self.info.width, self.info.height)
         with warnings.catch_warnings(), self._open() as image:
             warnings.simplefilter("ignore")
             first = int(self.default_image)
             count = getattr(image, "n_frames", 1)
+            pictures = self._gif() if image.format == "GIF" else _pictures(image, first, count)
             for index in range(first, count):
                 try:
-                    image.seek(index)
-                    picture = image.convert("RGBA")
+                    rgba, milliseconds = next(pictures)
                 except Image.DecompressionBombError as error:
                     raise UsageError(
                         f"{self.path}: frame {index + 1} is too large to be opened safely"
@@ -94,17 +99,26 @@ class AnimationClip:
                         f"{index - first} of {count - first} frames read"
                     )
                     return
-                if picture.size != size:  # Pillow lets a later frame enlarge the canvas
-                    picture = picture.crop((0, 0, *size))
-                rgb, alpha = split_alpha(np.asarray(picture))
-                duration = _delay(image.info.get("duration"))
+                rgb, alpha = split_alpha(rgba)
+                duration = _delay(milliseconds)
                 yield Frame(rgb, time, duration, alpha)
                 time += duration
+
+
+def _pictures(
+    image: Image.Image, first: int, end: int
+) -> Iterator[tuple[NDArray[np.uint8], float | None]]:
+    """The frames (H, W, 4) from number ``first`` on, and their durations in milliseconds."""
+    for index in range(first, end):
+        image.seek(index)
+        yield np.asarray(image.convert("RGBA")), image.info.get("duration")
 
 
 def _loop_count(image: Image.Image) -> int:
     """How often it plays in all, 0 for ever. A GIF counts repeats, the others count plays."""
     loop = image.info.get("loop")
+    if image.format == "AVIF":  # browsers play all of them for ever
+        return 0
     if loop is None:
         return 1
     return int(loop) + (image.format == "GIF" and loop > 0)

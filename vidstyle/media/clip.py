@@ -61,6 +61,8 @@ class ClipInfo:
     time_base: Fraction = Fraction(1, 1000)
     rate: Fraction | None = None
     """Average frames a second."""
+    even: bool = True
+    """Whether each frame lasts as long as the others, as far as the file says."""
     loop: int | None = None
     """How often an animation plays: 0 for ever; None for clips that do not say."""
     alpha: bool = False
@@ -73,6 +75,8 @@ class ClipInfo:
     """Degrees, counter-clockwise, that the frames were turned by to stand upright."""
     mirrored: bool = False
     color: str = "sRGB"
+    attached: tuple[str, ...] = ()
+    """What else is in the file: covers, fonts, time codes."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     chapters: tuple[Mapping[str, Any], ...] = ()
     """As PyAV gives and takes them: start and end in ticks of their time_base, and metadata."""

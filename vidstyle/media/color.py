@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import Literal
 
 import numpy as np
 from av.video.reformatter import Interpolation
@@ -20,6 +21,29 @@ GAMUT = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
     np.float32,
 )
+
+
+DISPLAY_GAMMA = 2.4
+Gamut = Literal["BT.2020", "Display P3"]
+"""Colours that are wider than those of sRGB."""
+TO_SRGB: dict[Gamut, NDArray[np.float32]] = {
+    "BT.2020": GAMUT,
+    # By the chromaticities of SMPTE EG 432-1, both with a D65 white.
+    "Display P3": np.array(
+        [[1.2249, -0.2249, 0.0], [-0.0420, 1.0420, 0.0], [-0.0197, -0.0786, 1.0983]], np.float32
+    ),
+}
+"""Linear RGB to that of sRGB, whose primaries BT.709 has, too."""
+
+
+def to_srgb(rgb: NDArray[np.uint8], gamut: Gamut) -> NDArray[np.uint8]:
+    """RGB (H, W, 3) of a wider ``gamut`` in sRGB; what that cannot show is clipped.
+
+    By the curve of a display (ITU-R BT.1886) on both sides, as greys stay what they are.
+    """
+    light = ((np.arange(256) / 255) ** DISPLAY_GAMMA).astype(np.float32)
+    shown = np.clip(light[rgb] @ TO_SRGB[gamut].T, 0, 1) ** (1 / DISPLAY_GAMMA)
+    return np.rint(shown * 255).astype(np.uint8)
 
 
 @cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import glob
+import os
+import re
 import warnings
 from collections.abc import Iterator
 from fractions import Fraction
@@ -17,6 +19,10 @@ from .clip import Clip, Frame
 from .stills import STILL_FORMATS, StillsClip, folder_images, natural_order
 from .video import VideoClip
 
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
+"""How an address on a network begins, also where it has been taken for a path."""
+MOST_JPEG = 1 << 24
+"""Bytes of a file in which the end of its first JPEG is looked for."""
 ANIMATION_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 
 
@@ -29,14 +35,19 @@ def open_clip(path: str | Path, max_pixels: int | None = None) -> Clip:
         UsageError: nothing there, nothing that can be shown, or frames of more than
             ``max_pixels``, which is told before one is decoded.
     """
+    address = ADDRESS.match(str(path))
     path = Path(path)
+    if address and not path.exists():
+        raise UsageError(f"{path}: an address, and vidstyle opens files only: download it first")
     if path.is_dir():
         return StillsClip(path, folder_images(path), max_pixels)
     if not path.exists():
-        found = natural_order(Path(p) for p in glob.glob(str(path)))  # noqa: PTH207
+        found = natural_order(Path(name) for name in _matching(path))
         if not found:
             raise UsageError(f"{path}: no such file: check the name")
         return StillsClip(path, found, max_pixels)
+    if path.is_fifo():
+        raise UsageError(f"{path}: a pipe, which can only be read once: use its content as a file")
     if path.stat().st_size == 0:
         raise UsageError(f"{path}: the file is empty")
     if (format_name := _image_format(path)) is None:
@@ -44,6 +55,12 @@ def open_clip(path: str | Path, max_pixels: int | None = None) -> Clip:
     if format_name == "GIF" or (format_name in ANIMATION_FORMATS and _frames(path) != 1):
         return AnimationClip(path, max_pixels)
     return StillsClip(path, [path], max_pixels)
+
+
+def _matching(path: Path) -> list[str]:
+    """The names that a glob means; the name of its folder may have brackets itself."""
+    inside = os.path.join(glob.escape(str(path.parent)), path.name)  # noqa: PTH118
+    return glob.glob(str(path)) or glob.glob(inside)  # noqa: PTH207
 
 
 def frame_at(clip: Clip, time: Fraction) -> Frame:
@@ -87,11 +104,20 @@ def _image_format(path: Path) -> str | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(path, formats=(*ANIMATION_FORMATS, *STILL_FORMATS)) as image:
-                return image.format
+                return None if image.format == "JPEG" and _goes_on(path) else image.format
     except Image.DecompressionBombError as error:
         raise UsageError(f"{path}: the picture is too large to be opened safely") from error
     except Exception:  # Pillow raises whatever damage leads it to
         return None
+
+
+def _goes_on(path: Path) -> bool:
+    """Whether a JPEG follows right after the first one in a file: that is video (raw MJPEG). The
+    further pictures of a camera's file (MPO) are announced in the first one."""
+    with path.open("rb") as file:
+        start = file.read(MOST_JPEG)
+    first = start.find(b"\xff\xd9\xff\xd8\xff")
+    return first > 0 and b"MPF\0" not in start[:first]
 
 
 def describe(clip: Clip) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
@@ -10,7 +11,7 @@ from pathlib import Path
 import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from ..core.errors import UsageError
@@ -26,7 +27,7 @@ RATE = Fraction(25)
 def natural_order(paths: Iterable[Path]) -> list[Path]:
     """Sort as people count: frame2 before frame10."""
     return sorted(
-        paths, key=lambda p: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", str(p))]
+        paths, key=lambda p: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", str(p))]
     )
 
 
@@ -36,16 +37,26 @@ def folder_images(folder: Path) -> list[Path]:
     Raises:
         UsageError: there are none.
     """
-    found = natural_order(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+    try:
+        found = natural_order(path for path in folder.iterdir() if _is_image(path))
+    except PermissionError as error:
+        raise UsageError(f"{folder}: permission denied: make the folder readable") from error
     if not found:
         raise UsageError(f"{folder}: no images in this folder ({', '.join(sorted(SUFFIXES))})")
     return found
 
 
+def _is_image(path: Path) -> bool:
+    """Whether a path is that of an image by its name; what is hidden is none, as the companions
+    are that macOS leaves beside each file (``._0001.png``)."""
+    named = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return named and path.is_file()
+
+
 def read_image(
     path: Path, max_pixels: int | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """RGB (H, W, 3) and alpha (H, W), or None where all is opaque, upright by its EXIF tag.
+    """sRGB (H, W, 3) and alpha (H, W), or None where all is opaque, upright by its EXIF tag.
 
     Raises:
         UsageError: not there, not an image, or of more than ``max_pixels``, which is told before
@@ -56,14 +67,55 @@ def read_image(
     try:
         with Image.open(path, formats=STILL_FORMATS) as image:
             check_pixels(path, *image.size, max_pixels)
-            rgba = np.asarray(_in_eight_bits(ImageOps.exif_transpose(image)).convert("RGBA"))
+            profile = image.info.get("icc_profile")
+            eight = _in_eight_bits(ImageOps.exif_transpose(image))
+            rgba = np.asarray(_in_srgb(eight, profile).convert("RGBA"))
     except UsageError:
         raise
+    except PermissionError as error:
+        raise UsageError(f"{path}: permission denied: make it readable") from error
     except Image.DecompressionBombError as error:
         raise UsageError(f"{path}: the picture is too large to be opened safely") from error
     except Exception as error:  # Pillow raises whatever damage leads it to
         raise UsageError(f"{path}: cannot be read as an image: use a JPEG or PNG") from error
     return split_alpha(rgba)
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """A picture whose colours its ICC ``profile`` explains in sRGB; unchanged without one, or with
+    one that is damaged or of other colours than the picture's."""
+    if not profile:
+        return image
+    whole = image.convert("RGBA") if "A" in image.getbands() or image.mode == "P" else image
+    alpha = whole.getchannel("A") if "A" in whole.getbands() else None
+    plain = whole.convert("RGB") if alpha is not None and image.mode != "LA" else whole
+    plain = plain.convert("L") if image.mode == "LA" else plain
+    try:
+        found = ImageCms.profileToProfile(
+            plain,
+            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            ImageCms.createProfile("sRGB"),
+            renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            outputMode="RGB",
+            flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return image
+    assert found is not None
+    if alpha is not None:
+        found.putalpha(alpha)
+    return found
+
+
+def _profile_name(path: Path) -> str:
+    """What the ICC profile of an image is called, which its colours are read by."""
+    try:
+        with Image.open(path, formats=STILL_FORMATS) as image:
+            profile = image.info.get("icc_profile")
+            name = profile and ImageCms.getProfileDescription(io.BytesIO(profile))
+    except (ImageCms.PyCMSError, OSError, ValueError):
+        return "sRGB"
+    return f"{' '.join(name.split())} (ICC)" if name else "sRGB"
 
 
 def _in_eight_bits(image: Image.Image) -> Image.Image:
@@ -112,6 +164,7 @@ class StillsClip:
             time_base=1 / RATE,
             rate=RATE,
             alpha=alpha is not None,
+            color=_profile_name(images[0]),
         )
 
     def __iter__(self) -> Iterator[Frame]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import re
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 import av.filter
@@ -19,13 +24,31 @@ from av.video.reformatter import ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
 from ..core.errors import UsageError
+from ..core.images import resized, resized_apart
 from .clip import ClipInfo, Frame, check_pixels
-from .color import EXACT, to_sdr
+from .color import EXACT, Gamut, to_sdr, to_srgb
+from .matroska import Crop, crop_of
 
-UNSPECIFIED = 2
+MATRICES = {1, 4, 5, 6, 7, 9, 10}
+"""Those of ITU-T H.273 that FFmpeg converts by: BT.709, FCC, BT.601 (twice), SMPTE 240M, BT.2020
+(twice)."""
+WIDE_GAMUTS: dict[int, Gamut] = {9: "BT.2020", 12: "Display P3"}
+"""By FFmpeg's number of the primaries (ITU-T H.273)."""
+CODEC_NAMES = {
+    "mov": rb"vmhd.*?stsd.{12}([\x20-\x7e]{4})",
+    "matroska": rb"(V_[A-Z0-9/_]+)",
+    "avi": rb"vids([\x20-\x7e]{4})",
+}
+"""Where the name of a codec stands, by the format of the file."""
+SEARCHED = 1 << 22
+"""Bytes at both ends of a file that this is looked for in."""
+WRITES = 2
+"""Among FFmpeg's flags for opening: for writing, too."""
 HD = (1280, 720)
 ALPHA_FORMATS = ("yuva", "rgba", "bgra", "argb", "abgr", "gbrap", "ya8", "ya16", "pal8")
 GUESSED_RATE = Fraction(25)
+FASTEST = 1000
+"""Frames a second, at most: what is more is not believed."""
 LONGEST_WAIT = Fraction(1)
 RUN_UP = Fraction(1)
 """Seconds that are decoded before the part of a clip that is wanted: frames there may lean on some
@@ -37,33 +60,122 @@ MOST_DELAY = 16
 def opened(path: Path) -> Any:
     """The container at ``path``, to be closed by ``with``, or one clear line.
 
+    FFmpeg takes a path for an address, as ``http:`` or ``concat:`` are, and follows what a playlist
+    or a list of files refers to. Here every path is a file, and what it refers to may only be
+    another file of its own folder.
+
     Metadata that is not UTF-8 must not stop it: PyAV before 19 has an argument for that and
     raises without it, PyAV from 19 on has neither.
+
+    Raises:
+        UsageError: it is not there, may not be read, or is nothing that can be shown.
     """
     # libav would print over the progress bar. Worse, where messages go through Python, a decoder
     # that has one waits for the interpreter, which waits for the decoder to end. Again each time:
     # older versions of torchvision set a level of their own as they are imported.
     av.logging.set_level(None)
+    # Its name without what FFmpeg cannot be told: the file itself is opened here.
+    url = f"file:{path.name.encode(errors='replace').decode()}"
+    beside = partial(_file_beside, path, url)
     try:
         try:
-            return av.open(str(path), metadata_errors="replace")
+            return av.open(url, metadata_errors="replace", io_open=beside)
         except TypeError:
-            return av.open(str(path))
+            return av.open(url, io_open=beside)
+    except UsageError:
+        raise
     except (av.error.FFmpegError, OSError, ValueError) as error:
+        if isinstance(error, PermissionError) and not os.access(path, os.R_OK):
+            raise UsageError(f"{path}: permission denied: make it readable") from error
         raise UsageError(
             f"{path}: not a video, an animation or an image that can be read: "
             f"is it damaged or another kind of file?"
         ) from error
 
 
+def created(path: Path, muxer: str, options: dict[str, str]) -> Any:
+    """A container to be written to the file ``path``, in a format of FFmpeg's.
+
+    Raises:
+        UsageError: the name of its folder is none that FFmpeg can be told.
+    """
+    try:
+        return av.open(f"file:{path}", "w", format=muxer, options=options)
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"{path.parent}: its name is not in UTF-8: choose another folder with --output"
+        ) from error
+
+
+def _file_beside(path: Path, own: str, url: str, flags: int, options: dict[str, str]) -> BinaryIO:
+    """Open for reading what the file ``path``, called ``own``, refers to by ``url``: itself, or
+    another file of its folder.
+
+    Raises:
+        UsageError: it is none.
+    """
+    if url == own:
+        return path.open("rb")
+    folder = path.resolve().parent
+    wanted = (folder / url.removeprefix("file:")).resolve()
+    if flags & WRITES or wanted.parent != folder or not wanted.is_file():
+        raise UsageError(
+            f"{path}: refers to {url}, and may only refer to files of its own folder: "
+            f"name that file itself"
+        )
+    return wanted.open("rb")
+
+
 def video_stream(container: Any, path: Path) -> Any:
-    """The first stream that moves (the cover of a song is a picture, not a video)."""
-    for stream in container.streams.video:
-        if not stream.disposition & Disposition.attached_pic:
-            return stream
-    if container.streams.audio:
+    """The stream that players show: the one that the file names as its default, of several the
+    largest, of several of a size the longest. The cover of a song is a picture, not a video.
+
+    Raises:
+        UsageError: there is none, or none that can be decoded.
+    """
+    shown = _moving(container)
+    if not shown and container.streams.audio:
         raise UsageError(f"{path}: only sound, no picture: there is nothing to paint")
-    raise UsageError(f"{path}: no video in this file: there is nothing to paint")
+    if not shown:
+        raise UsageError(f"{path}: no video in this file: there is nothing to paint")
+    whole = [stream for stream in shown if not stream.disposition & Disposition.dependent]
+    if not whole:
+        raise UsageError(
+            f"{path}: a picture in {len(shown)} tiles (HEIC), which cannot be put together here: "
+            f"convert it to a JPEG or PNG"
+        )
+    decoded = [stream for stream in whole if stream.codec_context is not None]
+    if not decoded:
+        raise UsageError(
+            f"{path}: {_coded_as(container, path)}, for which there is no decoder here: "
+            f"convert it to H.264"
+        )
+
+    def rank(stream: Any) -> tuple[bool, int, float]:
+        coded = stream.codec_context
+        lasts = float((stream.duration or 0) * (stream.time_base or 0))
+        return bool(stream.disposition & Disposition.default), coded.width * coded.height, lasts
+
+    return max(decoded, key=rank)
+
+
+def _moving(container: Any) -> list[Any]:
+    """The streams of video that are no attached pictures."""
+    return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+
+
+def _coded_as(container: Any, path: Path) -> str:
+    """What is known of video that FFmpeg has no decoder for: the name that the file has for its
+    codec, or what kind of file it is."""
+    kind = container.format.name.split(",")[0]
+    if kind in CODEC_NAMES:
+        with path.open("rb") as file:
+            found = re.search(CODEC_NAMES[kind], file.read(SEARCHED), re.DOTALL)
+            file.seek(max(0, path.stat().st_size - SEARCHED))
+            found = found or re.search(CODEC_NAMES[kind], file.read(), re.DOTALL)
+        if found:
+            return f"its codec is {found[1].decode('latin1').strip()!r}"
+    return f"its format is {kind.removesuffix('_pipe')}"
 
 
 def start_time(container: Any) -> Fraction:
@@ -88,6 +200,7 @@ class VideoClip:
     def __init__(self, path: Path, max_pixels: int | None = None) -> None:
         self.path = path
         self.notes: list[str] = []
+        self.crop = Crop()
         with opened(path) as container:
             stream = video_stream(container, path)
             coded = stream.codec_context
@@ -96,7 +209,12 @@ class VideoClip:
             if first is None:
                 raise UsageError(f"{path}: no frame can be decoded: is the file damaged?")
             turns, mirrored = _orientation(first)
-            width, height = first.width, first.height
+            if container.format.name.startswith("matroska"):
+                self.crop = crop_of(path, stream.index)
+            width = first.width - self.crop.left - self.crop.right
+            height = first.height - self.crop.top - self.crop.bottom
+            if min(width, height) < 1:
+                self.crop, width, height = Crop(), first.width, first.height
             if turns % 2:
                 width, height = height, width
             duration = container.duration
@@ -108,10 +226,11 @@ class VideoClip:
                 codec=stream.codec_context.name,
                 width=width,
                 height=height,
-                frames=stream.frames or None,
+                frames=_shown_frames(stream),
                 duration=Fraction(duration, av.time_base) if duration else None,
                 time_base=Fraction(stream.time_base),
-                rate=Fraction(stream.average_rate) if stream.average_rate else None,
+                rate=_rate(stream),
+                even=_is_even(stream),
                 alpha=_has_alpha(first),
                 sound=_codecs(container.streams.audio),
                 subtitles=_codecs(container.streams.subtitles),
@@ -120,6 +239,7 @@ class VideoClip:
                 mirrored=mirrored,
                 color=_color_name(first),
                 chapters=read_chapters(container),
+                attached=_attached(container),
                 metadata={k: v for k, v in container.metadata.items() if k not in TECHNICAL},
             )
         self.notes = []
@@ -130,9 +250,15 @@ class VideoClip:
         for frame in self._frames():
             yield frame
             count += 1
+        if self._is_short(count) and self.info.container != "avi":
+            self.notes.append(
+                f"{self.path.name} is truncated: {count} of {self.info.frames} frames read"
+            )
+
+    def _is_short(self, count: int) -> bool:
+        """Whether so many frames are too few for what the file claims."""
         claimed = self.info.frames or 0
-        if claimed - count > max(2, claimed // 50) and self.info.container != "avi":
-            self.notes.append(f"{self.path.name} is truncated: {count} of {claimed} frames read")
+        return claimed - count > max(2, claimed // 50)
 
     def since(self, time: Fraction) -> Iterator[Frame]:
         """The frames from the one that is shown at ``time`` seconds on, decoded from an intra frame
@@ -143,7 +269,7 @@ class VideoClip:
         self.notes = []
         shape = (self.info.height, self.info.width)
         held: tuple[Any, Fraction] | None = None
-        sized = 0
+        scaled = count = 0
         with opened(self.path) as container:
             stream = video_stream(container, self.path)
             offset = start_time(container)
@@ -159,21 +285,22 @@ class VideoClip:
                         step = time - held[1]  # the last frame may have to last as long
                         held = raw, time
                         continue
-                    rgb, alpha = _picture(held[0])
-                    if rgb.shape[:2] == shape:
-                        step = time - held[1]
-                        yield Frame(rgb, held[1], step, alpha)
-                    else:
-                        sized += 1
+                    rgb, alpha = _picture(held[0], self.crop)
+                    scaled += rgb.shape[:2] != shape
+                    step = time - held[1]
+                    yield _fitting(Frame(rgb, held[1], step, alpha), shape)
                 held = raw, time
+                count += 1
             if held is not None:
                 raw, time = held
-                duration = self._last_duration(raw, time + offset, stream) or step
-                rgb, alpha = _picture(raw)
-                if rgb.shape[:2] == shape:
-                    yield Frame(rgb, time, duration, alpha)
-        if sized:
-            self.notes.append(f"{sized} frames of another size skipped")
+                whole = since is not None or not self._is_short(count)
+                lasts = self._last_duration(raw, time + offset, stream) if whole else None
+                rgb, alpha = _picture(raw, self.crop)
+                scaled += rgb.shape[:2] != shape
+                yield _fitting(Frame(rgb, time, lasts or step, alpha), shape)
+        if scaled:
+            size = f"{shape[1]}x{shape[0]}"
+            self.notes.append(f"{scaled} frames of another size scaled to {size}")
 
     def at(self, time: Fraction) -> Frame:
         """The frame that is shown at ``time`` seconds, or the last one, without its duration.
@@ -191,7 +318,7 @@ class VideoClip:
                 shown = raw, begins - offset
             if shown is None:
                 raise UsageError(f"{self.path}: no frame can be decoded at {float(time):g} s")
-            rgb, alpha = _picture(shown[0])
+            rgb, alpha = _picture(shown[0], self.crop)
         return Frame(rgb, shown[1], Fraction(0), alpha)
 
     def _last_duration(self, frame: Any, time: Fraction, stream: Any) -> Fraction | None:
@@ -302,6 +429,60 @@ def _pulled(graph: Any, times: deque[Fraction]) -> Iterator[tuple[Any, Fraction]
         yield frame, times.popleft()
 
 
+def _rate(stream: Any) -> Fraction | None:
+    """Average frames a second; None where the file says none, or one that no clip has (the clock
+    of a time code, as a tape's is)."""
+    for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
+        if rate and 0 < rate <= FASTEST:
+            return Fraction(rate)
+    return None
+
+
+def _is_even(stream: Any) -> bool:
+    """Whether a stream says that its frames come at a constant rate."""
+    entries = stream.index_entries
+    if stream.frames and len(entries) == stream.frames:
+        times = [entry.timestamp for entry in entries]
+        steps = {after - before for before, after in pairwise(times)}
+        return not steps or max(steps) - min(steps) <= 1
+    return bool(stream.average_rate) and stream.average_rate == stream.base_rate
+
+
+def _shown_frames(stream: Any) -> int | None:
+    """How many frames a stream claims to show; None where it does not say.
+
+    What an edit list leaves out does not count: a clip that was cut without being encoded again
+    holds frames that only others lean on.
+    """
+    entries = stream.index_entries
+    if stream.frames and len(entries) == stream.frames:
+        return sum(1 for entry in entries if not entry.is_discard)
+    return stream.frames or None
+
+
+def _fitting(frame: Frame, shape: tuple[int, int]) -> Frame:
+    """A ``frame`` in the ``shape`` (height, width) of its clip, as players stretch one whose size
+    changes on the way."""
+    if frame.rgb.shape[:2] == shape:
+        return frame
+    size = shape[1], shape[0]
+    if frame.alpha is None:
+        return replace(frame, rgb=resized(frame.rgb, size))
+    rgb, alpha = resized_apart(frame.rgb, frame.alpha, size)
+    return replace(frame, rgb=rgb, alpha=alpha)
+
+
+def _attached(container: Any) -> tuple[str, ...]:
+    """What a file holds beside pictures, sound and subtitles, once each."""
+    names = {"attachment": "attachments (fonts)", "data": "data (time codes, telemetry)"}
+    found = [names[stream.type] for stream in container.streams if stream.type in names]
+    pictures = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
+    more = len(_moving(container)) - 1
+    if more:
+        found.append(f"{more} more video stream{'s' * (more > 1)}")
+    return tuple(dict.fromkeys([*found, *["a cover picture"] * bool(pictures)]))
+
+
 def _codecs(streams: Iterable[Any]) -> tuple[str, ...]:
     return tuple(getattr(stream.codec_context, "name", "unknown") for stream in streams)
 
@@ -318,7 +499,7 @@ class _Clock:
 
     def __init__(self, stream: Any) -> None:
         self.base = Fraction(stream.time_base)
-        self.step = 1 / Fraction(stream.average_rate or stream.guessed_rate or GUESSED_RATE)
+        self.step = 1 / (_rate(stream) or GUESSED_RATE)
         self.by_dts = "avi" in stream.container.format.name
         self.stream = stream
         self.first: int | None = None
@@ -361,7 +542,10 @@ def _alpha_decoder(stream: Any) -> Any:
 
 def _orientation(frame: Any) -> tuple[int, bool]:
     """Quarter turns counter-clockwise, and then whether left and right are swapped."""
-    matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
+    try:
+        matrix = frame.side_data.get(SideData.DISPLAYMATRIX)
+    except ValueError:  # beside it lies something that PyAV has no name for
+        return frame.rotation // 90 % 4, False
     if matrix is None:
         return 0, False
     m = struct.unpack("<9i", bytes(matrix))
@@ -382,32 +566,38 @@ def _color_name(frame: Any) -> str:
     if name := transfer.get(int(frame.color_trc)):
         return name
     full = int(frame.color_range) == int(ColorRange.JPEG)
+    if gamut := WIDE_GAMUTS.get(int(frame.color_primaries)):
+        return f"{gamut}{' full' * full}"
     return f"{'BT.709' if _matrix(frame) == Colorspace.ITU709 else 'BT.601'}{' full' * full}"
 
 
 def _matrix(frame: Any) -> Any:
-    """The matrix of a YUV frame; players guess BT.709 for HD, BT.601 below, where none is said."""
-    if int(frame.colorspace) != UNSPECIFIED:
+    """The matrix of a YUV frame; players guess BT.709 for HD, BT.601 below, where none is said, or
+    none that is known."""
+    if int(frame.colorspace) in MATRICES:
         return frame.colorspace
     hd = frame.width >= HD[0] or frame.height >= HD[1]
     return Colorspace.ITU709 if hd else Colorspace.ITU601
 
 
-def _picture(frame: Any) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """The frame upright, in RGB, with its alpha."""
+def _picture(frame: Any, crop: Crop) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
+    """What is shown of a frame, upright, in RGB, with its alpha."""
     if int(frame.color_trc) in (int(ColorTrc.SMPTE2084), int(ColorTrc.ARIB_STD_B67)):
         deep = frame.to_ndarray(format="rgb48le", interpolation=EXACT)
         rgba = to_sdr(deep, pq=int(frame.color_trc) == int(ColorTrc.SMPTE2084))
         alpha = None
     else:
         wanted = "rgba" if _has_alpha(frame) else "rgb24"
-        unsaid = int(frame.colorspace) == UNSPECIFIED and "yuv" in frame.format.name
+        unsaid = int(frame.colorspace) not in MATRICES and not frame.format.is_rgb
         matrix = _matrix(frame) if unsaid else None
         rgba = frame.to_ndarray(format=wanted, src_colorspace=matrix, interpolation=EXACT)
         alpha = rgba[..., 3] if rgba.shape[2] == 4 else None
+        if gamut := WIDE_GAMUTS.get(int(frame.color_primaries)):
+            rgba = to_srgb(rgba[..., :3], gamut)
     turns, mirrored = _orientation(frame)
-    return _upright(rgba[..., :3], turns, mirrored), (
-        None if alpha is None else _upright(alpha, turns, mirrored)
+    shown = np.s_[crop.top : frame.height - crop.bottom, crop.left : frame.width - crop.right]
+    return _upright(rgba[shown][..., :3], turns, mirrored), (
+        None if alpha is None else _upright(alpha[shown], turns, mirrored)
     )
 
 

@@ -1,0 +1,130 @@
+"""Reading GIFs as browsers show them.
+
+Pillow decodes each picture, but draws what was never drawn, or was disposed of, in the background
+colour of the file. Browsers leave it clear; so the pictures are put together here.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+EXTENSION, PICTURE, END = 0x21, 0x2C, 0x3B
+"""What a block of a GIF begins with (GIF89a)."""
+CONTROL = 0xF9
+"""The extension that says how the next picture is shown."""
+CLEARED, RESTORED = 2, 3
+"""What becomes of the place of a picture after it was shown, where it does not stay."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """How a picture is shown."""
+
+    disposal: int = 0
+    delay: int = 0
+    """Hundredths of seconds."""
+    clear: int | None = None
+    """The colour that is not drawn."""
+
+
+def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], int]]:
+    """Each frame of a GIF (H, W, 4), and for how many milliseconds it says that it is shown.
+
+    Raises:
+        EOFError, OSError, ValueError, DecompressionBombError: what is left of the file is damaged.
+    """
+    signature, width, height, flags, _, _ = struct.unpack("<6sHHBBB", _read(file, 13))
+    if not signature.startswith(b"GIF8"):
+        raise ValueError("no GIF")
+    common = _palette(file, flags)
+    canvas = np.zeros((height, width, 4), np.uint8)
+    control = Control()
+    while (kind := _read(file, 1)[0]) != END:
+        if kind == EXTENSION:
+            label, data = _read(file, 1)[0], _blocks(file)
+            if label == CONTROL and len(data) >= 6:
+                packed, delay, clear = struct.unpack("<BHB", data[1:5])
+                control = Control(packed >> 2 & 7, delay, clear if packed & 1 else None)
+        elif kind == PICTURE:
+            before = canvas.copy() if control.disposal == RESTORED else canvas
+            place = _draw(file, canvas, common, control.clear)
+            yield canvas.copy(), control.delay * 10
+            if control.disposal == CLEARED:
+                canvas[place] = 0
+            canvas = before
+            control = Control()
+        else:
+            raise ValueError(f"no block of a GIF begins with {kind}")
+
+
+def _draw(
+    file: BinaryIO, canvas: NDArray[np.uint8], common: NDArray[np.uint8] | None, clear: int | None
+) -> tuple[slice, slice]:
+    """Draw the next picture of a file; returns where it lies."""
+    left, top, width, height, flags = struct.unpack("<HHHHB", _read(file, 9))
+    palette = _palette(file, flags)
+    palette = common if palette is None else palette
+    if palette is None:
+        palette = np.repeat(np.arange(256, dtype=np.uint8)[:, None], 3, 1)
+    indices = _decoded(file, width, height, flags)
+    place = (
+        slice(top, min(top + height, canvas.shape[0])),
+        slice(left, min(left + width, canvas.shape[1])),
+    )
+    seen = canvas[place]
+    indices = indices[: seen.shape[0], : seen.shape[1]]
+    colors = np.zeros((256, 3), np.uint8)
+    colors[: len(palette)] = palette
+    drawn = np.ones(indices.shape, bool) if clear is None else indices != clear
+    seen[drawn, :3] = colors[indices[drawn]]
+    seen[drawn, 3] = 255
+    return place
+
+
+def _decoded(file: BinaryIO, width: int, height: int, flags: int) -> NDArray[np.uint8]:
+    """The colours' numbers (H, W) of a picture whose data come next, by a GIF of it alone."""
+    start = _read(file, 1)
+    data = _blocks(file)
+    grey = bytes(value for number in range(256) for value in (number,) * 3)
+    alone = (
+        struct.pack("<6sHHBBB", b"GIF89a", width, height, 0xF7, 0, 0)
+        + grey
+        + struct.pack("<BHHHHB", PICTURE, 0, 0, width, height, flags & 0x40)
+        + start
+        + data
+        + bytes([END])
+    )
+    with Image.open(io.BytesIO(alone), formats=["GIF"]) as picture:
+        return np.asarray(picture.convert("L"))
+
+
+def _palette(file: BinaryIO, flags: int) -> NDArray[np.uint8] | None:
+    """The colours (N, 3) that come next, if the ``flags`` of what they belong to say so."""
+    if not flags & 0x80:
+        return None
+    return np.frombuffer(_read(file, 3 << (flags & 7) + 1), np.uint8).reshape(-1, 3)
+
+
+def _blocks(file: BinaryIO) -> bytes:
+    """Blocks of data up to an empty one, each after its length."""
+    found = io.BytesIO()
+    while True:
+        length = _read(file, 1)
+        found.write(length + _read(file, length[0]))
+        if not length[0]:
+            return found.getvalue()
+
+
+def _read(file: BinaryIO, count: int) -> bytes:
+    data = file.read(count)
+    if len(data) < count:
+        raise EOFError
+    return data

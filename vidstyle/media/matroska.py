@@ -1,0 +1,83 @@
+"""What FFmpeg does not hand on of a Matroska file: the part of the picture that is to be shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+SEGMENT, TRACKS, TRACK, VIDEO, CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0xE0, 0x1F43B675
+BOTTOM, TOP, LEFT, RIGHT = 0x54AA, 0x54BB, 0x54CC, 0x54DD
+"""The numbers of elements (RFC 9559)."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Pixels at each side of a coded picture that are not to be shown."""
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+
+def crop_of(path: Path, index: int) -> Crop:
+    """What is not to be shown of track number ``index`` of a file, counted from 0."""
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            tracks = [*_within(file, 0, size, SEGMENT, TRACKS, TRACK)]
+            begin, end = tracks[index]
+            found = {
+                number: int.from_bytes(_bytes(file, first, last))
+                for video in _within(file, begin, end, VIDEO)
+                for number, first, last in _elements(file, *video)
+                if number in (TOP, BOTTOM, LEFT, RIGHT)
+            }
+    except (OSError, IndexError, EOFError):
+        return Crop()
+    return Crop(*(found.get(number, 0) for number in (TOP, BOTTOM, LEFT, RIGHT)))
+
+
+def _within(file: BinaryIO, begin: int, end: int, *path: int) -> Iterator[tuple[int, int]]:
+    """Where the content of each element lies that the numbers of a ``path`` lead to."""
+    wanted, *rest = path
+    for number, first, last in _elements(file, begin, end):
+        if number == CLUSTER:  # the pictures: what describes them stands before
+            return
+        if number == wanted:
+            if rest:
+                yield from _within(file, first, last, *rest)
+            else:
+                yield first, last
+
+
+def _elements(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
+    """The number of each element in a part of a file, and where its content lies."""
+    while begin < end:
+        file.seek(begin)
+        number, _ = _variable(file, marked=True)
+        length, unknown = _variable(file, marked=False)
+        first = file.tell()
+        begin = end if unknown else min(end, first + length)
+        yield number, first, begin
+
+
+def _variable(file: BinaryIO, *, marked: bool) -> tuple[int, bool]:
+    """A number whose first byte says how long it is, with that mark or without; and whether it
+    stands for an unknown one (RFC 8794)."""
+    first = _bytes(file, file.tell(), file.tell() + 1)[0]
+    more = 8 - first.bit_length()
+    data = bytes([first]) + _bytes(file, file.tell(), file.tell() + more)
+    value = int.from_bytes(data)
+    mark = 1 << 7 * (more + 1)
+    return value if marked else value - mark, value == 2 * mark - 1
+
+
+def _bytes(file: BinaryIO, begin: int, end: int) -> bytes:
+    file.seek(begin)
+    data = file.read(end - begin)
+    if len(data) < end - begin or end - begin > 8:
+        raise EOFError
+    return data
