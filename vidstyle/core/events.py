@@ -20,6 +20,8 @@ class Started:
     precision: str
     again: int = 0
     """How many of them are of frames that were painted before, for a loop or another pass."""
+    about: bool = False
+    """Whether they may be some more or fewer."""
 
 
 @dataclass(frozen=True, eq=False)

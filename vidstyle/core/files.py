@@ -6,6 +6,7 @@ nothing but frames that vidstyle wrote. Nothing ever removes a tree.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import tempfile
@@ -25,6 +26,29 @@ RANDOM = "[a-z0-9_]{8}"
 SOFTWARE = "vidstyle"
 """Stands in every PNG that vidstyle writes, as its software."""
 LOCK = "lock"
+LONGEST_SUFFIX = 16
+"""Bytes: what is longer after a dot is no suffix."""
+
+
+LONGEST_NAME = 255
+"""Bytes of a name, on nearly all file systems."""
+
+
+def fitting(name: str, more: int = 0) -> str:
+    """``name`` if it is short enough with so many ``more`` bytes added to it; else what fits of it,
+    with its own suffix, and with digits that tell it from others that begin alike."""
+    room = LONGEST_NAME - more
+    whole = os.fsencode(name)
+    if len(whole) <= room:
+        return name
+    stem, dot, suffix = name.rpartition(".")
+    ending = f"-{hashlib.blake2b(whole, digest_size=4).hexdigest()}"
+    if dot and len(os.fsencode(suffix)) < LONGEST_SUFFIX:
+        ending += f".{suffix}"
+    else:
+        stem = name
+    kept = os.fsencode(stem)[: room - len(os.fsencode(ending))]
+    return kept.decode(errors="ignore") + ending
 
 
 def frame_name(number: int) -> str:
@@ -102,13 +126,20 @@ def temporary_file(path: Path) -> Path:
 def temporary_folder(path: Path) -> Path:
     """As ``temporary_file``, a folder."""
     with _told(path):
-        return _opened_up(Path(tempfile.mkdtemp(".part", f".{path.name}.", path.parent)), 0o777)
+        return _opened_up(Path(tempfile.mkdtemp(".part", _part_prefix(path), path.parent)), 0o777)
 
 
 def _part(path: Path) -> Path:
-    handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
+    handle, name = tempfile.mkstemp(".part", _part_prefix(path), path.parent)
     os.close(handle)
     return _opened_up(Path(name), 0o666)
+
+
+def _part_prefix(path: Path) -> str:
+    """How the names of temporary files for ``path`` begin; in UTF-8, which is all that some
+    libraries take."""
+    name = path.name.encode(errors="replace").decode()
+    return f".{fitting(name, len('..xxxxxxxx.part'))}."
 
 
 @contextmanager
@@ -142,7 +173,7 @@ def remove_stale(path: Path) -> None:
 
     Only for who holds the lock of ``path``: those of a run at work look the same.
     """
-    name = re.compile(rf"\.{re.escape(path.name)}\.{RANDOM}\.part")
+    name = re.compile(rf"{re.escape(_part_prefix(path))}{RANDOM}\.part")
     with suppress(OSError):
         for other in path.absolute().parent.iterdir():
             if name.fullmatch(other.name) and not other.is_symlink():

@@ -24,7 +24,7 @@ from .color import EXACT
 from .formats import Format, only_one_frame
 from .sound import Sound
 from .stills import save_image
-from .video import opened, video_stream
+from .video import created, opened, video_stream
 
 SHORTEST = 11
 """Milliseconds: what is shorter, browsers show for 100."""
@@ -148,7 +148,8 @@ class VideoEncoder:
         self.path, self.sound = path, sound
         self.width, self.height = size
         self.codec = check_codec(file_format, codec, crf)
-        self.keeps_alpha = bool(self.codec.alpha)
+        # In an mp4, there is no place for the alpha of VP9.
+        self.keeps_alpha = bool(self.codec.alpha) and file_format.muxer != "mp4"
         self.with_alpha = source.alpha and self.keeps_alpha
         base = source.time_base
         self.base = base if base.denominator <= MOV_CLOCKS else Fraction(1, 90000)
@@ -157,7 +158,7 @@ class VideoEncoder:
         # Matroska would move the picture back by as much.
         options = {"movflags": "+faststart"} if mov else {"avoid_negative_ts": "disabled"}
         options["fflags"] = "+bitexact"  # Matroska gives each file a random number otherwise
-        self.output: Any = av.open(str(path), "w", format=file_format.muxer, options=options)
+        self.output: Any = created(path, file_format.muxer, options)
         self.output.metadata.update(source.metadata)
         if source.chapters and hasattr(self.output, "set_chapters"):
             chapters: list[Any] = [dict(chapter) for chapter in source.chapters]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +26,10 @@ class Format:
     """FFmpeg's name of the container."""
     largest: int | None = None
     """Pixels of the longer side at most, where the format itself has a limit."""
+    most_plays: int | None = None
+    """How often an animation can say that it plays, at most."""
+    longest_delay: Fraction | None = None
+    """Seconds that a frame of an animation can say that it lasts, at most."""
 
     @property
     def suffix(self) -> str:
@@ -39,9 +44,24 @@ FORMATS = {
         Format("mov", "video", ("h264", "h265", "prores"), "aac", "mov"),
         Format("mkv", "video", ALL_CODECS, "aac", "matroska"),
         Format("webm", "video", ("vp9", "av1"), "libopus", "webm"),
-        Format("gif", "gif", largest=65535),
-        Format("apng", "animation"),
-        Format("webp", "animation", largest=16383),
+        # GIF counts repeats and hundredths of seconds in 16 bits (GIF89a), WebP plays in 16 and
+        # milliseconds in 24 (its container specification), APNG plays in 31 and, as Pillow writes
+        # it, milliseconds in 16 (PNG, third edition).
+        Format(
+            "gif",
+            "gif",
+            largest=65535,
+            most_plays=65536,
+            longest_delay=Fraction(65535, 100),
+        ),
+        Format("apng", "animation", most_plays=2**31 - 1, longest_delay=Fraction(65535, 1000)),
+        Format(
+            "webp",
+            "animation",
+            largest=16383,
+            most_plays=65535,
+            longest_delay=Fraction(2**24 - 1, 1000),
+        ),
         Format("png", "still"),
         Format("jpg", "still", largest=65535),
         Format("folder", "folder"),

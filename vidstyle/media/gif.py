@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .clip import Frame
+from .video import created
 
 COLORS = 255
 """A palette's colours; one more place is for what is transparent."""
@@ -98,12 +99,8 @@ class GifEncoder:
         begins = _begins([spooled.time for shot, _ in self.shots for spooled in shot])
         last = self.shots[-1][0][-1]
         final = max(SHORTEST, round((last.time + last.duration) * 100) - max(begins.values()))
-        self.output = av.open(
-            str(self.path),
-            "w",
-            format="gif",
-            options={"loop": str(self.loop), "final_delay": str(final)},
-        )
+        options = {"loop": str(self.loop), "final_delay": str(final)}
+        self.output = created(self.path, "gif", options)
         stream: Any = self.output.add_stream("gif", rate=100)
         context = stream.codec_context
         context.width, context.height = self.size

@@ -20,6 +20,8 @@ LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 """The layouts that all encoders know, by their number of channels, from 1 on."""
 TRIED = 2
 """Packets of a stream that are tried in a container."""
+DESCRIBING = {"language", "title", "handler_name"}
+"""What of the metadata of a stream is about what it says; the rest is about its file."""
 SoundMode = Literal["copy", "encode", "none"]
 
 
@@ -62,7 +64,7 @@ class Sound:
             return None
         codec = getattr(stream.codec_context, "name", "unknown")
         if (not sounds or self.mode == "copy") and _holds(self.format, self.path, stream):
-            return _Track(output.add_stream_from_template(stream), None)
+            return _Track(_described(output.add_stream_from_template(stream), stream), None)
         if not sounds:
             self.notes.append(f"{self.format.name} cannot hold {codec} subtitles: left out")
             return None
@@ -77,7 +79,8 @@ class Sound:
         made = output.add_stream(encoder, rate=rate)
         made.codec_context.layout = layout
         return _Track(
-            made, av.AudioResampler(format=made.codec_context.format, layout=layout, rate=rate)
+            _described(made, stream),
+            av.AudioResampler(format=made.codec_context.format, layout=layout, rate=rate),
         )
 
     def until(self, time: Fraction | None) -> Iterator[Any]:
@@ -171,6 +174,13 @@ class _Track:
         for frame in frames:
             for packet in self.stream.encode(frame):
                 yield Fraction(packet.dts) * Fraction(packet.time_base), packet
+
+
+def _described(made: Any, source: Any) -> Any:
+    """A stream ``made``, with the language, title and flags of the one that it comes from."""
+    made.metadata.update({k: v for k, v in source.metadata.items() if k.lower() in DESCRIBING})
+    made.disposition = source.disposition
+    return made
 
 
 def _holds(file_format: Format, path: Path, stream: Any) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -39,16 +40,26 @@ class Encoder(Protocol):
 class Writer:
     """An output being written. Leaving the ``with`` by an exception leaves nothing behind."""
 
-    def __init__(self, output: Path, partial: Path, encoder: Encoder, overwrite: bool) -> None:
+    def __init__(
+        self,
+        output: Path,
+        partial: Path,
+        encoder: Encoder,
+        overwrite: bool,
+        longest: Fraction | None = None,
+    ) -> None:
         self.output, self.partial = output, partial
         self.encoder = encoder
+        self.longest = longest
+        """Seconds that the format can say that a frame lasts; None: any."""
         self.overwrite = overwrite
         self.frames = 0
         self.kept = False
         """Whether what is there was left somewhere else."""
 
     def write(self, frame: Frame) -> None:
-        self.encoder.write(frame)
+        for part in _lasting(frame, self.longest):
+            self.encoder.write(part)
         self.frames += 1
 
     def join(self, part: Path, frames: Sequence[Frame]) -> None:
@@ -114,15 +125,18 @@ def open_writer(
     """
     files.check_writable(output, overwrite)
     folder = file_format.kind == "folder"
+    plays = loop_count(source, loop)
+    if file_format.most_plays is not None:
+        plays = min(plays, file_format.most_plays)
     partial = files.temporary_folder(output) if folder else files.temporary_file(output)
     try:
         encoder: Encoder
         if file_format.kind == "video":
             encoder = VideoEncoder(partial, source, file_format, size, sound, crf, codec)
         elif file_format.kind == "gif":
-            encoder = GifEncoder(partial, size, loop_count(source, loop))
+            encoder = GifEncoder(partial, size, plays)
         elif file_format.kind == "animation":
-            encoder = AnimationEncoder(partial, file_format, loop_count(source, loop))
+            encoder = AnimationEncoder(partial, file_format, plays)
         elif file_format.kind == "still":
             encoder = StillEncoder(partial, file_format)
         else:
@@ -130,7 +144,20 @@ def open_writer(
     except BaseException:
         files.discard(partial)
         raise
-    return Writer(output, partial, encoder, overwrite)
+    return Writer(output, partial, encoder, overwrite, file_format.longest_delay)
+
+
+def _lasting(frame: Frame, longest: Fraction | None) -> Iterator[Frame]:
+    """A ``frame``, as often as it takes to last as long as it does in parts that are no longer than
+    ``longest`` seconds."""
+    while longest is not None and frame.duration > longest:
+        yield replace(frame, duration=longest)
+        rgb = frame.rgb.copy()
+        rgb[0, 0, 2] ^= 1  # Pillow would join what is the same
+        frame = replace(
+            frame, rgb=rgb, time=frame.time + longest, duration=frame.duration - longest
+        )
+    yield frame
 
 
 def part_writer(

@@ -16,11 +16,20 @@ from ..networks import transformer as models
 from ..objective.masks import check as check_mask
 from ..objective.styles import StyleSchedule
 from ..settings import Settings, rate_of
-from .describe import check_room, describe
+from .describe import check_room, describe, frames_told
 from .engine import engine_of, for_preview, make_engine, with_engine, with_machine, with_segments
 from .keys import GivenKey, KeyLike, check_keys, keys_of, styles_of
 from .machine import diagnose
-from .output import Output, check_encoding, is_begun, output_of, size_notes, size_of, wrote
+from .output import (
+    Output,
+    check_encoding,
+    is_begun,
+    loop_notes,
+    output_of,
+    size_notes,
+    size_of,
+    wrote,
+)
 from .styles import mask_and_style, schedule_of, several, style_and_weight
 from .types import EngineChoice, Later, MaskLike, Plan, StyleLike, files_of
 
@@ -44,6 +53,7 @@ __all__ = [
     "diagnose",
     "engine_of",
     "files_of",
+    "frames_told",
     "make_engine",
     "plan",
     "plan_keys",
@@ -94,6 +104,9 @@ def plan(
     if preview is None:
         notes += size_notes(opened, settings, size)
     notes += check_encoding(target, size, settings)
+    notes += loop_notes(opened.info, settings, target.format)
+    if opened.info.attached and target.format.kind == "video":
+        notes.append(f"not kept: {', '.join(opened.info.attached)}")
     check_keys(given, size, settings.max_pixels)
     work = Plan(
         opened,
@@ -214,8 +227,12 @@ def _check_frames(work: Plan) -> None:
     """Refuse a part of the clip that shows nothing, and more frames than a still holds."""
     info, settings = work.clip.info, work.settings
     start, end = settings.span
-    if work.frames == 0 or (info.duration is not None and start >= info.duration + LATE):
-        raise work.empty
+    late = info.duration is not None and start >= info.duration + LATE
+    if work.frames == 0 or late:
+        # The file may claim less than it holds.
+        frames = media.trim(media.frames_since(work.clip, start), start, end)
+        if next(iter(frames), None) is None:
+            raise work.empty
     if work.format.kind == "still":
         frames = media.trim(work.clip, start, end)
         if settings.fps:

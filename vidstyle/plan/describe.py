@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ def describe(work: Plan) -> dict[str, Any]:
         "clip": str(info.path),
         "source": f"{info.container} {info.width}x{info.height}",
         "frames": work.frames,
+        "frames are counted": work.is_counted,
         "size": f"{work.width}x{work.height}",
         "sound": sound or "none",
         "output": str(work.output),
@@ -50,6 +52,13 @@ def describe(work: Plan) -> dict[str, Any]:
     }
 
 
+def frames_told(facts: Mapping[str, Any]) -> str:
+    """How many frames a plan has by its ``facts``, in words."""
+    if facts["frames"] is None:
+        return "unknown"
+    return f"{'' if facts['frames are counted'] else 'about '}{facts['frames']}"
+
+
 def _executor(work: Plan) -> str:
     segment, cluster = work.settings.segment, work.settings.cluster
     if segment is None:
@@ -65,18 +74,33 @@ def _journal_size(work: Plan) -> str:
     if work.settings.segment is not None:
         needed += " for each segment at work"
     if maximum is not None:
-        needed += f", up to {maximum / 1e6:.0f} MB of paintings at most"
+        needed += f", up to {maximum / 1e6:.0f} MB with all paintings and the output"
     return f"{work.parts}: {needed}"
 
 
 def journal_bytes(work: Plan) -> tuple[int, int | None]:
-    """What the journal takes on the disk: to begin with, and at most as far as that is known."""
+    """What the journal takes on the disk to begin with, and at most, with the output, as far as
+    that is known."""
     pixels = work.width * work.height
-    state = pixels * (STATE_BYTES + 6 * max(work.settings.long_term))
+    # A state is whole before the one before it goes.
+    state = 2 * pixels * (STATE_BYTES + 6 * max(work.settings.long_term))
     if work.settings.segment is not None:  # after its key frame, and after two chunks
         state *= 3
     painting = pixels * 3 * (2 if work.keep_frames else 1)
-    return state + painting, None if work.frames is None else state + painting * work.frames
+    if work.frames is None:
+        return state + painting, None
+    again = work.frames // 2 if work.closes else 0  # what leads into the first frame once more
+    written = work.frames * pixels * _output_bytes(work)
+    return state + painting, state + painting * (work.frames + again) + round(written)
+
+
+def _output_bytes(work: Plan) -> float:
+    """A pixel of an output takes so many bytes at most, as it is before it is compressed; of a
+    GIF, with the colours that its palettes are made of."""
+    if work.format.kind == "gif":
+        return 5.0
+    lossless = work.settings.codec in ("ffv1", "prores")
+    return 1.5 if work.format.kind == "video" and not lossless else 4.0
 
 
 def check_room(work: Plan) -> list[str]:
@@ -89,10 +113,12 @@ def check_room(work: Plan) -> list[str]:
         return []
     minimum, maximum = journal_bytes(work)
     free = room(work.parts.path)
-    line = f"{work.parts.path.parent}: {free / 1e6:.0f} MB are free, and the journal needs"
+    line = f"{work.parts.path.parent}: {free / 1e6:.0f} MB are free, and the painting needs"
     if free < minimum:
         raise UsageError(f"{line} {minimum / 1e6:.0f}: make room, or name another --output")
-    return [f"{line} up to {maximum / 1e6:.0f}"] if maximum is not None and free < maximum else []
+    if maximum is None or free >= maximum:
+        return []
+    return [f"{line} up to {maximum / 1e6:.0f}; where the disk ends it stops, and goes on later"]
 
 
 def _frame_step(work: Plan, engine: ClipEngine) -> float:

@@ -43,13 +43,13 @@ class Output:
 
     def beside(self, ending: str) -> Path:
         """A path beside it, called like it."""
-        return self.path.with_name(f"{self.stem}{ending}")
+        return self.path.with_name(files.fitting(f"{self.stem}{ending}"))
 
     @property
     def journal(self) -> Path:
         """The folder of its journal, and of its lock: by its whole name, for an mp4 and a GIF of
         one clip are two paintings."""
-        return self.path.with_name(f".{self.path.name}.vidstyle")
+        return self.path.with_name(f".{files.fitting(self.path.name, len('..vidstyle'))}.vidstyle")
 
     @property
     def training(self) -> Path:
@@ -140,7 +140,7 @@ def _name(info: ClipInfo, styles: tuple[str, ...], preview: bool, asked: str | N
         stem = path.parent.name
     suffix = _suffix(info) if asked is None else media.FORMATS[asked].suffix
     style = "+".join(styles).replace("/", "_").replace("\\", "_") or "painted"
-    return f"{stem}.{style}{'.preview' * preview}{suffix}"
+    return files.fitting(f"{stem}.{style}{'.preview' * preview}{suffix}")
 
 
 def _suffix(info: ClipInfo) -> str:
@@ -258,6 +258,14 @@ def size_of(
         return max(step, steps * step)
 
     return scaled(across), scaled(info.height)
+
+
+def loop_notes(info: ClipInfo, settings: Settings, file_format: Format) -> list[str]:
+    """What there is to say of an animation that plays more often than its format can say."""
+    plays, most = media.loop_count(info, settings.loop), file_format.most_plays
+    if most is None or plays <= most:
+        return []
+    return [f"{file_format.name} plays {most} times at most, not {plays}"]
 
 
 def size_notes(clip: Clip, settings: Settings, size: tuple[int, int]) -> list[str]:

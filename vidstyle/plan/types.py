@@ -124,6 +124,16 @@ class Plan:
         return animated and loop_count(self.clip.info, self.settings.loop) == 0
 
     @property
+    def is_counted(self) -> bool:
+        """Whether ``frames`` is sure: not where a part is wanted of a video whose frames last
+        unevenly, or where only its length is known."""
+        info, settings = self.clip.info, self.settings
+        start, end = settings.span
+        if info.times or info.kind == "stills" or settings.fps is not None:
+            return True
+        return info.frames is not None and (info.even or (not start and end is None))
+
+    @property
     def frames(self) -> int | None:
         """How many frames will be painted, as far as the file says."""
         info, wish = self.clip.info, self.settings

@@ -95,7 +95,8 @@ def _render(work: Plan, listener: Listener) -> Result:
         size = (work.width, work.height)
         count = _paintings(work)
         again = (count or 0) - (work.frames or 0)
-        emit(Started(count, *size, str(engine.device), work.settings.precision, again))
+        device, precision = str(engine.device), work.settings.precision
+        emit(Started(count, *size, device, precision, again, not work.is_counted))
         _learn(work, engine, store, emit)
         with _left(work, output, store):
             if store is not None and work.settings.cluster is not None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fractions import Fraction
-from math import lcm
+from math import ceil, floor, lcm
 from pathlib import Path
+from typing import Any
 
 from .. import media
 from ..core.images import Image
@@ -109,12 +110,26 @@ def _writer(work: Plan, sound: Sound | None) -> media.Writer:
     )
 
 
+def _within(
+    chapters: Iterable[Mapping[str, Any]], start: Fraction, end: Fraction | None
+) -> Iterator[Mapping[str, Any]]:
+    """What lies between ``start`` and ``end`` seconds of each of the ``chapters``, counted from
+    there on."""
+    for chapter in chapters:
+        base = Fraction(chapter["time_base"])
+        first, last = ceil(start / base), None if end is None else floor(end / base)
+        begins = max(chapter["start"], first)
+        ends = chapter["end"] if last is None else min(chapter["end"], last)
+        if begins < ends:
+            yield {**chapter, "start": begins - first, "end": ends - first}
+
+
 def _info(work: Plan) -> media.ClipInfo:
     """What the output takes over from the clip."""
     info, settings = work.clip.info, work.settings
     start, end = settings.span
-    if start or end is not None or settings.max_frames is not None:
-        info = replace(info, chapters=())  # they are the whole clip's
+    if start or end is not None:
+        info = replace(info, chapters=tuple(_within(info.chapters, start, end)))
     if settings.fps:
         rate = rate_of(settings.fps)
         info = replace(info, time_base=1 / rate / 1000, rate=rate)

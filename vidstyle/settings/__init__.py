@@ -32,6 +32,8 @@ from .options import (
 
 SMALLEST_SIZE = 32
 """Pixels of the longer side of a painting, at least."""
+MOST_THREADS = 1024
+"""More than any machine has; an operating system may refuse fewer in the middle of a painting."""
 AUTO_SIZE = 512
 """The same at most, where nobody has said how large it should be."""
 
@@ -344,6 +346,7 @@ class Settings:
         "is the same to the bit only with the same number",
         "N",
         1,
+        MOST_THREADS,
         train=True,
     )
     cluster: str | None = machine(

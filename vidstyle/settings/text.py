@@ -11,9 +11,16 @@ from .options import choices, items, kinds
 
 
 def seconds_of(text: str) -> float:
-    """Seconds, or minutes:seconds, or hours:minutes:seconds."""
+    """Seconds, or minutes:seconds, or hours:minutes:seconds.
+
+    Raises:
+        ValueError: it is none of these.
+    """
     value = 0.0
-    for part in text.split(":"):
+    parts = text.split(":")
+    if len(parts) > 3:
+        raise ValueError(f"{text} is no time")
+    for part in parts:
         value = value * 60 + float(part)
     return value
 

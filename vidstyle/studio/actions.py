@@ -18,7 +18,7 @@ from ..core.errors import UsageError, VidstyleError, line_of
 from ..core.images import resized
 from ..media import Clip
 from ..objective.styles import style_picture
-from ..plan import describe
+from ..plan import describe, frames_told
 from ..settings import Settings, changed
 from ..settings.text import seconds_of
 from . import controls
@@ -255,6 +255,7 @@ class Studio:
             facts = describe(order.plan(self.files / "planned"))
         except Exception as error:
             return [wrong(error), gr.update(visible=False)]
+        facts["frames"] = frames_told(facts)
         rows = [[name, short(plan_fact(name, facts[name]), order)] for name in PLANNED]
         output = self.queue.folder / "…" / Path(facts["output"]).name
         return [table([*rows, ["output", str(output)]]), gr.update(visible=True)]
