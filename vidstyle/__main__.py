@@ -1,5 +1,44 @@
-"""``python -m vidstyle``."""
+"""``python -m vidstyle``, and the command ``vidstyle``."""
 
-from .cli import main
+from __future__ import annotations
 
-raise SystemExit(main())
+import os
+import signal
+import sys
+from typing import NoReturn
+
+STOPPED, BROKEN_PIPE = 130, 141
+"""Exit codes: 128 and the number of the signal, SIGINT or SIGPIPE."""
+
+
+def main() -> int:
+    """Run the command line; returns the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # not every encoding has all that a name may hold
+            stream.reconfigure(errors="backslashreplace")
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _leave)
+    from .cli import main as run
+
+    signal.signal(signal.SIGINT, handler)
+    try:
+        try:
+            return run()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except BrokenPipeError:
+        # At its end, Python would flush once more, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return BROKEN_PIPE
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    """Leave at once: an exception, while modules are imported, comes out as anything."""
+    os.write(2, b"vidstyle: stopped\n")
+    os._exit(STOPPED)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import difflib
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
+from ..core.errors import UsageError
 from .commands import COMMANDS
 from .errors import interrupt, terminate, told
 from .paint import run
 from .parser import build_parser
 
 __all__ = ["build_parser", "main"]
+
+
+USAGE = """usage: vidstyle CLIP --style IMAGE [options]
+
+  vidstyle clip.mp4 --style picasso.jpg              a painting beside the clip
+  vidstyle clip.mp4 --style picasso.jpg --preview    its first frames, small and quickly
+  vidstyle cat.gif --style picasso.jpg --size 512    a GIF, enlarged
+
+vidstyle --help lists all options and the other commands."""
+
+
+def _refuse_mistyped(word: str) -> None:
+    """Tell a mistyped command from a clip that is not there.
+
+    Raises:
+        UsageError: ``word`` is nearly one.
+    """
+    near = difflib.get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.7)
+    if near and not Path(word).exists():
+        raise UsageError(f"{word}: no such file, and no such command: did you mean {near[0]!r}?")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,9 +50,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if verb is not None:  # a file of this name is ./train
             verb(arguments[1:])
             return 0
+        if not arguments:
+            print(USAGE, file=sys.stderr)
+            return 2
+        _refuse_mistyped(arguments[0])
         parser = build_parser()
         parser.epilog = f"Other commands, each with its own --help: {', '.join(COMMANDS)}."
         return run(parser.parse_args(arguments))
+    except BrokenPipeError:
+        raise
     except BaseException as error:
         if isinstance(error, SystemExit) and error.code in (0, None):
             raise

@@ -31,6 +31,8 @@ def terminate(number: int, frame: object) -> NoReturn:
 
 def told(error: BaseException) -> tuple[str, int]:
     """What to say of an error, in one line, and the exit code."""
+    if isinstance(error, ImportError) and isinstance(error.__context__, KeyboardInterrupt):
+        error = error.__context__  # a module that is imported makes of it what it knows
     match error:
         case KeyboardInterrupt():
             return line_of(error, "stopped"), 130

@@ -167,8 +167,14 @@ def _paint(
 
 
 def _show_plan(description: dict[str, Any]) -> None:
+    from ..plan import frames_told
+
     for name, value in description.items():
-        if name == "estimated seconds":
+        if name == "frames are counted":
+            continue
+        if name == "frames":
+            value = frames_told(description)
+        elif name == "estimated seconds":
             value = _seconds(value)
         elif name == "seconds by quality":
             value = ", ".join(f"{word} {_seconds(each)}" for word, each in value.items())

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
-from ..core.errors import UsageError
+from ..core.errors import UsageError, unknown
 from ..core.version import __version__
 from ..media.formats import FORMATS
 from ..settings import Settings, choices, fields, kinds
@@ -23,6 +23,17 @@ FILE_FORMATS = [name for name in FORMATS if name != "folder"]
 class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see vidstyle --help)")
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As in argparse; a mistyped option gets the nearest right one."""
+        found, rest = self.parse_known_args(args, namespace)
+        mistyped = next((word for word in rest if word.startswith("--")), None)
+        if mistyped is not None:
+            known = [name for name in self._option_string_actions if name.startswith("--")]
+            raise unknown("option", mistyped.partition("=")[0], known)
+        if rest:
+            self.error(f"unrecognized arguments: {' '.join(rest)}")
+        return found
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from ..core.errors import UsageError
@@ -21,20 +21,27 @@ STANDARD = "-"
 
 @contextmanager
 def spooled_input(clip: str, output: str | None) -> Iterator[str]:
-    """The path of ``clip``; for ``-``, of what standard input holds."""
-    if clip != STANDARD:
+    """The path of ``clip``; for ``-``, of what standard input holds; for a pipe with a name, of
+    what that does."""
+    if clip != STANDARD and not Path(clip).is_fifo():
         yield clip
         return
+    name = "stdin" if clip == STANDARD else clip
     if output is None:
-        raise UsageError("a clip from stdin has no name: say where to with --output")
-    if sys.stdin.isatty():
+        raise UsageError(f"a clip from {name} has no name: say where to with --output")
+    if clip == STANDARD and sys.stdin is None:
+        raise UsageError("stdin is closed: pipe a clip into it, or name one")
+    if clip == STANDARD and sys.stdin.isatty():
         raise UsageError("stdin is a terminal: pipe a clip into it, or name one")
-    with tempfile.TemporaryDirectory(prefix="vidstyle-") as folder:
+    with tempfile.TemporaryDirectory(prefix="vidstyle-") as folder, ExitStack() as opened:
         spool = Path(folder) / "stdin"
+        given = (
+            sys.stdin.buffer if clip == STANDARD else opened.enter_context(Path(clip).open("rb"))
+        )
         with spool.open("wb") as file:
-            shutil.copyfileobj(sys.stdin.buffer, file)
+            shutil.copyfileobj(given, file)
         if not spool.stat().st_size:
-            raise UsageError("stdin: nothing came")
+            raise UsageError(f"{name}: nothing came")
         yield str(spool)
 
 

@@ -26,7 +26,7 @@ class Reporter:
     def __init__(self, name: str, *, quiet: bool = False) -> None:
         self.name, self.quiet = name, quiet
         console = Console(stderr=True)
-        self.drawn = console.is_terminal and not quiet
+        self.drawn = console.is_terminal and not console.is_dumb_terminal and not quiet
         self.bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -37,6 +37,7 @@ class Reporter:
         self.clip: TaskID | None = None
         self.frame: TaskID | None = None
         self.total: int | None = None
+        self.about = False
         self.what = ""
         self.pace = Pace()
         self.said = time.monotonic()
@@ -57,7 +58,7 @@ class Reporter:
     def __call__(self, event: Event) -> None:
         match event:
             case Started():
-                self.total = event.frames
+                self.total, self.about = event.frames, event.about
                 self.what = "paintings" if event.again else "frames"
                 self._say(f"{self.name}: {_announced(event)}")
                 self.clip = self.bars.add_task("clip", total=event.frames, told="")
@@ -91,10 +92,12 @@ class Reporter:
                     print(f"vidstyle: {event.message}", file=sys.stderr)
 
     def _told(self, done: int) -> str:
-        told = f"{done} of {self.total or '?'} {self.what}"
+        about = "about " if self.about and done != self.total else ""
+        total = "?" if self.total is None or done > self.total else f"{about}{self.total}"
+        told = f"{done} of {total} {self.what}"
         if self.pace.counted:
             told += f", {self.pace.seconds:.1f} s each"
-        if self.total and (left := self.pace.left(self.total - done)) is not None:
+        if self.total and (left := self.pace.left(max(0, self.total - done))) is not None:
             told += f", {round(left) // 60}:{round(left) % 60:02} left"
         return told
 
@@ -111,7 +114,8 @@ class Reporter:
 
 def _announced(start: Started) -> str:
     """What will be painted, in a line."""
-    frames = "?" if start.frames is None else str(start.frames - start.again)
+    frames = "?" if start.frames is None else f"{start.frames - start.again}"
+    frames = f"about {frames}" if start.about and start.frames is not None else frames
     again = f" ({start.frames} paintings: some are painted again)" if start.again else ""
     where = f"{start.width}x{start.height} on {start.device} in {start.precision}"
     return f"{frames} frames{again}, {where}"
