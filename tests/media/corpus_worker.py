@@ -1,4 +1,4 @@
-"""Reads and rewrites the files it is named, one after the other; a line of JSON for each.
+"""Rewrites, or looks at, the files it is named, one after the other; a line of JSON for each.
 
 A process of its own, so that a crash or a hang in a library is seen as one.
 """
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from vidstyle import UsageError, VidstyleError, media
+from vidstyle.plan import plan
 
 MOST_FRAMES = 60
 
@@ -34,11 +35,21 @@ def rewrite(path: Path, folder: Path) -> tuple[str, int]:
     return "written", written
 
 
+def look(path: Path, folder: Path) -> tuple[str, int]:
+    """What ``vidstyle info`` reads of a clip, and a plan of painting it."""
+    try:
+        facts = media.describe(media.open_clip(path))
+        plan(path, [folder / "style.png"], folder / "out.mkv")
+    except (UsageError, VidstyleError) as error:
+        return ("refused" if "\n" not in str(error) else f"more than one line: {error}"), 0
+    return "read", facts["frames"]
+
+
 def main() -> None:
-    folder = Path(sys.argv[1])
+    folder, work = Path(sys.argv[1]), {"rewrite": rewrite, "look": look}[sys.argv[2]]
     for name in sys.stdin.read().splitlines():
         try:
-            ended, frames = rewrite(Path(name), folder)
+            ended, frames = work(Path(name), folder)
         except Exception as error:
             ended, frames = f"{type(error).__name__}: {error}", 0
         row = {

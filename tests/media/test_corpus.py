@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from vidstyle import media
 
@@ -31,13 +32,14 @@ MOST_MEMORY = 2000.0
 SUFFIXES = (".gif", ".png", ".apng", ".webp", ".mp4", ".avi", ".mkv", ".webm", ".mov", ".mpg")
 
 
-def run(files: list[Path], folder: Path) -> list[dict[str, Any]]:
-    """Rewrite the files in worker processes; one that crashes or hangs is replaced."""
+def run(files: list[Path], folder: Path, what: str = "rewrite") -> list[dict[str, Any]]:
+    """Rewrite the files, or look at them, in worker processes; one that crashes or hangs is
+    replaced."""
     rows: list[dict[str, Any]] = []
     while len(rows) < len(files):
         left = files[len(rows) :]
         worker = subprocess.Popen(
-            [sys.executable, "-m", "tests.media.corpus_worker", str(folder)],
+            [sys.executable, "-m", "tests.media.corpus_worker", str(folder), what],
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -59,10 +61,10 @@ def run(files: list[Path], folder: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def accumulator(rows: list[dict[str, Any]]) -> None:
+def check(rows: list[dict[str, Any]]) -> None:
     counts = Counter(row["ended"] for row in rows)
-    print(f"\n{len(rows)} files: {dict(counts)}, {sum(r['frames'] for r in rows)} frames written")
-    bad = [row for row in rows if row["ended"] not in ("written", "refused")]
+    print(f"\n{len(rows)} files: {dict(counts)}, {sum(r['frames'] for r in rows)} frames")
+    bad = [row for row in rows if row["ended"] not in ("written", "read", "refused")]
     assert not bad
     assert [r for r in rows if r["ended"] == "written" and not r["frames"]] == []
     assert max(row["MB"] for row in rows) < MOST_MEMORY
@@ -92,20 +94,26 @@ def originals(folder: Path) -> list[Path]:
 
 
 def damaged(folder: Path, copies: int, seed: int = 0) -> list[Path]:
-    """Copies of each original with bytes changed, cut short, or with a part taken out."""
+    """Copies of each original with bytes changed, cut short, with a part taken out, or joined with
+    another one."""
     random = np.random.default_rng(seed)
     made = []
-    for original in originals(folder):
+    seeds = originals(folder)
+    for original in seeds:
         whole = np.frombuffer(original.read_bytes(), np.uint8)
         for copy in range(copies):
             data = whole.copy()
-            kind = copy % 3
+            kind = copy % 4
             if kind == 0:  # the header is where it hurts most
                 reach = len(data) if copy % 2 else min(len(data), 400)
                 places = random.integers(0, reach, random.integers(1, 30))
                 data[places] = random.integers(0, 256, len(places))
             elif kind == 1:
                 data = data[: random.integers(1, len(data))]
+            elif kind == 2:
+                other = np.frombuffer(random.choice(np.array(seeds)).read_bytes(), np.uint8)
+                at = random.integers(0, len(data)), random.integers(0, len(other))
+                data = np.concatenate([data[: at[0]], other[at[1] :]])
             else:
                 begin = int(random.integers(0, len(data)))
                 data = np.delete(data, np.s_[begin : begin + int(random.integers(1, 2000))])
@@ -117,13 +125,28 @@ def damaged(folder: Path, copies: int, seed: int = 0) -> list[Path]:
 
 def test_damaged_clips_end_well(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    accumulator(run(damaged(tmp_path, copies=6), tmp_path / "out"))
+    check(run(damaged(tmp_path, copies=6), tmp_path / "out"))
 
 
 @pytest.mark.slow
 def test_hundreds_of_damaged_clips_end_well(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
-    accumulator(run(damaged(tmp_path, copies=50, seed=1), tmp_path / "out"))
+    check(run(damaged(tmp_path, copies=50, seed=1), tmp_path / "out"))
+
+
+def looked_at(folder: Path, copies: int, seed: int) -> None:
+    Image.fromarray(scene(0)).save(folder / "style.png")
+    check(run(damaged(folder, copies, seed), folder, "look"))
+
+
+def test_damaged_clips_are_planned_or_refused(tmp_path: Path) -> None:
+    looked_at(tmp_path, 4, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+def test_ten_thousand_damaged_clips_are_planned_or_refused(seed: int, tmp_path: Path) -> None:
+    looked_at(tmp_path, 100, 100 + seed)
 
 
 @pytest.mark.slow
@@ -133,4 +156,4 @@ def test_every_file_of_a_corpus_ends_well(tmp_path: Path) -> None:
     folder = Path(os.environ["VIDSTYLE_CORPUS"])
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
     assert files
-    accumulator(run(files, tmp_path / "out"))
+    check(run(files, tmp_path / "out"))

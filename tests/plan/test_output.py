@@ -251,6 +251,6 @@ def test_a_disk_without_room_is_told_before_painting(
     with monkeypatch.context() as patch, pytest.raises(UsageError, match="MB are free"):
         patch.setattr(networks, "load", not_yet)
         vidstyle.stylize("walk.mp4", "stripes.png")
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=120_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=220_000))
     made = vidstyle.stylize("walk.mp4", "stripes.png", "o.mp4", **QUICK)
     assert any("up to" in note for note in made.notes)

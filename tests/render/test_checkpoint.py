@@ -291,7 +291,7 @@ def test_what_is_on_disk_is_whole_at_every_moment(
 def test_the_plan_says_where_and_how_much(workdir: Path) -> None:
     work = plan(workdir / "walk.mp4", [workdir / "stripes.png"])
     assert work.journal == workdir / ".walk.stripes.mp4.vidstyle"
-    assert "MB of paintings at most" in describe(work)["journal"]
+    assert "MB with all paintings and the output" in describe(work)["journal"]
     preview = plan(workdir / "walk.mp4", [workdir / "stripes.png"], preview=2)
     assert preview.journal is None
 
