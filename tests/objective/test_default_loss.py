@@ -76,6 +76,19 @@ def by_hand(
     return float(loss + 20.0 * moved.sum() / x.size)
 
 
+def objective(
+    network: networks.Network,
+    content: Tensor,
+    regions: list[Region],
+    temporal: TemporalTarget | None = None,
+    focus: float = 1.0,
+) -> Objective:
+    """That of the default settings."""
+    settings = Settings()
+    layers = weighted(settings.content_layers), weighted(settings.style_layers)
+    return Objective(network, settings, content, *layers, regions, temporal, focus)
+
+
 def test_the_default_loss_is_the_one_written_out_by_hand(network: networks.Network) -> None:
     torch.manual_seed(2)
     picture, content, kept = (torch.rand(1, 3, HIGH, WIDE) for _ in range(3))
@@ -85,13 +98,9 @@ def test_the_default_loss_is_the_one_written_out_by_hand(network: networks.Netwo
     share = cv2.resize(np.random.default_rng(0).random((6, 8)), (WIDE, HIGH)).clip(0, 1)
     styles = [grams(network, STYLE, torch.rand(1, 3, 80, 80) ** power) for power in (1, 3)]
     regions = [(styles[0], share), (styles[1], 1 - share)]
-    settings = Settings()
-    made = Objective(
+    made = objective(
         network,
-        settings,
         content,
-        weighted(settings.content_layers),
-        weighted(settings.style_layers),
         [Region(style, part.astype(np.float32)) for style, part in regions],
         TemporalTarget(kept, trust),
         FOCUS,
@@ -113,15 +122,7 @@ def test_a_style_that_is_everywhere_counts_as_one_with_a_share_of_1(
     picture, content, kept = (torch.rand(1, 3, HIGH, WIDE) for _ in range(3))
     trust = torch.zeros(1, 1, HIGH, WIDE)
     style = grams(network, STYLE, torch.rand(1, 3, 80, 80))
-    settings = Settings()
-    made = Objective(
-        network,
-        settings,
-        content,
-        weighted(settings.content_layers),
-        weighted(settings.style_layers),
-        [Region(style)],
-    )
+    made = objective(network, content, [Region(style)])
     regions = [(style, np.ones((HIGH, WIDE)))]
     wanted = by_hand(network, picture, content, regions, kept, trust, 1.0)
     assert made.value(picture) == pytest.approx(wanted, rel=1e-4)

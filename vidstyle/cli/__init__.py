@@ -34,7 +34,7 @@ def _refuse_mistyped(word: str) -> None:
         UsageError: ``word`` is nearly one.
     """
     near = difflib.get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.7)
-    if near and not Path(word).exists():
+    if near and not Path(word).suffix and not Path(word).exists():
         raise UsageError(f"{word}: no such file, and no such command: did you mean {near[0]!r}?")
 
 

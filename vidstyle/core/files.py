@@ -26,12 +26,8 @@ RANDOM = "[a-z0-9_]{8}"
 SOFTWARE = "vidstyle"
 """Stands in every PNG that vidstyle writes, as its software."""
 LOCK = "lock"
-LONGEST_SUFFIX = 16
-"""Bytes: what is longer after a dot is no suffix."""
-
-
-LONGEST_NAME = 255
-"""Bytes of a name, on nearly all file systems."""
+LONGEST_NAME, LONGEST_SUFFIX = 255, 16
+"""Bytes of a name, on nearly all file systems, and of what counts as its suffix."""
 
 
 def fitting(name: str, more: int = 0) -> str:

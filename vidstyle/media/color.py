@@ -21,9 +21,8 @@ GAMUT = np.array(
     [[1.6605, -0.5876, -0.0728], [-0.1246, 1.1329, -0.0083], [-0.0182, -0.1006, 1.1187]],
     np.float32,
 )
-
-
 DISPLAY_GAMMA = 2.4
+"""Of a display for BT.709 and BT.2020 (ITU-R BT.1886)."""
 Gamut = Literal["BT.2020", "Display P3"]
 """Colours that are wider than those of sRGB."""
 TO_SRGB: dict[Gamut, NDArray[np.float32]] = {
