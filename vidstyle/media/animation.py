@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from ..core.errors import UsageError
+from . import apng_reader, gif_reader
 from .clip import DEFAULT_DELAY, SHORTEST_DELAY, ClipInfo, Frame, check_pixels
-from .gif_reader import composed
 from .stills import split_alpha
+
+Picture = tuple[NDArray[np.uint8], float | None]
+"""A frame (H, W, 4), and its duration in milliseconds."""
+COMPOSED: Mapping[str | None, Callable[[BinaryIO], Iterator[Picture]]] = {
+    "GIF": gif_reader.composed,
+    "PNG": apng_reader.composed,
+}
+"""What puts together the pictures of a format that Pillow does not as browsers do."""
 
 
 class AnimationClip:
@@ -72,9 +81,15 @@ class AnimationClip:
         except Exception as error:  # Pillow raises whatever damage leads it to
             raise UsageError(f"{self.path}: damaged: no frame can be read") from error
 
-    def _gif(self) -> Iterator[tuple[NDArray[np.uint8], float]]:
-        with self.path.open("rb") as file:
-            yield from composed(file)
+    def _pictures(self, image: Image.Image) -> Iterator[Picture]:
+        """The frames, put together as browsers do it where Pillow does otherwise."""
+        if image.format in COMPOSED:
+            with self.path.open("rb") as file:
+                yield from COMPOSED[image.format](file)
+        else:
+            for index in range(getattr(image, "n_frames", 1)):
+                image.seek(index)
+                yield np.asarray(image.convert("RGBA")), image.info.get("duration")
 
     def __iter__(self) -> Iterator[Frame]:
         self.notes = []
@@ -83,7 +98,7 @@ class AnimationClip:
             warnings.simplefilter("ignore")
             first = int(self.default_image)
             count = getattr(image, "n_frames", 1)
-            pictures = self._gif() if image.format == "GIF" else _pictures(image, first, count)
+            pictures = self._pictures(image)
             for index in range(first, count):
                 try:
                     rgba, milliseconds = next(pictures)
@@ -103,15 +118,6 @@ class AnimationClip:
                 duration = _delay(milliseconds)
                 yield Frame(rgb, time, duration, alpha)
                 time += duration
-
-
-def _pictures(
-    image: Image.Image, first: int, end: int
-) -> Iterator[tuple[NDArray[np.uint8], float | None]]:
-    """The frames (H, W, 4) from number ``first`` on, and their durations in milliseconds."""
-    for index in range(first, end):
-        image.seek(index)
-        yield np.asarray(image.convert("RGBA")), image.info.get("duration")
 
 
 def _loop_count(image: Image.Image) -> int:

@@ -68,7 +68,7 @@ def read_image(
         with Image.open(path, formats=STILL_FORMATS) as image:
             check_pixels(path, *image.size, max_pixels)
             profile = image.info.get("icc_profile")
-            eight = _in_eight_bits(ImageOps.exif_transpose(image))
+            eight = in_eight_bits(ImageOps.exif_transpose(image))
             rgba = np.asarray(_in_srgb(eight, profile).convert("RGBA"))
     except UsageError:
         raise
@@ -118,7 +118,7 @@ def _profile_name(path: Path) -> str:
     return f"{' '.join(name.split())} (ICC)" if name else "sRGB"
 
 
-def _in_eight_bits(image: Image.Image) -> Image.Image:
+def in_eight_bits(image: Image.Image) -> Image.Image:
     """A grey picture of 16 or 32 bits or of floats in 8: ``convert`` would clip it, not scale it.
 
     What its largest value stands for is guessed from that value: 1, 255, 65,535 or all 32 bits;

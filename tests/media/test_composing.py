@@ -1,4 +1,4 @@
-"""GIFs are read as browsers show them; the last test asks a browser."""
+"""GIFs are read as browsers show them; the last tests ask a browser, also of APNG and WebP."""
 
 from __future__ import annotations
 
@@ -127,17 +127,62 @@ def page() -> Iterator[Any]:
         browser.close()
 
 
+def shown_by(page: Any, kind: str, data: bytes) -> np.ndarray:
+    """What a page shows of an animation, on grey, after it has played once."""
+    address = base64.b64encode(data).decode()
+    page.set_content(
+        f"<body style='margin:0; background:#7b7b7b'>"
+        f"<img style='display:block' src='data:{kind};base64,{address}'>"
+    )
+    page.wait_for_timeout(300)
+    return np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize("case", CASES)
 def test_chromium_shows_the_same(case: str, page: Any) -> None:
     """Each frame as the last one of a GIF that has played: it stays."""
     for number, wanted in enumerate(expected(CASES[case])):
-        address = base64.b64encode(gif(CASES[case][: number + 1], delay=2, loop=None)).decode()
-        page.set_content(
-            f"<body style='margin:0; background:#7b7b7b'>"
-            f"<img style='display:block' src='data:image/gif;base64,{address}'>"
-        )
-        page.wait_for_timeout(300)
-        shot = np.asarray(Image.open(io.BytesIO(page.screenshot())).convert("RGB"))
+        shot = shown_by(page, "image/gif", gif(CASES[case][: number + 1], delay=2, loop=None))
         shown = np.where(wanted[..., 3:] > 0, wanted[..., :3], np.uint8(0x7B))
         assert np.abs(shot.astype(int) - shown).max() <= 2, f"frame {number}"
+
+
+def shapes(count: int) -> list[Image.Image]:
+    """A square on a clear ground, elsewhere each time, and half clear."""
+    made = []
+    for number in range(count):
+        picture = np.zeros((SIDE, SIDE, 4), np.uint8)
+        place = np.s_[2 + 4 * number : 12 + 4 * number, 3 * number : 10 + 3 * number]
+        picture[place] = (*PALETTE[1 + number], 255)
+        picture[20:, :] = (0, 0, 200, 128)
+        made.append(Image.fromarray(picture))
+    return made
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    **{
+        f"apng {disposal} {blend}": {"format": "PNG", "disposal": disposal, "blend": blend}
+        for disposal in range(3)
+        for blend in range(2)
+    },
+    "webp": {"format": "WEBP", "lossless": True, "minimize_size": True},
+    "webp, mixed": {"format": "WEBP", "lossless": True, "kmax": 2},
+}
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("way", WAYS)
+def test_chromium_shows_other_animations_as_they_are_read(
+    way: str, page: Any, tmp_path: Path
+) -> None:
+    kind = str(WAYS[way]["format"]).lower()
+    for count in (2, 3, 4):
+        first, *rest = shapes(count)
+        path = tmp_path / f"{count}.{kind}"
+        first.save(path, save_all=True, append_images=rest, duration=20, loop=1, **WAYS[way])
+        *_, last = media.open_clip(path)
+        alpha = (np.full((SIDE, SIDE), 255) if last.alpha is None else last.alpha)[..., None] / 255
+        wanted = last.rgb * alpha + 0x7B * (1 - alpha)
+        shot = shown_by(page, f"image/{kind}", path.read_bytes())
+        assert np.abs(shot.astype(int) - wanted).max() <= 3, f"{count} frames"
