@@ -34,6 +34,7 @@ WAYS = {
     "loop": ("walk.gif", {"seamless": True}),
     "far back": ("walk.mp4", {"long_term": (1, 2)}),
     "segments": ("walk.mp4", {"segment": 3}),
+    "hybrid": ("walk.mp4", {"engine": "hybrid", "training_steps": 3}),
     "segments of a loop": ("walk.gif", {"segment": 2, "seamless": True}),
     "colours, two styles": (
         "walk.gif",
