@@ -41,7 +41,7 @@ QUICK: dict[str, Any] = {
     "first_iterations": 3,
     "iterations": 2,
     "style_layers": ("relu1_1", "relu2_1"),
-    "content_layers": ("relu2_2",),
+    "content_layers": ("relu2_1",),
 }
 """Settings that paint quickly: of pictures this small, the deep layers cost the most …"""
 QUICK_OPTIONS = tuple(
