@@ -67,14 +67,16 @@ def test_a_path_is_a_file_whatever_its_name_looks_like(
     assert media.open_clip(painted.output).info.sound == ("aac",)
 
 
-@pytest.mark.parametrize("kind", ["clip", "style", "mask", "key"])
+@pytest.mark.parametrize("kind", ["clip", "style", "mask", "key", "weights", "model", "recipe"])
 def test_an_address_is_told_and_nothing_is_asked_for(
     kind: str, workdir: Path, requests: tuple[str, list[str]], vidstyle: Run
 ) -> None:
     address, asked = requests
     given = {"clip": "walk.mp4", "style": "stripes.png"} | {kind: f"{address}/base.mp4"}
-    more = {"mask": ["--mask", given.get("mask")], "key": ["--key", f"0={given.get('key')}"]}
-    done = vidstyle(given["clip"], "--style", given["style"], *more.get(kind, []), cwd=workdir)
+    more = {"clip": [], "style": [], "key": ["--key", f"0={given.get('key')}"]}.get(
+        kind, [f"--{kind}", given[kind]]
+    )
+    done = vidstyle(given["clip"], "--style", given["style"], *more, cwd=workdir)
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1
     assert ("download it first" in done.stderr) == (kind in ("clip", "mask"))
     assert not asked

@@ -168,7 +168,7 @@ def test_an_output_folder_that_goes_away_is_told_in_one_line(workdir: Path) -> N
             # moved first: the journal's thread may add a file to a folder that is being emptied
             shutil.rmtree((workdir / "there").rename(workdir / "gone"))
 
-    with pytest.raises(OSError, match="there"):
+    with pytest.raises(OSError, match="there") as failed:
         vidstyle.stylize(
             workdir / "walk.mp4",
             workdir / "stripes.png",
@@ -176,4 +176,5 @@ def test_an_output_folder_that_goes_away_is_told_in_one_line(workdir: Path) -> N
             listener=remove,
             **QUICK,
         )
+    assert "is gone, and what was painted with it" in " ".join(failed.value.__notes__)
     assert not (workdir / "there").exists()

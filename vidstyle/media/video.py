@@ -522,7 +522,8 @@ class _Clock:
                 self.delay = min(ticks - self.first, MOST_DELAY) if reorders else 0
             time = (ticks - self.delay) * self.base
         else:
-            time = Fraction(0) if self.last is None else self.last + self.step
+            begins = (self.stream.start_time or 0) * self.base
+            time = begins if self.last is None else self.last + self.step
         self.last = time
         return time
 

@@ -13,7 +13,7 @@ from ..core import devices, files
 from ..core.background import Behind, ahead
 from ..core.errors import UsageError, VidstyleError
 from ..core.events import Event, Listener, Notice, Started
-from ..core.folders import fetched
+from ..core.folders import LocalFolder, fetched
 from ..engines import ClipEngine
 from ..engines.recovery import RecoveringEngine
 from ..metrics import Metrics
@@ -278,7 +278,10 @@ def _kept(store: CheckpointStore | None) -> Iterator[None]:
                 store.flush()
                 if store.counted and not store.count and not store.model.exists():
                     store.clear()
-            if store.count:
+            here = store.parts
+            if store.count and isinstance(here, LocalFolder) and not here.path.exists():
+                error.add_note(f"{here} is gone, and what was painted with it")
+            elif store.count:
                 error.add_note(f"{store.paintings} kept: the same command goes on from there")
             elif store.model.exists():
                 error.add_note("what is learned is kept: the same command goes on from there")
