@@ -100,6 +100,7 @@ def start(workdir: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         (*(sys.executable, "-m", "vidstyle", "long.mp4"), *command),
         cwd=workdir,
+        env={**os.environ, "HOME": str(workdir)},  # Ray writes there, and not everybody has one
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
