@@ -171,6 +171,12 @@ def test_profiles_of_other_kinds_of_pictures(tmp_path: Path) -> None:
     few = plain.quantize(16)
     few.save(tmp_path / "few.png", icc_profile=profile("sRGB"))
     check(media.read_image(tmp_path / "few.png")[0])
+    clear = Image.new("RGB", (8, 8), (9, 9, 9))  # a colour that stands for what is clear
+    clear.paste((200, 50, 50), (4, 0, 8, 8))
+    clear.save(tmp_path / "key.png", transparency=(9, 9, 9), icc_profile=profile("sRGB"))
+    rgb, alpha = media.read_image(tmp_path / "key.png")
+    assert alpha is not None and (alpha[:, :4] == 0).all() and (alpha[:, 4:] == 255).all()
+    assert difference(rgb[4, 6], np.array([200, 50, 50])) < 1
     grey = Image.fromarray(np.full((8, 8), 120, np.uint8))
     for mode, damaged in (("L", profile("sRGB")), ("LA", b"no profile"), ("RGB", b"no profile")):
         grey.convert(mode).save(tmp_path / "odd.png", icc_profile=damaged)

@@ -28,6 +28,7 @@ CASES: dict[str, list[Drawn]] = {
     "restored over nothing": [(4, 4, 8, 8, 2, 3, None), (12, 12, 8, 8, 3, 1, None)],
     "clear over colour": [(0, 0, 24, 24, 1, 1, None), (4, 4, 16, 16, 2, 1, 2)],
     "clear, then disposed": [(0, 0, 24, 24, 1, 2, 5), (4, 4, 16, 16, 2, 0, 5)],
+    "first beyond the canvas": [(16, 16, 20, 20, 3, 1, None), (0, 0, 8, 8, 1, 1, None)],
     "beyond the canvas": [(0, 0, 24, 24, 1, 1, None), (16, 16, 20, 20, 3, 1, None)],
 }
 
@@ -57,9 +58,15 @@ def gif(drawn: list[Drawn], delay: int = 20, loop: int | None = 0) -> bytes:
     return data + b";"
 
 
+def canvas_of(drawn: list[Drawn]) -> tuple[int, int]:
+    """Height and width: as large as the first picture needs it."""
+    left, top, width, height, *_ = drawn[0]
+    return max(SIDE, top + height), max(SIDE, left + width)
+
+
 def expected(drawn: list[Drawn]) -> list[np.ndarray]:
     """The same by the words of the specification, with a ground that is clear."""
-    canvas, shown = np.zeros((SIDE, SIDE, 4), np.uint8), []
+    canvas, shown = np.zeros((*canvas_of(drawn), 4), np.uint8), []
     for left, top, width, height, color, disposal, clear in drawn:
         before, place = canvas.copy(), np.s_[top : top + height, left : left + width]
         if color != clear:
@@ -77,9 +84,9 @@ def test_what_was_never_drawn_or_is_disposed_of_is_clear(case: str, tmp_path: Pa
     path = tmp_path / "case.gif"
     path.write_bytes(gif(CASES[case]))
     clip = media.open_clip(path)
-    assert (clip.info.width, clip.info.height, clip.info.loop) == (SIDE, SIDE, 0)
+    assert (clip.info.height, clip.info.width) == canvas_of(CASES[case]) and clip.info.loop == 0
     for frame, wanted in zip(clip, expected(CASES[case]), strict=True):
-        alpha = np.full((SIDE, SIDE), 255) if frame.alpha is None else frame.alpha
+        alpha = np.full(wanted.shape[:2], 255) if frame.alpha is None else frame.alpha
         assert np.array_equal(alpha, wanted[..., 3])
         seen = alpha > 0
         assert np.array_equal(frame.rgb[seen], wanted[..., :3][seen])
@@ -129,6 +136,8 @@ def page() -> Iterator[Any]:
 
 def shown_by(page: Any, kind: str, data: bytes) -> np.ndarray:
     """What a page shows of an animation, on grey, after it has played once."""
+    with Image.open(io.BytesIO(data)) as image:
+        page.set_viewport_size(dict(zip(("width", "height"), image.size, strict=True)))
     address = base64.b64encode(data).decode()
     page.set_content(
         f"<body style='margin:0; background:#7b7b7b'>"

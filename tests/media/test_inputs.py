@@ -269,6 +269,8 @@ def test_a_matroska_file_says_what_is_not_to_be_shown(
         for length in range(0, len(path.read_bytes()), 7):  # cut off anywhere, it is no worse
             (tmp_path / "cut.mkv").write_bytes(path.read_bytes()[:length])
             assert crop_of(tmp_path / "cut.mkv", 1) in (Crop(), Crop(4, 8, 16, 2))
+    path.write_bytes(b"\xec" + bytes(1) + b"\x7f" + b"\xff" * 7 + bytes(20))  # no length is so long
+    assert crop_of(path, 0) == Crop()
     clip = write_video(tmp_path / "clip.mkv", [scene(i) for i in range(3)])
     whole = [frame.rgb for frame in media.open_clip(clip)]
     monkeypatch.setattr(media.video, "crop_of", lambda path, index: Crop(4, 8, 16, 2))

@@ -33,8 +33,10 @@ def _refuse_mistyped(word: str) -> None:
     Raises:
         UsageError: ``word`` is nearly one.
     """
+    if word.startswith("-") or Path(word).suffix or Path(word).exists():
+        return
     near = difflib.get_close_matches(word.lower(), COMMANDS, n=1, cutoff=0.7)
-    if near and not Path(word).suffix and not Path(word).exists():
+    if near:
         raise UsageError(f"{word}: no such file, and no such command: did you mean {near[0]!r}?")
 
 

@@ -72,13 +72,12 @@ def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], float]]:
             picture.data.append(data[4:])
         elif kind in (b"fcTL", b"IEND"):
             if picture is not None and picture.data:
-                before = canvas.copy()
+                before = canvas.copy() if picture.control[24] == RESTORED else canvas
                 place = _draw(picture, canvas, header, colors)
                 yield canvas.copy(), picture.milliseconds
                 if picture.control[24] == CLEARED:
                     canvas[place] = 0
-                elif picture.control[24] == RESTORED:
-                    canvas = before
+                canvas = before
             picture = Picture(data)
 
 

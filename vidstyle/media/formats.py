@@ -29,7 +29,8 @@ class Format:
     most_plays: int | None = None
     """How often an animation can say that it plays, at most."""
     longest_delay: Fraction | None = None
-    """Seconds that a frame of an animation can say that it lasts, at most."""
+    """Seconds that a frame of an animation may last: a tick less than the format can say, since
+    the tick at which each frame begins is rounded."""
 
     @property
     def suffix(self) -> str:
@@ -52,15 +53,15 @@ FORMATS = {
             "gif",
             largest=65535,
             most_plays=65536,
-            longest_delay=Fraction(65535, 100),
+            longest_delay=Fraction(65534, 100),
         ),
-        Format("apng", "animation", most_plays=2**31 - 1, longest_delay=Fraction(65535, 1000)),
+        Format("apng", "animation", most_plays=2**31 - 1, longest_delay=Fraction(65534, 1000)),
         Format(
             "webp",
             "animation",
             largest=16383,
             most_plays=65535,
-            longest_delay=Fraction(2**24 - 1, 1000),
+            longest_delay=Fraction(2**24 - 2, 1000),
         ),
         Format("png", "still"),
         Format("jpg", "still", largest=65535),

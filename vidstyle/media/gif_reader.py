@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -45,7 +45,7 @@ def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], int]]:
     if not signature.startswith(b"GIF8"):
         raise ValueError("no GIF")
     common = _palette(file, flags)
-    canvas = np.zeros((height, width, 4), np.uint8)
+    canvas: NDArray[np.uint8] | None = None
     control = Control()
     while (kind := _read(file, 1)[0]) != END:
         if kind == EXTENSION:
@@ -54,8 +54,12 @@ def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], int]]:
                 packed, delay, clear = struct.unpack("<BHB", data[1:5])
                 control = Control(packed >> 2 & 7, delay, clear if packed & 1 else None)
         elif kind == PICTURE:
+            at = struct.unpack("<HHHHB", _read(file, 9))
+            if canvas is None:  # the first picture may be larger than what the header says
+                size = max(height, at[1] + at[3]), max(width, at[0] + at[2])
+                canvas = np.zeros((*size, 4), np.uint8)
             before = canvas.copy() if control.disposal == RESTORED else canvas
-            place = _draw(file, canvas, common, control.clear)
+            place = _draw(file, at, canvas, common, control.clear)
             yield canvas.copy(), control.delay * 10
             if control.disposal == CLEARED:
                 canvas[place] = 0
@@ -66,10 +70,20 @@ def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], int]]:
 
 
 def _draw(
-    file: BinaryIO, canvas: NDArray[np.uint8], common: NDArray[np.uint8] | None, clear: int | None
+    file: BinaryIO,
+    at: Sequence[int],
+    canvas: NDArray[np.uint8],
+    common: NDArray[np.uint8] | None,
+    clear: int | None,
 ) -> tuple[slice, slice]:
-    """Draw the next picture of a file; returns where it lies."""
-    left, top, width, height, flags = struct.unpack("<HHHHB", _read(file, 9))
+    """Draw the picture that is next in a file; returns where it lies.
+
+    Args:
+        at: left, top, width, height and flags, which stand before it.
+        common: the colours (N, 3) of pictures without their own.
+        clear: the number of the colour that is not drawn.
+    """
+    left, top, width, height, flags = at
     palette = _palette(file, flags)
     palette = common if palette is None else palette
     if palette is None:

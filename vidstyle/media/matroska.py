@@ -68,6 +68,8 @@ def _variable(file: BinaryIO, *, marked: bool) -> tuple[int, bool]:
     """A number whose first byte says how long it is, with that mark or without; and whether it
     stands for an unknown one (RFC 8794)."""
     first = _bytes(file, file.tell(), file.tell() + 1)[0]
+    if not first:  # longer than any number is
+        raise EOFError
     more = 8 - first.bit_length()
     data = bytes([first]) + _bytes(file, file.tell(), file.tell() + more)
     value = int.from_bytes(data)

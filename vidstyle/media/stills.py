@@ -20,6 +20,8 @@ from .clip import ClipInfo, Frame, check_pixels
 
 STILL_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".avif"}
+OPAQUE = {"P": "RGB", "PA": "RGB", "RGBA": "RGB", "LA": "L"}
+"""The mode of a picture's colours by themselves, by Pillow's name of its mode."""
 RATE = Fraction(25)
 """Frames a second of a folder of stills, which does not say."""
 
@@ -86,13 +88,10 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     one that is damaged or of other colours than the picture's."""
     if not profile:
         return image
-    whole = image.convert("RGBA") if "A" in image.getbands() or image.mode == "P" else image
-    alpha = whole.getchannel("A") if "A" in whole.getbands() else None
-    plain = whole.convert("RGB") if alpha is not None and image.mode != "LA" else whole
-    plain = plain.convert("L") if image.mode == "LA" else plain
+    alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     try:
         found = ImageCms.profileToProfile(
-            plain,
+            image.convert(OPAQUE.get(image.mode, image.mode)),
             ImageCms.ImageCmsProfile(io.BytesIO(profile)),
             ImageCms.createProfile("sRGB"),
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -148,16 +149,15 @@ def open_writer(
 
 
 def _lasting(frame: Frame, longest: Fraction | None) -> Iterator[Frame]:
-    """A ``frame``, as often as it takes to last as long as it does in parts that are no longer than
-    ``longest`` seconds."""
-    while longest is not None and frame.duration > longest:
-        yield replace(frame, duration=longest)
-        rgb = frame.rgb.copy()
-        rgb[0, 0, 2] ^= 1  # Pillow would join what is the same
-        frame = replace(
-            frame, rgb=rgb, time=frame.time + longest, duration=frame.duration - longest
-        )
-    yield frame
+    """A ``frame`` in equal parts, as few as last no longer than ``longest`` seconds each."""
+    count = 1 if longest is None else max(1, ceil(frame.duration / longest))
+    each = frame.duration / count
+    for number in range(count):
+        rgb = frame.rgb
+        if number % 2:  # Pillow would join what is the same
+            rgb = rgb.copy()
+            rgb[0, 0, 2] ^= 1
+        yield replace(frame, rgb=rgb, time=frame.time + number * each, duration=each)
 
 
 def part_writer(

@@ -128,10 +128,13 @@ def _info(work: Plan) -> media.ClipInfo:
     """What the output takes over from the clip."""
     info, settings = work.clip.info, work.settings
     start, end = settings.span
+    rate = rate_of(settings.fps) if settings.fps else info.rate
+    if settings.max_frames is not None and rate:
+        until = start + settings.max_frames / rate
+        end = until if end is None else min(end, until)
     if start or end is not None:
         info = replace(info, chapters=tuple(_within(info.chapters, start, end)))
-    if settings.fps:
-        rate = rate_of(settings.fps)
+    if settings.fps and rate:
         info = replace(info, time_base=1 / rate / 1000, rate=rate)
     elif start:  # it may lie between two ticks
         ticks = lcm(info.time_base.denominator, start.denominator)

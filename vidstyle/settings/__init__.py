@@ -32,10 +32,10 @@ from .options import (
 
 SMALLEST_SIZE = 32
 """Pixels of the longer side of a painting, at least."""
+AUTO_SIZE = 512
+"""Pixels of the longer side at most, where nobody has said how large a painting should be."""
 MOST_THREADS = 1024
 """More than any machine has; an operating system may refuse fewer in the middle of a painting."""
-AUTO_SIZE = 512
-"""The same at most, where nobody has said how large it should be."""
 
 __all__ = [
     "AUTO_SIZE",
