@@ -39,13 +39,14 @@ import torch
 from vidstyle import Settings, media, stylize
 from vidstyle.core import events
 from vidstyle.core.folders import LocalFolder
+from vidstyle.core.frames import Frame
 from vidstyle.core.images import resized
 from vidstyle.metrics import MetricAccumulator
 from vidstyle.plan import plan
 from vidstyle.plan.output import FACTS
 from vidstyle.render.checkpoint import ChunkStore
-from vidstyle.render.chunks import SIZE, TAIL
-from vidstyle.render.cluster import Cluster, Head, Order, encoded
+from vidstyle.render.chunks import CHUNK_FRAMES, TAIL_FRAMES
+from vidstyle.render.cluster import Cluster, Head, WorkOrder, encoded
 from vidstyle.render.output import OutputWriter
 from vidstyle.render.ray import RayCluster
 
@@ -150,8 +151,8 @@ def joints(clip: Path, style: Path, painted: Path, segment: int) -> Row:
 
     keys = range(segment, most, segment)
     return {
-        "at joints": float(np.mean([error(key - TAIL, key) for key in keys])),
-        "elsewhere": float(np.mean([error(k - segment + 1, k - TAIL) for k in keys])),
+        "at joints": float(np.mean([error(key - TAIL_FRAMES, key) for key in keys])),
+        "elsewhere": float(np.mean([error(k - segment + 1, k - TAIL_FRAMES) for k in keys])),
     }
 
 
@@ -166,22 +167,22 @@ def film(path: Path, source: Path, size: tuple[int, int], count: int, shot: int)
     with media.open_writer(path, info, mp4, size, overwrite=True, crf=26) as writer:
         for number, picture in enumerate(islice(cycle(frames), count)):
             shown = 255 - picture if number // shot % 2 else picture
-            writer.write(media.Frame(shown, number * each, each))
+            writer.write(Frame(shown, number * each, each))
     return path
 
 
-def ordered(clip: Path, style: Path, output: Path, segment: int, size: Any) -> Order:
+def ordered(clip: Path, style: Path, output: Path, segment: int, size: Any) -> WorkOrder:
     """The order of a painting whose parts lie beside the output."""
     settings = Settings(engine="gatys", size=size, segment=segment, threads=1, device="cpu")
     work = plan(clip, [style], output, settings=settings, overwrite=True)
-    order = Order(work, LocalFolder(output.with_suffix(".parts")))
+    order = WorkOrder(work, LocalFolder(output.with_suffix(".parts")))
     discard(order)
     order.parts.make()
     order.parts.write(FACTS, b"{}")
     return order
 
 
-def joined(order: Order, cluster: Cluster) -> tuple[int, int]:
+def joined(order: WorkOrder, cluster: Cluster) -> tuple[int, int]:
     """Have all painted and join it; returns how many frames that is, and bytes of parts."""
     frames, size = 0, 0
     output = OutputWriter(order.work)
@@ -260,7 +261,7 @@ def lost(clip: Path, style: Path, work: Path) -> list[Row]:
             "pictures": needed,
             "workers lost": cluster.lost,
             "pictures begun again": begun - needed,
-            "at most": cluster.lost * SIZE * 2,
+            "at most": cluster.lost * CHUNK_FRAMES * 2,
             "seconds": seconds,
             "efficiency": needed * PICTURE / seconds / MANY,
             "threads": threading.active_count(),
@@ -268,7 +269,7 @@ def lost(clip: Path, style: Path, work: Path) -> list[Row]:
     ]
 
 
-def discard(order: Order) -> None:
+def discard(order: WorkOrder) -> None:
     """Remove the parts of a painting."""
     for name in order.parts.names():
         order.parts.remove(name)

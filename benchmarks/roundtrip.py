@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from vidstyle import media
+from vidstyle.core.frames import Frame
 from vidstyle.media.sound import Sound
 
 from .table import Row, parser, show
@@ -176,9 +177,7 @@ def _payload(packet: bytes) -> bytes:
     return packet[7:] if packet[:2] in (b"\xff\xf1", b"\xff\xf9") else packet
 
 
-def ticks_off(
-    before: list[media.Frame], after: list[media.Frame], suffix: str
-) -> tuple[float, int]:
+def ticks_off(before: list[Frame], after: list[Frame], suffix: str) -> tuple[float, int]:
     """The largest error of a frame's begin or end: in ms, and in whole ticks of the output."""
     clock = RESULT.get(suffix, 1000)
     worst = Fraction(0)
@@ -198,7 +197,7 @@ def ticks_off(
     return float(worst * 1000), ticks
 
 
-def psnr(before: list[media.Frame], after: list[media.Frame]) -> float:
+def psnr(before: list[Frame], after: list[Frame]) -> float:
     error = []
     for a, b in zip(before, after, strict=False):
         seen = np.ones(a.rgb.shape[:2], bool) if a.alpha is None else a.alpha > 127

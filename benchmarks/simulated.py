@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from vidstyle import engines
+from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image
 from vidstyle.engines import StyleProblem
 from vidstyle.engines.base import OnStep, State
-from vidstyle.media import Frame
-from vidstyle.render.cluster import Future, Job, Order, Worker
+from vidstyle.render.cluster import Future, Job, Worker, WorkOrder
 
 REPLACED_IN = 2.0
 """Seconds until there is another worker in the place of one that was lost."""
@@ -83,7 +83,7 @@ class IdentityEngine(StyleProblem):
 
 
 def install() -> None:
-    """Have the identity engine in the place of the optimiser, in this process."""
+    """Have the identity engine in the place of the optimizer, in this process."""
     engines.ENGINES["gatys"] = IdentityEngine
     lock, plain = threading.Lock(), ast.literal_eval
 
@@ -97,7 +97,7 @@ def install() -> None:
 class ThreadCluster:
     """Workers that are threads. One that is lost is replaced, and its job is done again."""
 
-    def __init__(self, order: Order, size: int) -> None:
+    def __init__(self, order: WorkOrder, size: int) -> None:
         self.size = size
         self.order = order
         self.lock = threading.Lock()

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from vidstyle import Settings, media, stylize
+from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image, at_area, resized
 from vidstyle.engines import OptimizingEngine
-from vidstyle.media import Frame
 from vidstyle.metrics import measure
 from vidstyle.objective.styles import StyleSchedule
 from vidstyle.render.scheduler import Scheduler
@@ -46,7 +46,7 @@ SIZES = ((480, 270), (960, 540), (1920, 1080))
 
 
 def a_step(rounds: int) -> list[Row]:
-    """A step of the optimiser over the convolutions alone."""
+    """A step of the optimizer over the convolutions alone."""
     return [step.measure(512, 288, precision, "auto", rounds) for precision in step.precisions()]
 
 

@@ -3,7 +3,7 @@
     python -m benchmarks.stages WORK --clip PATH --style IMAGE [--size 1920] [--json FILE]
 
 Paints some frames with the default engine twice: stages side by side, as ever, and one after the
-other. The optimiser takes one step at the first layer, for what else is done does not depend on it;
+other. The optimizer takes one step at the first layer, for what else is done does not depend on it;
 what a step at all layers costs on a whole frame is measured by itself.
 """
 
@@ -20,9 +20,9 @@ from unittest import mock
 
 from vidstyle import Settings, render, stylize
 from vidstyle.core.background import Behind
+from vidstyle.core.frames import Frame
 from vidstyle.engines import OptimizingEngine
 from vidstyle.engines.keyframes import KeyframesEngine
-from vidstyle.media import Frame
 from vidstyle.plan import plan
 from vidstyle.plan.describe import step_seconds
 from vidstyle.render.checkpoint import ChunkStore
@@ -87,7 +87,7 @@ def run(clip: Path, style: Path, output: Path, side_by_side: bool, **options: An
 
 
 def whole_step(clip: Path, style: Path, **options: Any) -> float:
-    """Seconds of an optimiser's step on a whole frame at all layers, from one of a quarter."""
+    """Seconds of an optimizer's step on a whole frame at all layers, from one of a quarter."""
     work = plan(clip, [style], settings=Settings(**options))
     quarter = work.width // 2, work.height // 2
     engine = OptimizingEngine(work.settings, work.schedule, quarter)

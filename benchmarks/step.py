@@ -1,4 +1,4 @@
-"""What a step of the optimiser costs over its floor: the network's convolutions alone.
+"""What a step of the optimizer costs over its floor: the network's convolutions alone.
 
 python -m benchmarks.step [--width 512 --height 288] [--device auto] [--json FILE]
 """

@@ -25,9 +25,9 @@ import torch
 from PIL import Image
 
 from vidstyle import cli, networks, stylize
+from vidstyle.core.frames import Frame
 from vidstyle.engines import ENGINES
 from vidstyle.engines.base import OnStep
-from vidstyle.media import Frame
 from vidstyle.networks.transformer import ModelConfig, TransformerNet
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

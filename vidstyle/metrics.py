@@ -24,8 +24,9 @@ from torch import Tensor
 from . import media, networks
 from .core.errors import UsageError
 from .core.events import Listener, LookedAt, Notice
+from .core.frames import Frame
 from .core.images import Field, Image, difference, resized
-from .media import Clip, Frame
+from .media import Clip
 from .objective import losses
 from .objective.styles import at_scale, style_picture, trimmed
 from .settings import Settings, seconds
@@ -33,19 +34,19 @@ from .temporal import flow
 
 GAP = 5
 """Frames between the two of the long warping error."""
-MOVES = 1.0
+MOVING_SPEED = 1.0
 """Pixels a frame from which on something is moving."""
-STILL = 0.25
+STILL_SPEED = 0.25
 """Pixels a frame below which it is not."""
 CHANGED = 8.0
 """Levels that a still pixel's source may change by: video is noisy."""
 SHORTER = 0.9
 """A painting that lasts less than this share of its source is of a part of it."""
-FINE = 1.5
+FINE_SIGMA = 1.5
 """Standard deviation, in pixels, of the blur that takes high frequencies away."""
 DIRECTIONS, QUANTILES, POSITIONS = 48, 128, 20_000
 """Of the sliced Wasserstein distance: directions and quantiles, of so many positions at most."""
-OUTERMOST, BESIDE = 3, 8
+EDGE_WIDTH, EDGE_BESIDE = 3, 8
 """Pixels along a side of a frame that are compared with so many beside them."""
 
 
@@ -82,7 +83,7 @@ class Metrics:
     flicker_source: float
     """The source's own."""
     drift: float
-    """Change of the mean colour from the first frame to the last, in levels of 255."""
+    """Change of the mean color from the first frame to the last, in levels of 255."""
     drift_source: float
     """The source's own: a clip may grow darker by itself."""
     contrast: float
@@ -239,15 +240,15 @@ class MetricAccumulator:
         change = difference(now[0], before[0])
         same = cv2.dilate((change > CHANGED).astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
         speed = np.hypot(forward[..., 0], forward[..., 1])
-        still = same & (speed < STILL)  # what is blurred may move and hardly change
-        moving = ~same & ((speed > MOVES) | (flow.trust(forward, backward) < 0.5))
+        still = same & (speed < STILL_SPEED)  # what is blurred may move and hardly change
+        moving = ~same & ((speed > MOVING_SPEED) | (flow.trust(forward, backward) < 0.5))
         moving = cv2.dilate(moving.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         for suffix, index in (("", 1), ("_source", 0)):
             rows["warping" + suffix].append(_warping(now[index], before[index], forward, backward))
             if still.any():
                 step = np.abs(now[index].astype(np.float32) - before[index]).mean(-1)
                 rows["flicker" + suffix].append(float(step[still].mean()))
-        fast = moving & (speed > MOVES)
+        fast = moving & (speed > MOVING_SPEED)
         if fast.any():
             seen = self.estimate(now[1], before[1])
             error = np.hypot(*np.moveaxis(seen - forward, -1, 0))
@@ -337,9 +338,9 @@ def _edge(picture: Image) -> float:
     across, down = gray.mean(0), gray.mean(1)
     sides = [across, across[::-1], down, down[::-1]]
     steps = [
-        abs(side[:OUTERMOST].mean() - side[OUTERMOST:][:BESIDE].mean())
+        abs(side[:EDGE_WIDTH].mean() - side[EDGE_WIDTH:][:EDGE_BESIDE].mean())
         for side in sides
-        if len(side) > OUTERMOST
+        if len(side) > EDGE_WIDTH
     ]
     return float(max(steps, default=0.0) / max(float(gray.std()), 1e-6))
 
@@ -359,4 +360,4 @@ def _change(one: Image, other: Image) -> float:
 def _fine(picture: Image) -> float:
     """The standard deviation of what a blur takes away."""
     values = picture.astype(np.float32)
-    return float((values - cv2.GaussianBlur(values, (0, 0), FINE)).std())
+    return float((values - cv2.GaussianBlur(values, (0, 0), FINE_SIGMA)).std())

@@ -25,7 +25,7 @@ from PIL import Image
 
 from vidstyle import media
 from vidstyle.cli import main
-from vidstyle.media import Frame
+from vidstyle.core.frames import Frame
 
 from ..conftest import FakeEngine, contents, write_video
 

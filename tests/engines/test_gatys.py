@@ -1,4 +1,4 @@
-"""The optimising engine, frame by frame."""
+"""The optimizing engine, frame by frame."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from vidstyle import Settings
+from vidstyle.core.frames import Frame
 from vidstyle.engines import OptimizingEngine
-from vidstyle.media import Frame
 from vidstyle.networks import Network
 from vidstyle.objective.styles import StyleSchedule
 

@@ -1,4 +1,4 @@
-"""Frames between key frames, whose paint is given: nothing is optimised here."""
+"""Frames between key frames, whose paint is given: nothing is optimized here."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from vidstyle import Settings
+from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image
 from vidstyle.engines.keyframes import KeyframesEngine
-from vidstyle.media import Frame
 from vidstyle.objective.styles import StyleSchedule
 
 from ..conftest import HEIGHT, QUICK, WIDTH, scene

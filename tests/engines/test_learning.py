@@ -15,8 +15,8 @@ from PIL import Image
 import vidstyle
 from vidstyle import Settings, UsageError, VidstyleError, media
 from vidstyle.core import events
+from vidstyle.core.frames import Frame
 from vidstyle.engines import FeedForwardEngine, training
-from vidstyle.media import Frame
 from vidstyle.networks import transformer as model
 from vidstyle.objective.styles import StyleSchedule
 from vidstyle.plan import describe, plan
@@ -206,7 +206,7 @@ def test_the_hybrid_begins_with_the_picture_of_the_model(workdir: Path) -> None:
     assert both.frames == 5 and both.losses[0] < plain.losses[0]
 
 
-def test_a_preview_is_painted_by_the_optimiser_unless_there_is_a_model(workdir: Path) -> None:
+def test_a_preview_is_painted_by_the_optimizer_unless_there_is_a_model(workdir: Path) -> None:
     quick = Settings(engine="feedforward", size=64)
     work = plan(workdir / "walk.mp4", [workdir / "stripes.png"], settings=quick, preview=2)
     assert work.settings.engine == "gatys"
@@ -243,7 +243,7 @@ def test_auto_takes_what_suits_the_clip_and_says_why(workdir: Path, style: Path)
 
 
 @pytest.mark.parametrize("by", ["luma", "histogram"])
-def test_colours_can_be_those_of_the_clip(by: str, workdir: Path) -> None:
+def test_colors_can_be_those_of_the_clip(by: str, workdir: Path) -> None:
     red = [np.clip(scene(i) * [1, 0.4, 0.4], 0, 255).astype(np.uint8) for i in range(4)]
     clip = write_video(workdir / "red.mp4", red)
     quick = QUICK | {"training_steps": 30, "engine": "feedforward"}
@@ -340,11 +340,11 @@ def test_a_model_can_learn_from_a_folder_of_pictures_of_any_size(workdir: Path) 
         vidstyle.stylize(folder, model=str(made.output), size=64)
 
 
-@pytest.mark.parametrize("kind", ["one frame", "black", "one colour of style"])
+@pytest.mark.parametrize("kind", ["one frame", "black", "one color of style"])
 def test_there_is_always_a_picture_or_one_line(kind: str, workdir: Path, vidstyle: Run) -> None:
     pictures = {"one frame": [scene(0)], "black": [np.zeros_like(scene(0))] * 3}
     write_video(workdir / "odd.mp4", pictures.get(kind, [scene(i) for i in range(2)]))
-    if kind == "one colour of style":
+    if kind == "one color of style":
         Image.new("RGB", (40, 40), (90, 20, 20)).save(workdir / "stripes.png")
     command = ("odd.mp4", "--style", "stripes.png", "--engine", "feedforward", "--size", 64)
     done = vidstyle(*command, "--training-steps", 6, "-o", "out.mp4", cwd=workdir)

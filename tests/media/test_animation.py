@@ -8,6 +8,7 @@ import pytest
 from PIL import Image, features
 
 from vidstyle import UsageError, media
+from vidstyle.core.frames import Frame
 
 from ..conftest import HEIGHT, WIDTH, scene
 from .test_video import copy
@@ -36,7 +37,7 @@ def test_delays_loops_and_transparency_come_back(gif: Path, tmp_path: Path, suff
         assert before.alpha is not None and after.alpha is not None
         assert np.array_equal(before.alpha, after.alpha)
         seen = before.alpha > 0
-        lossy = 8 if suffix == ".webp" else 6  # half the colour resolution, as JPEG
+        lossy = 8 if suffix == ".webp" else 6  # half the color resolution, as JPEG
         assert np.abs(before.rgb.astype(int) - after.rgb)[seen].mean() < lossy
 
 
@@ -50,11 +51,11 @@ def test_how_often_it_plays_is_kept(loop_count: int, tmp_path: Path) -> None:
         file_format = media.format_of(output)
         with media.open_writer(output, info, file_format, (WIDTH, HEIGHT), loop=loop_count) as out:
             for i in range(3):
-                out.write(media.Frame(scene(i), Fraction(i, 10), Fraction(1, 10)))
+                out.write(Frame(scene(i), Fraction(i, 10), Fraction(1, 10)))
         assert media.open_clip(output).info.loop == loop_count
 
 
-def through_a_gif(folder: Path, count: int, rate: int) -> list[media.Frame]:
+def through_a_gif(folder: Path, count: int, rate: int) -> list[Frame]:
     """So many frames, ``rate`` a second, as they are read back."""
     still = folder / "still.png"
     media.save_image(still, scene(0))
@@ -62,7 +63,7 @@ def through_a_gif(folder: Path, count: int, rate: int) -> list[media.Frame]:
     output = folder / "fast.gif"
     with media.open_writer(output, info, media.format_of(output), (WIDTH, HEIGHT)) as out:
         for i in range(count):
-            out.write(media.Frame(scene(i), Fraction(i, rate), Fraction(1, rate)))
+            out.write(Frame(scene(i), Fraction(i, rate), Fraction(1, rate)))
     return list(media.open_clip(output))
 
 
@@ -75,14 +76,14 @@ def test_thirty_frames_a_second_stay_in_time(tmp_path: Path) -> None:
 
 
 def test_a_still_part_of_a_gif_does_not_flicker(tmp_path: Path) -> None:
-    """One palette for the shot: what does not change keeps its colour, to the bit."""
+    """One palette for the shot: what does not change keeps its color, to the bit."""
     still = tmp_path / "still.png"
     media.save_image(still, scene(0))
     info = media.open_clip(still).info
     output = tmp_path / "calm.gif"
     with media.open_writer(output, info, media.format_of(output), (WIDTH, HEIGHT)) as out:
         for i in range(6):
-            out.write(media.Frame(scene(i), Fraction(i, 10), Fraction(1, 10)))
+            out.write(Frame(scene(i), Fraction(i, 10), Fraction(1, 10)))
     first, *rest = media.open_clip(output)
     for frame in rest:
         assert np.array_equal(frame.rgb[:10], first.rgb[:10])
@@ -141,7 +142,7 @@ def test_each_shot_of_a_gif_has_its_own_palette(tmp_path: Path) -> None:
         for i, picture in enumerate(pictures):
             if i in (0, 2):
                 out.begin_shot()
-            out.write(media.Frame(picture, Fraction(i, 10), Fraction(1 + i, 10)))
+            out.write(Frame(picture, Fraction(i, 10), Fraction(1 + i, 10)))
     read = list(media.open_clip(output))
     assert [f.time for f in read] == [Fraction(i, 10) for i in range(5)]
     assert read[-1].duration == Fraction(5, 10)

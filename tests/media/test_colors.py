@@ -1,4 +1,4 @@
-"""Colours of files, as they are to be seen: patches in, sRGB out."""
+"""Colors of files, as they are to be seen: patches in, sRGB out."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ D65 = (0.3127, 0.3290)
 
 
 def to_xyz(name: str) -> np.ndarray:
-    """Linear RGB of such colours to XYZ (Lindbloom)."""
+    """Linear RGB of such colors to XYZ (Lindbloom)."""
     chromaticities, _ = WIDE[name]
 
     def xyz(x: float, y: float) -> np.ndarray:
@@ -57,7 +57,7 @@ def coded(color: tuple[int, int, int], name: str, gamma: float) -> np.ndarray:
 
 
 def profile(name: str) -> bytes:
-    """An ICC profile of these colours: the smallest one that says it (ICC.1, version 2)."""
+    """An ICC profile of these colors: the smallest one that says it (ICC.1, version 2)."""
     bradford = np.array(
         [[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]]
     )
@@ -124,7 +124,7 @@ def difference(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def test_the_difference_is_that_of_the_paper() -> None:
-    """By what is known of it: none between equals, symmetric, a step of a grey level of about 1."""
+    """By what is known of it: none between equals, symmetric, a step of a gray level of about 1."""
     assert difference(np.array([90, 40, 200]), np.array([90, 40, 200])) == 0
     one, other = np.array([200, 50, 50]), np.array([180, 70, 60])
     assert difference(one, other) == pytest.approx(difference(other, one))
@@ -145,7 +145,7 @@ def check(picture: np.ndarray) -> None:
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp", "tif"])
 @pytest.mark.parametrize("name", ["sRGB", "Adobe RGB", "Display P3", "BT.2020"])
-def test_a_still_has_the_colours_that_its_profile_says(
+def test_a_still_has_the_colors_that_its_profile_says(
     name: str, suffix: str, tmp_path: Path
 ) -> None:
     path = tmp_path / f"patches.{suffix}"
@@ -171,17 +171,17 @@ def test_profiles_of_other_kinds_of_pictures(tmp_path: Path) -> None:
     few = plain.quantize(16)
     few.save(tmp_path / "few.png", icc_profile=profile("sRGB"))
     check(media.read_image(tmp_path / "few.png")[0])
-    clear = Image.new("RGB", (8, 8), (9, 9, 9))  # a colour that stands for what is clear
+    clear = Image.new("RGB", (8, 8), (9, 9, 9))  # a color that stands for what is clear
     clear.paste((200, 50, 50), (4, 0, 8, 8))
     clear.save(tmp_path / "key.png", transparency=(9, 9, 9), icc_profile=profile("sRGB"))
     rgb, alpha = media.read_image(tmp_path / "key.png")
     assert alpha is not None and (alpha[:, :4] == 0).all() and (alpha[:, 4:] == 255).all()
     assert difference(rgb[4, 6], np.array([200, 50, 50])) < 1
-    grey = Image.fromarray(np.full((8, 8), 120, np.uint8))
+    gray = Image.fromarray(np.full((8, 8), 120, np.uint8))
     for mode, damaged in (("L", profile("sRGB")), ("LA", b"no profile"), ("RGB", b"no profile")):
-        grey.convert(mode).save(tmp_path / "odd.png", icc_profile=damaged)
+        gray.convert(mode).save(tmp_path / "odd.png", icc_profile=damaged)
         assert abs(int(media.read_image(tmp_path / "odd.png")[0].mean()) - 120) <= 1
-    cmyk = ImageCms.createProfile("sRGB")  # of other colours than the picture's: not followed
+    cmyk = ImageCms.createProfile("sRGB")  # of other colors than the picture's: not followed
     plain.convert("CMYK").save(
         tmp_path / "cmyk.jpg", icc_profile=ImageCms.ImageCmsProfile(cmyk).tobytes(), quality=98
     )
@@ -196,7 +196,7 @@ def test_profiles_of_other_kinds_of_pictures(tmp_path: Path) -> None:
         (ColorPrimaries.BT2020, "BT.2020", 9),
     ],
 )
-def test_a_video_has_the_colours_that_its_primaries_say(
+def test_a_video_has_the_colors_that_its_primaries_say(
     primaries: ColorPrimaries, name: str, matrix: int, tmp_path: Path
 ) -> None:
     """Coded for a display's gamma of 2.4; what is not wider than sRGB stays as it is."""

@@ -20,13 +20,13 @@ from vidstyle.media.gif_reader import composed
 PALETTE = [(255, 0, 255), (220, 0, 0), (0, 200, 0), (0, 0, 250), (250, 250, 250), (9, 9, 9)]
 SIDE = 24
 Drawn = tuple[int, int, int, int, int, int, "int | None"]
-"""Left, top, width, height, colour, disposal, and the colour that is clear."""
+"""Left, top, width, height, color, disposal, and the color that is clear."""
 CASES: dict[str, list[Drawn]] = {
     "disposed": [(x, 6, 8, 8, 1, 2, None) for x in (0, 6, 12)],
     "a corner first": [(6, 6, 12, 12, 1, 1, None), (0, 0, 6, 6, 2, 1, None)],
     "restored": [(0, 0, 24, 24, 1, 1, None), (4, 4, 8, 8, 2, 3, None), (12, 12, 8, 8, 3, 1, None)],
     "restored over nothing": [(4, 4, 8, 8, 2, 3, None), (12, 12, 8, 8, 3, 1, None)],
-    "clear over colour": [(0, 0, 24, 24, 1, 1, None), (4, 4, 16, 16, 2, 1, 2)],
+    "clear over color": [(0, 0, 24, 24, 1, 1, None), (4, 4, 16, 16, 2, 1, 2)],
     "clear, then disposed": [(0, 0, 24, 24, 1, 2, 5), (4, 4, 16, 16, 2, 0, 5)],
     "first beyond the canvas": [(16, 16, 20, 20, 3, 1, None), (0, 0, 8, 8, 1, 1, None)],
     "beyond the canvas": [(0, 0, 24, 24, 1, 1, None), (16, 16, 20, 20, 3, 1, None)],
@@ -34,7 +34,7 @@ CASES: dict[str, list[Drawn]] = {
 
 
 def packed(width: int, height: int, color: int) -> bytes:
-    """A picture of one colour: codes of four bits, cleared so often that none grows longer."""
+    """A picture of one color: codes of four bits, cleared so often that none grows longer."""
     codes = []
     for number in range(width * height):
         codes += [8] * (number % 6 == 0) + [color]
@@ -135,7 +135,7 @@ def page() -> Iterator[Any]:
 
 
 def shown_by(page: Any, kind: str, data: bytes) -> np.ndarray:
-    """What a page shows of an animation, on grey, after it has played once."""
+    """What a page shows of an animation, on gray, after it has played once."""
     with Image.open(io.BytesIO(data)) as image:
         page.set_viewport_size(dict(zip(("width", "height"), image.size, strict=True)))
     address = base64.b64encode(data).decode()

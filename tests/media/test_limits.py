@@ -16,7 +16,7 @@ from PIL import Image
 
 import vidstyle
 from vidstyle import media
-from vidstyle.media import Frame
+from vidstyle.core.frames import Frame
 from vidstyle.plan import plan
 
 from ..conftest import QUICK, scene, write_video

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from vidstyle import UsageError, media
-from vidstyle.media import Frame
+from vidstyle.core.frames import Frame
 from vidstyle.media.formats import FORMATS
 from vidstyle.media.sound import Sound
 

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from vidstyle import media
-from vidstyle.media import ClipInfo, Frame
+from vidstyle.core.frames import Frame
+from vidstyle.media import ClipInfo
 
 SIDE = 40
 Pictures = list[tuple[np.ndarray, np.ndarray | None]]
 
 
 def sprite() -> Pictures:
-    """A square of one colour that walks over clear ground."""
+    """A square of one color that walks over clear ground."""
     made: Pictures = []
     for step in range(4):
         picture, alpha = np.zeros((SIDE, SIDE, 3), np.uint8), np.zeros((SIDE, SIDE), np.uint8)
@@ -28,14 +29,14 @@ def sprite() -> Pictures:
     return made
 
 
-def iris(colours: int, backward: bool = False) -> Pictures:
+def iris(colors: int, backward: bool = False) -> Pictures:
     """A clear circle that grows (or shrinks) from nothing: the first frame is opaque."""
     random = np.random.default_rng(0)
     rows, columns = np.mgrid[:SIDE, :SIDE] - SIDE // 2
     made: Pictures = []
     for step in range(4):
-        values = random.integers(0, 255, (colours, 3), np.uint8)
-        picture = values[random.integers(0, colours, (SIDE, SIDE))]
+        values = random.integers(0, 255, (colors, 3), np.uint8)
+        picture = values[random.integers(0, colors, (SIDE, SIDE))]
         alpha = np.where(rows**2 + columns**2 < (5 * step) ** 2, 0, 255).astype(np.uint8)
         made.append((picture, None if alpha.min() == 255 else alpha))
     return made[::-1] if backward else made
@@ -43,10 +44,10 @@ def iris(colours: int, backward: bool = False) -> Pictures:
 
 CLIPS = {
     "sprite": sprite(),
-    "iris, few colours": iris(3),
-    "iris, many colours": iris(400),
+    "iris, few colors": iris(3),
+    "iris, many colors": iris(400),
     "iris, closing": iris(400, backward=True),
-    "iris, closing, few colours": iris(3, backward=True),
+    "iris, closing, few colors": iris(3, backward=True),
     "all": [*sprite(), *iris(400), *iris(2), *iris(20, backward=True)],
     "wholly clear": [(picture, np.zeros((SIDE, SIDE), np.uint8)) for picture, _ in iris(9)],
     "opaque": [(picture, None) for picture, _ in iris(9)],

@@ -1,4 +1,4 @@
-"""What goes in comes out: frames, times, sound, colours, transparency."""
+"""What goes in comes out: frames, times, sound, colors, transparency."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from vidstyle import UsageError, VidstyleError, media
-from vidstyle.media import ClipInfo, Frame
+from vidstyle.core.frames import Frame
+from vidstyle.media import ClipInfo
 from vidstyle.media.color import EXACT
 from vidstyle.media.formats import FORMATS
 from vidstyle.media.sound import Sound
@@ -19,7 +20,7 @@ from vidstyle.media.sound import Sound
 from ..conftest import scene, write_video
 
 
-def copy(source: Path, output: Path, **options: object) -> list[media.Frame]:
+def copy(source: Path, output: Path, **options: object) -> list[Frame]:
     """Write every frame of ``source`` to ``output`` unpainted; returns what was written."""
     clip = media.open_clip(source)
     file_format = media.format_of(output)
@@ -132,9 +133,9 @@ def test_transparency_of_vp9_survives(tmp_path: Path) -> None:
     assert again.alpha[:, :18].max() < 30 and again.alpha[:, 22:].min() > 225
 
 
-def test_colours_survive_and_are_tagged(tmp_path: Path) -> None:
+def test_colors_survive_and_are_tagged(tmp_path: Path) -> None:
     red = np.full((48, 64, 3), (200, 50, 50), np.uint8)
-    frame = media.Frame(red, Fraction(0), Fraction(1, 25))
+    frame = Frame(red, Fraction(0), Fraction(1, 25))
     still = tmp_path / "red.png"
     media.save_image(still, red)
     info = media.open_clip(still).info
@@ -155,7 +156,7 @@ def test_odd_sizes_are_padded_where_they_must_be(tmp_path: Path) -> None:
     for suffix, size in ((".mp4", (64, 48)), (".webm", (63, 47)), (".gif", (63, 47))):
         output = tmp_path / f"odd{suffix}"
         with media.open_writer(output, info, media.format_of(output), (63, 47)) as out:
-            out.write(media.Frame(picture, Fraction(0), Fraction(1, 25)))
+            out.write(Frame(picture, Fraction(0), Fraction(1, 25)))
         read = media.open_clip(output).info
         assert (read.width, read.height) == size
 
@@ -196,7 +197,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
             pytest.raises(RuntimeError),
             media.open_writer(output, info, media.format_of(output), (64, 48)) as out,
         ):
-            out.write(media.Frame(scene(0), Fraction(0), Fraction(1, 25)))
+            out.write(Frame(scene(0), Fraction(0), Fraction(1, 25)))
             raise RuntimeError
         with (
             pytest.raises(VidstyleError, match="no frame"),
@@ -210,7 +211,7 @@ def test_a_constant_rate_shows_each_moment_what_was_shown_then() -> None:
     lengths = [Fraction(4, 100), Fraction(46, 100), Fraction(4, 100)]
     times = [Fraction(0), Fraction(4, 100), Fraction(50, 100)]
     frames = [
-        media.Frame(scene(i), time, length)
+        Frame(scene(i), time, length)
         for i, (time, length) in enumerate(zip(times, lengths, strict=True))
     ]
     even = list(media.resample(frames, Fraction(10)))
@@ -223,7 +224,7 @@ def test_a_constant_rate_shows_each_moment_what_was_shown_then() -> None:
 def test_alpha_in_prores_and_ffv1(tmp_path: Path) -> None:
     alpha = np.zeros((48, 64), np.uint8)
     alpha[:, 20:] = 255
-    frame = media.Frame(scene(0), Fraction(0), Fraction(1, 25), alpha)
+    frame = Frame(scene(0), Fraction(0), Fraction(1, 25), alpha)
     still = tmp_path / "clear.png"
     media.save_image(still, scene(0), alpha)
     info = media.open_clip(still).info
@@ -253,7 +254,7 @@ def test_a_codec_that_does_not_fit_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("transfer", "white"), [(16, 0.5806), (18, 0.75)])
 def test_hdr_is_toned_down_not_written_wrong(transfer: int, white: float, tmp_path: Path) -> None:
-    """A diffuse white (203 cd/m²) of PQ and HLG, and black, must be light grey and black."""
+    """A diffuse white (203 cd/m²) of PQ and HLG, and black, must be light gray and black."""
     path = tmp_path / "hdr.mkv"
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx265", rate=25)
@@ -278,7 +279,7 @@ def test_hdr_is_toned_down_not_written_wrong(transfer: int, white: float, tmp_pa
     (read,) = clip
     assert read.rgb[4].max() < 12
     assert read.rgb[-4].min() > 170 and read.rgb[-4].max() < 235
-    assert np.ptp(read.rgb[-4].astype(int), axis=-1).max() <= 3, "a grey stays grey"
+    assert np.ptp(read.rgb[-4].astype(int), axis=-1).max() <= 3, "a gray stays gray"
 
 
 def test_metadata_and_chapters_are_kept(tmp_path: Path) -> None:
@@ -304,7 +305,7 @@ def test_metadata_and_chapters_are_kept(tmp_path: Path) -> None:
         assert [c["metadata"]["title"] for c in info.chapters] == ["Setting out"]
 
 
-def test_colours_that_are_not_named_are_guessed_as_players_do(tmp_path: Path) -> None:
+def test_colors_that_are_not_named_are_guessed_as_players_do(tmp_path: Path) -> None:
     """BT.709 for HD, BT.601 below it."""
     for size, matrix in (((1280, 720), 1), ((320, 240), 5)):
         path = tmp_path / f"{size[0]}.mkv"
@@ -422,7 +423,7 @@ def test_the_same_frames_make_the_same_file(
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-def test_colours_are_the_same_wherever_a_frame_lies() -> None:
+def test_colors_are_the_same_wherever_a_frame_lies() -> None:
     """Beside other frames, at any address: an encoder then has the same to encode."""
     high, wide = 90, 106
     picture = np.random.default_rng(0).integers(0, 256, (high, wide, 3), np.uint8)

@@ -38,7 +38,7 @@ def test_pooling_takes_the_largest_or_the_mean() -> None:
 
 
 def test_bundled_weights_are_caffes_vgg(network: networks.VGG) -> None:
-    """Caffe's conv1_1 sees BGR, 0..255: a grey picture less the mean; ours takes RGB, 0..1."""
+    """Caffe's conv1_1 sees BGR, 0..255: a gray picture less the mean; ours takes RGB, 0..1."""
     loaded = weights.load("bundled", "vgg19", shapes("vgg19"), 0)
     assert len(loaded.convolutions) == 16
     picture = torch.rand(1, 3, 16, 16)
@@ -98,8 +98,8 @@ def test_random_weights_follow_the_seed() -> None:
 
 
 def test_the_edge_is_repeated_not_darkened(network: networks.VGG) -> None:
-    grey = torch.full((1, 3, 64, 64), 0.6)
-    features = network(grey)["relu2_1"]
+    gray = torch.full((1, 3, 64, 64), 0.6)
+    features = network(gray)["relu2_1"]
     assert features.std((2, 3)).max() < 1e-3
 
 

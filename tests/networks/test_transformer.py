@@ -55,7 +55,7 @@ def test_a_file_that_is_no_model_of_this_version_is_refused_in_one_line(tmp_path
             model.load(path)
         assert str(path) in str(error.value) and "\n" not in str(error.value)
 
-    facts = {"styles": ["one"], "weights": [1.0], "size": [64, 48], "version": model.VERSION}
+    facts = {"styles": ["one"], "weights": [1.0], "size": [64, 48], "version": model.MODEL_VERSION}
     for data in (whole[:1000], whole[:-100], b"", b"no model", b"\x80\x04pickled"):
         path.write_bytes(data)
         refused("not a model, or a damaged one")
@@ -72,7 +72,7 @@ def test_a_file_that_is_no_model_of_this_version_is_refused_in_one_line(tmp_path
     refused("weights are not those")
     saved(facts, {name: value for name, value in tensors.items() if "leave" not in name})
     refused("weights are not those")
-    for about in ([1, 2], "text", {"version": model.VERSION}, facts | {"fine": "many"}):
+    for about in ([1, 2], "text", {"version": model.MODEL_VERSION}, facts | {"fine": "many"}):
         saved(about)
         refused("not a model of vidstyle|weights are not those")
     with pytest.raises(UsageError, match="there is no such model"):

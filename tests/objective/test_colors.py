@@ -31,13 +31,13 @@ def test_histogram_gives_each_channel_the_values_of_the_source() -> None:
 
 
 @pytest.mark.parametrize("by", ["histogram", "covariance"])
-def test_one_colour_can_be_matched(by: str) -> None:
+def test_one_color_can_be_matched(by: str) -> None:
     flat = np.full((8, 8, 3), 128, np.uint8)
     assert matched(flat, scene(0), by).shape == (8, 8, 3)  # type: ignore[arg-type]
     assert np.abs(matched(scene(0), flat, by).astype(int) - 128).max() <= 8  # type: ignore[arg-type]
 
 
-def test_luma_takes_lightness_of_one_and_colour_of_the_other() -> None:
+def test_luma_takes_lightness_of_one_and_color_of_the_other() -> None:
     painted = np.clip(other()[:48, :64], 90, 160)
     source = np.clip(scene(0), 90, 160)
     ycc = cv2.cvtColor(with_chroma(painted, source), cv2.COLOR_RGB2YCrCb).astype(int)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from vidstyle import Settings, UsageError, networks
+from vidstyle.core.frames import Frame
 from vidstyle.engines import OptimizingEngine
-from vidstyle.media import Frame
 from vidstyle.objective import masks
 from vidstyle.objective.objective import Objective, Region, TemporalTarget
 from vidstyle.objective.styles import (
@@ -180,7 +180,7 @@ def test_the_temporal_term_weighs_against_what_an_empty_picture_would_cost() -> 
 
 
 def test_each_region_is_pulled_to_its_own_style() -> None:
-    """A grey frame, its left half masked to be red, the rest to be blue."""
+    """A gray frame, its left half masked to be red, the rest to be blue."""
     red, blue = (np.full((32, 32, 3), color, np.uint8) for color in ((220, 40, 40), (40, 40, 220)))
     schedule = StyleSchedule((blue, red), ("blue", "red"), {0.0: (1.0, 0.0)}, (1,))
     settings = Settings(first_iterations=15, content_weight=0, style_layers=("relu1_1",))

@@ -16,7 +16,7 @@ from ..conftest import Run
 
 @pytest.fixture(autouse=True)
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "SECONDS", 0.0)
+    monkeypatch.setattr(machine, "PROBE_SECONDS", 0.0)
 
 
 def test_it_tells_what_is_there(vidstyle: Run) -> None:

@@ -236,7 +236,7 @@ def test_a_partial_clip_of_the_user_is_not_replaced_by_a_run_that_goes_on(workdi
     assert Path("o.partial.mp4").read_text() == "precious"
 
 
-def test_kept_frames_are_said_to_be_without_their_colours(workdir: Path) -> None:
+def test_kept_frames_are_said_to_be_without_their_colors(workdir: Path) -> None:
     made = vidstyle.stylize(
         "walk.mp4", "stripes.png", "o.mp4", size=64, keep_frames=True, strength=0.5
     )

@@ -124,7 +124,7 @@ def test_masks_styles_and_clips_are_refused_by_their_size_before_they_are_decode
     Image.fromarray(np.zeros((400, 500), np.uint8)).save("large.gif")
     write_video(workdir / "large.mp4", [np.zeros((400, 500, 3), np.uint8)])
     monkeypatch.setattr(Image.Image, "convert", lambda *given: pytest.fail("it was decoded"))
-    monkeypatch.setattr(media.video, "_picture", lambda frame: pytest.fail("it was decoded"))
+    monkeypatch.setattr(media.video, "shown_picture", lambda frame: pytest.fail("it was decoded"))
     limit = ("--max-pixels", "100000")
     for clip in ("large.png", "large.gif", "large.mp4"):
         for command in (
@@ -171,11 +171,11 @@ def test_what_cannot_be_encoded_is_refused_at_once(
         ("16 bits", np.uint16([0, 32768, 65535]), [0, 128, 255]),
     ],
 )
-def test_grey_of_every_depth_is_read_as_it_looks(
+def test_gray_of_every_depth_is_read_as_it_looks(
     mode: str, values: np.ndarray, wanted: list[int], tmp_path: Path
 ) -> None:
-    Image.fromarray(np.tile(values, (4, 1))).save(tmp_path / "grey.tif")
-    picture, alpha = media.read_image(tmp_path / "grey.tif")
+    Image.fromarray(np.tile(values, (4, 1))).save(tmp_path / "gray.tif")
+    picture, alpha = media.read_image(tmp_path / "gray.tif")
     assert alpha is None and np.abs(picture[0, :, 0].astype(int) - wanted).max() <= 1
 
 

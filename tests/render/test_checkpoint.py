@@ -20,8 +20,8 @@ import torch
 import vidstyle
 from vidstyle import Settings, UsageError, media
 from vidstyle.core import devices, events, folders
+from vidstyle.core.frames import Frame
 from vidstyle.engines import OptimizingEngine, problem
-from vidstyle.media import Frame
 from vidstyle.objective.styles import StyleSchedule
 from vidstyle.plan import describe, plan
 from vidstyle.render.checkpoint import CheckpointStore
@@ -36,7 +36,7 @@ WAYS = {
     "segments": ("walk.mp4", {"segment": 3}),
     "hybrid": ("walk.mp4", {"engine": "hybrid", "training_steps": 3}),
     "segments of a loop": ("walk.gif", {"segment": 2, "seamless": True}),
-    "colours, two styles": (
+    "colors, two styles": (
         "walk.gif",
         {"keep_colors": "histogram", "style_at": [(0.1, "other.png")]},
     ),

@@ -22,7 +22,7 @@ from vidstyle.plan import plan
 from vidstyle.plan.output import FACTS
 from vidstyle.render import cluster, frames
 from vidstyle.render.checkpoint import CheckpointStore, ChunkStore
-from vidstyle.render.cluster import Future, Job, Order, Worker
+from vidstyle.render.cluster import Future, Job, Worker, WorkOrder
 
 from ..conftest import QUICK, scene, write_video
 
@@ -37,7 +37,7 @@ class InlineCluster:
 
     size = 3
 
-    def __init__(self, order: Order, deaths: float = 0.0) -> None:
+    def __init__(self, order: WorkOrder, deaths: float = 0.0) -> None:
         self.order, self.deaths = pickle.loads(pickle.dumps(order)), deaths
         self.random = random.Random(1)
         self.worker = Worker(self.order)
@@ -87,7 +87,7 @@ def clusters(monkeypatch: pytest.MonkeyPatch) -> list[InlineCluster]:
     made: list[InlineCluster] = []
 
     @contextmanager
-    def connected(address: str, order: Order) -> Any:
+    def connected(address: str, order: WorkOrder) -> Any:
         made.append(InlineCluster(order, deaths=0.6))
         yield made[-1]
 
@@ -266,7 +266,7 @@ def test_a_worker_that_does_not_see_the_clip_gets_a_copy(workdir: Path) -> None:
     wanted = frames.outlines(work, Fraction(0), None)
     cluster.share(work, parts)
     clip.unlink()
-    found = Worker(Order(work, parts)).do("look", (Fraction(0), None), print)
+    found = Worker(WorkOrder(work, parts)).do("look", (Fraction(0), None), print)
     assert [one.rgb.tobytes() for one in found] == [one.rgb.tobytes() for one in wanted]
 
 

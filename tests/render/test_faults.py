@@ -18,10 +18,10 @@ import pytest
 import vidstyle
 from vidstyle import media
 from vidstyle.core import events
+from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image
 from vidstyle.engines import ENGINES, FeedForwardEngine
 from vidstyle.engines.base import OnStep
-from vidstyle.media import Frame
 from vidstyle.networks import transformer as model
 from vidstyle.networks.transformer import ModelConfig, TransformerNet
 

@@ -21,12 +21,12 @@ import pytest
 import vidstyle
 from vidstyle import UsageError
 from vidstyle.core.folders import LocalFolder
-from vidstyle.media import Frame
+from vidstyle.core.frames import Frame
 from vidstyle.networks import transformer as model
 from vidstyle.plan import describe, make_engine, plan
 from vidstyle.plan.output import FACTS
-from vidstyle.render.cluster import Order, Worker
-from vidstyle.render.ray import PATIENCE, RayCluster
+from vidstyle.render.cluster import Worker, WorkOrder
+from vidstyle.render.ray import CLUSTER_TIMEOUT_S, RayCluster
 
 from ..conftest import QUICK, QUICK_OPTIONS, scene, write_video
 
@@ -198,7 +198,7 @@ def test_a_worker_has_the_model_that_was_learned(workdir: Path) -> None:
     work = plan(clip, [workdir / "stripes.png"], output, settings=settings)
     parts = LocalFolder(workdir)
     parts.write(FACTS, b"{}")
-    order = Order.of(work, make_engine(work), parts)
+    order = WorkOrder.of(work, make_engine(work), parts)
     named.unlink()
     there = Worker(pickle.loads(pickle.dumps(order))).engine
     assert there.stylizer.model.config.size == (64, 48)
@@ -206,11 +206,11 @@ def test_a_worker_has_the_model_that_was_learned(workdir: Path) -> None:
     assert painted.shape == (48, 64, 3)
 
 
-def order_of(workdir: Path, **settings: Any) -> Order:
+def order_of(workdir: Path, **settings: Any) -> WorkOrder:
     """The order of a painting of the clip."""
     given = vidstyle.Settings(**QUICK | settings)
     work = plan(workdir / "long.mp4", [workdir / "stripes.png"], workdir / "o.mkv", settings=given)
-    return Order(work, LocalFolder(workdir / "parts"))
+    return WorkOrder(work, LocalFolder(workdir / "parts"))
 
 
 def test_a_task_asks_for_no_more_processors_than_a_machine_has(
@@ -242,7 +242,7 @@ def test_workers_share_gpus_and_may_join_later(
     needs = fake.remote.return_value.options.call_args.kwargs
     assert (needs["num_gpus"], needs["num_cpus"]) == (0.25, 0)
     fake.cluster_resources.return_value = {"CPU": 12.0, "GPU": 4.0}
-    cluster.asked -= 2 * PATIENCE
+    cluster.asked -= 2 * CLUSTER_TIMEOUT_S
     assert cluster.size == 16
 
 

@@ -14,8 +14,8 @@ import torch
 import vidstyle
 from vidstyle import UsageError, media
 from vidstyle.core import devices, events
+from vidstyle.core.frames import Frame
 from vidstyle.engines import problem as problem
-from vidstyle.media import Frame
 
 from ..conftest import QUICK, STYLE_LAYERS, scene, write_video
 from ..media.test_video import sound_of
@@ -106,7 +106,7 @@ def test_a_frame_that_repeats_is_painted_once(style: Path, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("init", ["content", "noise", "previous", "warped"])
 @pytest.mark.parametrize("optimizer", ["lbfgs", "adam"])
-def test_every_way_to_begin_and_to_optimise(
+def test_every_way_to_begin_and_to_optimize(
     init: str, optimizer: str, video: Path, style: Path, tmp_path: Path
 ) -> None:
     """Steps lower the loss of each frame; what the second one begins from tells the ways apart."""
@@ -175,8 +175,8 @@ def test_a_clip_with_a_cut_becomes_a_gif(style: Path, tmp_path: Path) -> None:
     assert len(frames(tmp_path / "cut.gif")) == 6
 
 
-def test_colours_from_the_clip(video: Path, style: Path, tmp_path: Path) -> None:
-    """The style is grey-green stripes; the clip has a red square that keeps its colour."""
+def test_colors_from_the_clip(video: Path, style: Path, tmp_path: Path) -> None:
+    """The style is gray-green stripes; the clip has a red square that keeps its color."""
     red: dict[str, list[float]] = {}
     shown = {}
     for keep in ("none", "luma", "histogram", "covariance"):
@@ -314,7 +314,7 @@ def test_a_preview_has_a_contact_sheet(video: Path, style: Path, tmp_path: Path)
 
 
 def test_it_paints_around_what_is_transparent(gif: Path, style: Path, tmp_path: Path) -> None:
-    """The colours under the transparent part are chance: they must not change the painting."""
+    """The colors under the transparent part are chance: they must not change the painting."""
     results = []
     for hidden in (0, 255):
         folder = tmp_path / f"in{hidden}"

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from vidstyle.core.events import Event, Painted, Step
+from vidstyle.core.frames import Frame
 from vidstyle.engines.base import OnStep
-from vidstyle.media import Frame
-from vidstyle.render.chunks import TAIL, PaintedFrame, tasks
+from vidstyle.render.chunks import TAIL_FRAMES, PaintedFrame, tasks
 from vidstyle.render.scheduler import Scheduler, paintings
 from vidstyle.temporal.shots import segmented
 
@@ -169,13 +169,13 @@ def test_the_end_of_a_loop_leads_into_its_beginning_step_by_step(passes: int) ->
     engine = NotingEngine()
     done = list(scheduled(engine, closes=True, passes=passes).paint(numbered(20)))
     assert order(done) == list(range(20))
-    assert engine.named("repaint")[-TAIL:] == list(range(19, 19 - TAIL, -1))
+    assert engine.named("repaint")[-TAIL_FRAMES:] == list(range(19, 19 - TAIL_FRAMES, -1))
     green = greens(done)
     assert green[-1] == green[0], "the last frame goes on from the first"
     steps = [abs(b - a) for a, b in pairwise([*green, green[0]])]
     assert max(steps) < 10 * 19 / 2, "where the loop jumped by ten times as much"
     if passes == 1:
-        assert green[: 20 - TAIL] == [10 + 10 * i for i in range(20 - TAIL)]
+        assert green[: 20 - TAIL_FRAMES] == [10 + 10 * i for i in range(20 - TAIL_FRAMES)]
 
 
 def test_segments_go_on_from_key_frames_and_lead_into_the_next() -> None:

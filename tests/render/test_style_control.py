@@ -14,8 +14,8 @@ from PIL import Image
 
 from vidstyle import Settings, UsageError, media, stylize
 from vidstyle.core import events
+from vidstyle.core.frames import Frame
 from vidstyle.core.images import resized_apart
-from vidstyle.media import Frame
 from vidstyle.objective.masks import masked
 from vidstyle.objective.styles import style_picture
 from vidstyle.plan import describe, plan
@@ -269,7 +269,7 @@ def test_a_mask_is_taken_by_its_shape_in_all_its_frames_or_in_none(tmp_path: Pat
         assert [int(frame.masks[0].mean()) for frame in covered] == wanted
 
 
-def test_colours_behind_what_is_clear_do_not_count(tmp_path: Path) -> None:
+def test_colors_behind_what_is_clear_do_not_count(tmp_path: Path) -> None:
     """A red disc whose clear surroundings are green, as no one sees: halved, its edge stays red."""
     rows, columns = np.mgrid[:96, :96] - 48
     inside = rows**2 + columns**2 < 40**2

@@ -14,7 +14,7 @@ import pytest
 
 from vidstyle import Settings, media
 from vidstyle.studio import SAMPLES, samples
-from vidstyle.studio.actions import Choice, Seen, Studio
+from vidstyle.studio.actions import Choice, PageView, Studio
 from vidstyle.studio.page import build
 from vidstyle.studio.queue import Queue
 from vidstyle.studio.runs import Order
@@ -121,6 +121,6 @@ def test_two_runs_play_beside_each_other(studio: Studio, gif: Path, style: Path)
     shown = media.open_clip(studio.compare(runs[0].name, runs[1].name)["value"])
     assert (shown.info.width, shown.info.height) == (128, 48)
     assert studio.take_over(runs[0].name)[:3] == ["", "", "good"]
-    seen = studio.refresh(runs[0].name, Seen())
+    seen = studio.refresh(runs[0].name, PageView())
     assert seen["player"]["visible"] and seen["download"]["visible"] and not seen["stop"]["visible"]
     assert [*studio.refresh(runs[0].name, seen["seen"])] == ["seen"]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vidstyle import Settings, UsageError, media, stylize
-from vidstyle.core.files import LOCK
+from vidstyle.core.files import LOCK_FILE
 from vidstyle.settings.text import arguments_of
 from vidstyle.studio import PREFIX, runs
 from vidstyle.studio import _sweep as sweep
@@ -169,7 +169,7 @@ def test_private_folders_of_studios_that_are_no_more_are_swept(
     dead, mine = tmp_path / f"{PREFIX}abcdefgh", tmp_path / f"{PREFIX}notes"
     for folder in (dead, mine):
         (folder / "uploads").mkdir(parents=True)
-        (folder / LOCK).touch()
+        (folder / LOCK_FILE).touch()
     unlocked = tmp_path / f"{PREFIX}hgfedcba"  # never one of ours: they have a lock
     unlocked.mkdir()
     sweep()

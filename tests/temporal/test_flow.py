@@ -72,7 +72,7 @@ def test_nothing_is_followed_on_tiny_or_flat_pictures() -> None:
 def test_large_pictures_are_followed_at_a_smaller_size(monkeypatch: pytest.MonkeyPatch) -> None:
     before, after = shifted(4, 2)
     whole = flow.estimator("dis")(after, before)
-    monkeypatch.setattr(flow, "LARGEST", 96)
+    monkeypatch.setattr(flow, "LARGEST_SIDE", 96)
     small = flow.estimator("dis")(after, before)
     assert small.shape == whole.shape
     assert np.allclose(small[16:-16, 16:-16].mean((0, 1)), (-4, -2), atol=0.4)

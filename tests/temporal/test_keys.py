@@ -5,8 +5,8 @@ from fractions import Fraction
 
 import numpy as np
 
+from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image
-from vidstyle.media import Frame
 from vidstyle.temporal.keys import CLOSEST, keyed, lines_up
 
 from ..conftest import scene

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import torch
 
-from vidstyle.networks.transformer import TILE, ModelConfig, TransformerNet, noise
+from vidstyle.networks.transformer import NOISE_TILE, ModelConfig, TransformerNet, noise
 from vidstyle.temporal.noise import NoiseField
 
 
@@ -31,7 +31,7 @@ def test_an_offset_moves_the_noise() -> None:
     squares = torch.zeros(1, 12, 24, 32)
     still = model._noise(squares, None)
     torch.testing.assert_close(still, noise()[..., :24, :32])
-    right = torch.tensor([2.0 * (TILE + 5), 0.0]).view(1, 2, 1, 1)
+    right = torch.tensor([2.0 * (NOISE_TILE + 5), 0.0]).view(1, 2, 1, 1)
     moved = model._noise(squares, right)
     torch.testing.assert_close(moved, noise()[..., :24, 5:37], atol=1e-3, rtol=0)
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from vidstyle.media import Frame
+from vidstyle.core.frames import Frame
 from vidstyle.settings import seconds
 from vidstyle.temporal.shots import Cuts, follows, shots
 

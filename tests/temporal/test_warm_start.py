@@ -92,7 +92,7 @@ def test_slow_change_adds_up() -> None:
     assert 2 <= step <= 5
 
 
-def test_recolor_gives_a_new_source_the_colours_of_its_like() -> None:
+def test_recolor_gives_a_new_source_the_colors_of_its_like() -> None:
     source = big(0)
     again = ColorMap(Painting(source, painted(source)))(big(2))
     assert np.abs(again - painted(big(2)) / 255).mean() < 0.05
@@ -199,10 +199,10 @@ def test_flat_frames_are_not_trusted() -> None:
     assert warm.trust.max() == 0 and not warm.still.any()
 
 
-def test_the_map_of_colours_of_a_large_frame_is_that_of_all_its_pixels(
+def test_the_map_of_colors_of_a_large_frame_is_that_of_all_its_pixels(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also of a source that is dithered, whose neighbours differ in every second pixel."""
+    """Also of a source that is dithered, whose neighbors differ in every second pixel."""
     ramp = np.linspace(60, 180, 192).astype(np.uint8)
     source = np.repeat(np.repeat(ramp[None, :, None], 160, 0), 3, 2)
     paint = (source * [0.9, 0.5, 0.2] + [0, 40, 90]).astype(np.uint8)

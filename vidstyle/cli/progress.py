@@ -16,7 +16,7 @@ from ..core.events import Event, Learned, LookedAt, Notice, Pace, Painted, Start
 if TYPE_CHECKING:
     from ..metrics import Metrics
 
-EVERY = 5.0
+LINE_EVERY_S = 5.0
 """Seconds between two lines where there is no terminal."""
 
 
@@ -103,7 +103,7 @@ class Reporter:
 
     def _say_at_times(self, line: str, last: bool = False) -> None:
         now = time.monotonic()
-        if last or now - self.said > EVERY:
+        if last or now - self.said > LINE_EVERY_S:
             self._say(line)
             self.said = now
 

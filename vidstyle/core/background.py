@@ -10,10 +10,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-T = TypeVar("T")
+Item = TypeVar("Item")
 
 
-def ahead(items: Iterable[T], count: int) -> Iterator[T]:
+def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
     """``items``, of which another thread makes up to ``count`` before they are asked for.
 
     Whatever making one raises is raised where it is asked for. Closing the iterator ends the

@@ -87,7 +87,7 @@ def threads(number: int | None) -> Iterator[None]:
 def keep_memory() -> None:
     """Let the C library keep what is freed, where it is glibc.
 
-    Each step of an optimiser takes and frees the same blocks; handed back to the system in
+    Each step of an optimizer takes and frees the same blocks; handed back to the system in
     between, their pages come anew, one fault each: a tenth of the time.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None

@@ -26,7 +26,7 @@ class Started:
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The optimiser took a step."""
+    """The optimizer took a step."""
 
     done: float
     """The share of the frame's steps that is done, 0..1; it may end before 1."""
@@ -39,7 +39,7 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Stepped:
-    """The optimiser took a step on a frame."""
+    """The optimizer took a step on a frame."""
 
     frame: int
     step: Step

@@ -19,13 +19,13 @@ from PIL import Image
 
 from .errors import UsageError, VidstyleError
 
-FRAME = re.compile(r"\d{6,}\.png")
+FRAME_NAME = re.compile(r"\d{6,}\.png")
 """The name of a numbered frame."""
-RANDOM = "[a-z0-9_]{8}"
+RANDOM_PART = "[a-z0-9_]{8}"
 """What ``tempfile`` puts into a name."""
 SOFTWARE = "vidstyle"
 """Stands in every PNG that vidstyle writes, as its software."""
-LOCK = "lock"
+LOCK_FILE = "lock"
 LONGEST_NAME, LONGEST_SUFFIX = 255, 16
 """Bytes of a name, on nearly all file systems, and of what counts as its suffix."""
 
@@ -69,7 +69,7 @@ def is_own_folder(path: Path) -> bool:
         return False
     entries = [*path.iterdir()]
     return bool(entries) and all(
-        FRAME.fullmatch(entry.name) and is_own_frame(entry) for entry in entries
+        FRAME_NAME.fullmatch(entry.name) and is_own_frame(entry) for entry in entries
     )
 
 
@@ -169,7 +169,7 @@ def remove_stale(path: Path) -> None:
 
     Only for who holds the lock of ``path``: those of a run at work look the same.
     """
-    name = re.compile(rf"{re.escape(_part_prefix(path))}{RANDOM}\.part")
+    name = re.compile(rf"{re.escape(_part_prefix(path))}{RANDOM_PART}\.part")
     with suppress(OSError):
         for other in path.absolute().parent.iterdir():
             if name.fullmatch(other.name) and not other.is_symlink():
@@ -208,7 +208,7 @@ def _swap_folders(part: Path, path: Path) -> None:
 def _remove_frames(folder: Path) -> None:
     """Remove numbered frames, and ``folder`` if it held nothing else."""
     for entry in folder.iterdir():
-        if FRAME.fullmatch(entry.name):
+        if FRAME_NAME.fullmatch(entry.name):
             entry.unlink()
     with suppress(OSError):
         folder.rmdir()
@@ -276,10 +276,10 @@ def locked(folder: Path, path: Path) -> Iterator[None]:
         lock = _acquired(folder, path)
         stack.callback(_removed_if_empty, folder)
         if os.name == "nt":  # a file that is open cannot be removed there
-            stack.callback(_unlinked, folder / LOCK)
+            stack.callback(_unlinked, folder / LOCK_FILE)
         stack.callback(lock.release)
         if os.name != "nt":  # later, it might be that of the next run
-            stack.callback(_unlinked, folder / LOCK)
+            stack.callback(_unlinked, folder / LOCK_FILE)
         yield
 
 
@@ -287,7 +287,7 @@ def _acquired(folder: Path, path: Path) -> FileLock:
     while True:
         with _told(path):
             folder.mkdir(mode=0o700, exist_ok=True)
-            lock = FileLock(folder / LOCK, timeout=0)
+            lock = FileLock(folder / LOCK_FILE, timeout=0)
             try:
                 lock.acquire()
             except Timeout:
@@ -296,7 +296,7 @@ def _acquired(folder: Path, path: Path) -> FileLock:
                 ) from None
             except FileNotFoundError:  # the run before has just removed the folder
                 continue
-        if (folder / LOCK).exists():
+        if (folder / LOCK_FILE).exists():
             return lock
         lock.release()
 

@@ -32,7 +32,7 @@ def resized(picture: Image, size: tuple[int, int]) -> Image:
 def resized_apart(picture: Image, alpha: Image, size: tuple[int, int]) -> tuple[Image, Image]:
     """``picture`` (H, W, 3) and its ``alpha`` (H, W) at ``size`` (width, height).
 
-    Each pixel counts as much as it is seen: the colours behind what is clear stay there.
+    Each pixel counts as much as it is seen: the colors behind what is clear stay there.
     """
     small = resized(alpha, size)
     weight = alpha.astype(np.float32)
@@ -44,7 +44,7 @@ def resized_apart(picture: Image, alpha: Image, size: tuple[int, int]) -> tuple[
 
 
 def laid_over(picture: Image, alpha: Image | None, ground: Any) -> Image:
-    """``picture`` (H, W, 3) with its ``alpha`` (H, W) laid over the colour ``ground``."""
+    """``picture`` (H, W, 3) with its ``alpha`` (H, W) laid over the color ``ground``."""
     if alpha is None:
         return picture
     weight = unit(alpha[..., None])
@@ -52,7 +52,7 @@ def laid_over(picture: Image, alpha: Image | None, ground: Any) -> Image:
 
 
 def filled(picture: Image, alpha: Image | None) -> Image:
-    """``picture`` (H, W, 3), its transparent part in the mean colour of the rest."""
+    """``picture`` (H, W, 3), its transparent part in the mean color of the rest."""
     if alpha is None:
         return picture
     weight = alpha[..., None].astype(np.float32)
@@ -76,7 +76,7 @@ def within(picture: Image, side: int) -> Image:
 
 def difference(one: Image, other: Image) -> Field:
     """How much two pictures differ (H, W), in levels of 255: means of 5x5 pixels, since video is
-    noisy, in the colour channel that differs most."""
+    noisy, in the color channel that differs most."""
     blurred = [cv2.blur(picture.astype(np.float32), (5, 5)) for picture in (one, other)]
     red, green, blue = cv2.split(cv2.absdiff(*blurred))
     return np.asarray(np.maximum(np.maximum(red, green), blue), np.float32)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from ..settings import ENGINES as NAMES
+from ..settings import ENGINE_NAMES
 from .base import ClipEngine, Engine
 from .feedforward import FeedForwardEngine
 from .gatys import OptimizingEngine
@@ -13,7 +13,7 @@ from .problem import StyleProblem
 from .stylizer import FeedForwardStylizer
 
 ENGINES: dict[str, type[ClipEngine]] = {
-    name: import_module(f".{name}", __name__).ENGINE for name in NAMES
+    name: import_module(f".{name}", __name__).ENGINE for name in ENGINE_NAMES
 }
 """The engines, by the names that settings and modules have for them."""
 

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..core.events import Learned, Step
+from ..core.frames import Frame
 from ..core.images import Image
-from ..media import Frame
 from ..networks.transformer import TransformerNet
 from ..objective.objective import Objective
 from ..objective.styles import StyleSchedule
 from ..settings import Settings
 
 OnStep = Callable[[Step], None]
-"""Called after each step of an optimiser."""
+"""Called after each step of an optimizer."""
 State = Mapping[str, NDArray[Any]]
 """What an engine needs for the next frame, by name."""
 
@@ -103,7 +103,7 @@ class ClipEngine(Engine, Protocol):
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
-        """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
+        """What so many ``frames`` cost at most, in steps of an optimizer on a whole frame."""
 
     def reduce_memory(self) -> str | None:
         """Need less memory from now on; says how, or None where there is no less."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ..core.events import Step
 from ..core.images import Image
 
-PATIENCE = 5
+PATIENCE_STEPS = 5
 """Steps over which a frame must still get better."""
 
 
@@ -18,19 +18,19 @@ class ConvergenceTarget:
 
     loss: float
     gain: float
-    """The share of the loss that the last ``PATIENCE`` steps took away."""
+    """The share of the loss that the last ``PATIENCE_STEPS`` steps took away."""
 
 
 def gain(seen: Sequence[float]) -> float:
     """The share of the loss that the last steps took away."""
-    before = seen[max(0, len(seen) - 1 - PATIENCE)]
+    before = seen[max(0, len(seen) - 1 - PATIENCE_STEPS)]
     return (before - seen[-1]) / max(abs(seen[-1]), 1e-12)
 
 
 def converged(seen: Sequence[float], target: ConvergenceTarget, tolerance: float) -> bool:
     """Whether a frame is as good as its shot's first one, or gets no better than slowly."""
     good = seen[-1] <= target.loss * (1 + tolerance)
-    return len(seen) > PATIENCE and (good or gain(seen) <= target.gain)
+    return len(seen) > PATIENCE_STEPS and (good or gain(seen) <= target.gain)
 
 
 def together(ends: Sequence[tuple[Step, float]], picture: Callable[[], Image]) -> Step:

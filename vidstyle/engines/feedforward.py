@@ -8,8 +8,8 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..core.frames import Frame
 from ..core.images import Image
-from ..media import Frame
 from ..objective.styles import StyleSchedule
 from ..settings import Settings
 from .base import OnStep
@@ -31,7 +31,7 @@ class FeedForwardEngine(StyleProblem):
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
-        """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
+        """What so many ``frames`` cost at most, in steps of an optimizer on a whole frame."""
         return FeedForwardStylizer.cost(settings, size, frames)
 
     def reset(self) -> None:

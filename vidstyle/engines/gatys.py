@@ -1,10 +1,10 @@
-"""The engine of Gatys et al. (2016): each frame is optimised until it looks like the style.
+"""The engine of Gatys et al. (2016): each frame is optimized until it looks like the style.
 
 The first frame of a shot is painted from coarse to fine. Every later one begins from what
 carries over of the one before (``warm_start``), and only what changed is painted: each region by
 itself, in a window with its surroundings, with its own content and style terms. A term over
 the whole frame would not see it: its Gram matrix is already satisfied by the still part, which
-leaves whatever moves unpainted (the reason for most artefacts of painted video).
+leaves whatever moves unpainted (the reason for most artifacts of painted video).
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from torch import Tensor
 from ..core import devices
 from ..core.errors import NotFiniteError
 from ..core.events import Step
+from ..core.frames import Frame
 from ..core.images import Image, difference, resized, within
-from ..media import Frame
 from ..networks import Features
 from ..objective import losses
 from ..objective.objective import Objective, Region, TemporalTarget, has_windows, in_window
@@ -43,7 +43,7 @@ COARSEST = 160
 KEPT_LOOK = 0.8
 """How much of a window's style target is that of the shot's first frame there, not of the style
 image: no window may stand out."""
-FOCUS = 3.2
+WINDOW_FOCUS = 3.2
 """Factor of the content weight in the smallest windows: a figure of a few strokes would be lost."""
 CAREFUL = 0.01
 """Adam's learning rate where L-BFGS has failed."""
@@ -54,7 +54,7 @@ ANOTHER = 0.5
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class FirstFeatures:
     """What the network sees in a shot's first frame, which the others are measured against."""
 
     painting: Painting
@@ -77,7 +77,7 @@ class OptimizingEngine(StyleProblem):
         self.anchor_frame: Frame | None = None
         """The first frame of the shot, whose painting the others are measured against."""
         self.convergence = ConvergenceTarget(0.0, 0.0)
-        self._seen: Seen | None = None
+        self._first_features: FirstFeatures | None = None
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
@@ -90,7 +90,7 @@ class OptimizingEngine(StyleProblem):
     def reduce_memory(self) -> str | None:
         """Need less memory from now on; says how, or None where there is no less."""
         devices.forget(self.device)
-        self._seen = None
+        self._first_features = None
         width, height = self.size
         pixels = self.tile_pixels or width * height
         if pixels > SMALLEST_TILE and self.network.receptive_radius is not None:
@@ -115,7 +115,7 @@ class OptimizingEngine(StyleProblem):
 
     def reset(self) -> None:
         """The next frame begins a new shot: nothing carries over."""
-        self.temporal = self._seen = None
+        self.temporal = self._first_features = None
 
     def anchor(self, frame: Frame, painted: Image) -> None:
         """Take this frame as the one beside the next to be repainted, before or after it."""
@@ -160,7 +160,7 @@ class OptimizingEngine(StyleProblem):
         ):
             self.reset()
         if self.temporal is None:
-            # Colours taken from every frame would flicker.
+            # Colors taken from every frame would flicker.
             self.take_colors(source)
         if self.temporal is None or init in ("content", "noise"):
             painted, loss = self._first(frame, on_step)
@@ -188,7 +188,7 @@ class OptimizingEngine(StyleProblem):
         content = within(frame.rgb, side)
         regions = self.regions(frame, (content.shape[1], content.shape[0]))
         start = self.tensor(content)
-        self._optimise(self.objective(start, regions), start, steps, on_step)
+        self._optimize(self.objective(start, regions), start, steps, on_step)
 
     def repaint(
         self,
@@ -251,7 +251,7 @@ class OptimizingEngine(StyleProblem):
             def of_frame(step: Step, behind: int = behind, cost: int = cost) -> None:
                 on_step(replace(step, done=(behind + step.done * cost) / total))
 
-            picture, self.convergence = self._optimise(objective, picture, steps, of_frame)
+            picture, self.convergence = self._optimize(objective, picture, steps, of_frame)
             behind += cost
         assert picture is not None
         return self.image(picture), self.convergence.loss
@@ -272,7 +272,7 @@ class OptimizingEngine(StyleProblem):
         target = replace(self.convergence, loss=0.0) if style_change else self.convergence
         steps, first = self.settings.iterations, self.settings.first_iterations
         steps += round(max(0, first - steps) * min(1.0, style_change / ANOTHER))
-        picture, reached = self._optimise(objective, start, steps, on_step, target)
+        picture, reached = self._optimize(objective, start, steps, on_step, target)
         return self.image(picture), reached.loss
 
     def _follow(
@@ -313,7 +313,7 @@ class OptimizingEngine(StyleProblem):
                 target = ConvergenceTarget(loss, self.convergence.gain)
             most = steps or self.settings.iterations
             there = (..., *painted.place)
-            canvas[there], _ = self._optimise(
+            canvas[there], _ = self._optimize(
                 objective, canvas[there], most, of_frame, target, still[there]
             )
             behind += area
@@ -329,7 +329,7 @@ class OptimizingEngine(StyleProblem):
         picture[window.place] = step.picture()
         return picture
 
-    def _optimise(
+    def _optimize(
         self,
         objective: Objective,
         start: Tensor,
@@ -398,8 +398,8 @@ class OptimizingEngine(StyleProblem):
         ]
 
     def _focus(self, window: Window) -> float:
-        """The factor of the content's weight: ``FOCUS`` in the smallest window, 1 in the whole."""
-        return FOCUS ** (1 - window.area / (self.size[0] * self.size[1]))
+        """The factor of the content weight: ``WINDOW_FOCUS`` in the smallest window, 1 in a frame."""
+        return WINDOW_FOCUS ** (1 - window.area / (self.size[0] * self.size[1]))
 
     def _target_loss(self, window: Window, frame: Frame, regions: Sequence[Region]) -> float:
         """How good the shot's first frame is in this place, by the same objective."""
@@ -424,16 +424,20 @@ class OptimizingEngine(StyleProblem):
         if self.tile_pixels is not None or not has_windows(self.network, self.size):
             return None, None
         first = self.temporal.first
-        if self._seen is None or self._seen.painting is not first or self._seen.dtype != self.dtype:
+        if (
+            self._first_features is None
+            or self._first_features.painting is not first
+            or self._first_features.dtype != self.dtype
+        ):
             with torch.no_grad():
                 painted = self.network(self.tensor(first.painted))
                 source = self.network(self.tensor(first.source))
             # Of a source, the style's layers are never asked for more than their size.
             source = painted | {name: source[name] for name in self.content_layers}
-            self._seen = Seen(first, self.dtype, source, painted)
+            self._first_features = FirstFeatures(first, self.dtype, source, painted)
         return (
-            in_window(self.network, self._seen.source, window, self.size),
-            in_window(self.network, self._seen.painted, window, self.size),
+            in_window(self.network, self._first_features.source, window, self.size),
+            in_window(self.network, self._first_features.painted, window, self.size),
         )
 
     def _noise(self, width: int, height: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""The engine between the two: a network's painting, refined by the optimiser."""
+"""The engine between the two: a network's painting, refined by the optimizer."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ..core.frames import Frame
 from ..core.images import Image, unit
-from ..media import Frame
 from ..objective.styles import StyleSchedule
 from ..settings import Settings
 from ..temporal.warm_start import WarmStart
@@ -20,7 +20,7 @@ from .stylizer import FeedForwardStylizer
 
 
 class HybridEngine(OptimizingEngine):
-    """Optimises frames, beginning with a network's painting where nothing can be warped."""
+    """Optimizes frames, beginning with a network's painting where nothing can be warped."""
 
     stylizer: FeedForwardStylizer
 
@@ -30,7 +30,7 @@ class HybridEngine(OptimizingEngine):
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
-        """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
+        """What so many ``frames`` cost at most, in steps of an optimizer on a whole frame."""
         steps = settings.iterations * settings.passes * frames
         return FeedForwardStylizer.cost(settings, size, frames) + steps
 
@@ -56,7 +56,7 @@ class HybridEngine(OptimizingEngine):
         start = self.tensor(self.stylizer.paint(frame))
         objective = self.objective(self.tensor(frame.rgb), self.regions(frame, self.size))
         steps = self.settings.iterations
-        picture, self.convergence = self._optimise(objective, start, steps, on_step)
+        picture, self.convergence = self._optimize(objective, start, steps, on_step)
         return self.image(picture), self.convergence.loss
 
     def _warm_start(self, frame: Frame) -> WarmStart:

@@ -1,8 +1,8 @@
 """The engine for clips of any length: key frames are painted, and all between them follows.
 
-Only some frames are painted by the optimiser, each over the one before. Their paint is carried to
+Only some frames are painted by the optimizer, each over the one before. Their paint is carried to
 the frames between them, from both sides; what neither shows is carried on from the frame before,
-or recoloured with the strokes of the nearer key frame, and painted in a few steps if that is
+or recolored with the strokes of the nearer key frame, and painted in a few steps if that is
 wanted.
 """
 
@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ..core.frames import Frame
 from ..core.images import Field, Image, unit
-from ..media import Frame
 from ..settings import Settings
 from ..temporal.carry import Motion, Span, blended, carried, certain
 from ..temporal.keys import CLOSEST
@@ -30,12 +30,12 @@ from ..temporal.warm_start import (
 from .base import OnStep
 from .gatys import OptimizingEngine
 
-SPECK = 5
+SMALLEST_HOLE = 5
 """Holes that are narrower, in pixels, are filled and not painted."""
 JOINT = 9
 """Holes take so much around them along, in pixels across, for paint to join."""
 CARRYING = 0.2
-"""What carrying paint to a frame costs, in steps of an optimiser on a whole frame."""
+"""What carrying paint to a frame costs, in steps of an optimizer on a whole frame."""
 
 
 class KeyframesEngine(OptimizingEngine):
@@ -46,7 +46,7 @@ class KeyframesEngine(OptimizingEngine):
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
-        """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
+        """What so many ``frames`` cost at most, in steps of an optimizer on a whole frame."""
         keys = -(-frames // min(CLOSEST, settings.key_every))
         each = CARRYING + settings.repair
         return OptimizingEngine.cost(settings, size, keys) + (frames - keys) * each
@@ -151,7 +151,7 @@ def _shown(state: TemporalState, source: Image, motion: Motion) -> tuple[Field, 
 
 
 def _filled(picture: Field, kept: Field, source: Image, key: Painting) -> Field:
-    """``picture``, where it is not ``kept`` in the colours and strokes of the ``key`` frame."""
+    """``picture``, where it is not ``kept`` in the colors and strokes of the ``key`` frame."""
     if (kept < 1).any():
         colors = key.colors(source)
         fill = colors + strokes_for(source, key, picture - colors, kept)
@@ -162,7 +162,9 @@ def _filled(picture: Field, kept: Field, source: Image, key: Painting) -> Field:
 def _holes(sure: Field) -> NDArray[np.bool_]:
     """Where a frame is to be painted (H, W): what no key frame shows for ``sure`` (0..1)."""
     bare = (sure < 0.5).astype(np.uint8)
-    large = cv2.morphologyEx(bare, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8))
+    large = cv2.morphologyEx(
+        bare, cv2.MORPH_OPEN, np.ones((SMALLEST_HOLE, SMALLEST_HOLE), np.uint8)
+    )
     return cv2.dilate(large, np.ones((JOINT, JOINT), np.uint8)) > 0
 
 

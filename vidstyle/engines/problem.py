@@ -15,8 +15,8 @@ from torch import Tensor
 from .. import networks
 from ..core import devices
 from ..core.errors import UsageError
+from ..core.frames import Frame
 from ..core.images import Field, Image, resized
-from ..media import Frame
 from ..networks import Features, Network
 from ..objective import losses
 from ..objective.colors import matched
@@ -32,7 +32,7 @@ BYTES_A_PIXEL = {torch.float32: 3050, torch.bfloat16: 1650}
 """Peak memory of a step up to relu5_1, for each pixel that goes through the network at once, with
 what is kept of a shot's first frame."""
 BYTES_KEPT = 800
-"""The same for each pixel of the whole frame: the optimiser's history, and the warm start."""
+"""The same for each pixel of the whole frame: the optimizer's history, and the warm start."""
 SMALLEST_TILE = 288 * 288
 """Smaller tiles would be mostly margin."""
 
@@ -57,7 +57,7 @@ class StyleProblem:
         self.tile_pixels: int | None = None
         """How many pixels go through the network at once; None: all."""
         self.pictures = schedule.pictures
-        """The style images, recoloured if the settings ask for that."""
+        """The style images, recolored if the settings ask for that."""
         self._style_grams: dict[tuple[int, int], list[Grams]] = {}
 
     @cached_property
@@ -158,7 +158,7 @@ class StyleProblem:
         return self.schedule.at(float(frame.time) + self.settings.start)
 
     def take_colors(self, source: Image) -> None:
-        """Give the styles the colours of ``source``, if they are to have the clip's."""
+        """Give the styles the colors of ``source``, if they are to have the clip's."""
         by = self.settings.keep_colors
         if by == "histogram" or by == "covariance":
             self.pictures = tuple(matched(image, source, by) for image in self.schedule.pictures)

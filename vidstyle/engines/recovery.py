@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from ..core.errors import NotFiniteError, VidstyleError, out_of_memory
 from ..core.events import Listener, Notice
+from ..core.frames import Frame
 from ..core.images import Image
-from ..media import Frame
 from .base import ClipEngine, OnStep, State
 
-T = TypeVar("T")
+Made = TypeVar("Made")
 
 
 class RecoveringEngine:
@@ -54,7 +54,7 @@ class RecoveringEngine:
             self.emit(Notice(f"{_at(frame)}: the loss is not finite: leaving it as it was"))
             return painted, 0.0
 
-    def _within_memory(self, work: Callable[[], T]) -> T:
+    def _within_memory(self, work: Callable[[], Made]) -> Made:
         while True:
             try:
                 return work()

@@ -12,20 +12,20 @@ from torch import Tensor
 
 from ..core.errors import UsageError
 from ..core.events import Learned
+from ..core.frames import Frame
 from ..core.images import Image, contact_sheet
-from ..media import Frame
 from ..networks import transformer as models
 from ..networks.transformer import ModelConfig, TransformerNet
 from ..objective.styles import Weights
 from ..settings import Settings
 from ..temporal.noise import NoiseField
 from .problem import StyleProblem
-from .training import AREA, CROP_COST, painting, pairs, parts, train
+from .training import CROP_AREA, CROP_COST, painting, pairs, parts, train
 
 SHOWN = 3
 """Frames on the contact sheet that is shown during training."""
 PAINTING = 0.06
-"""The cost of a painting, in optimiser steps on the same frame."""
+"""The cost of a painting, in optimizer steps on the same frame."""
 
 
 class FeedForwardStylizer:
@@ -44,8 +44,8 @@ class FeedForwardStylizer:
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
-        """What so many ``frames`` cost at most, in steps of an optimiser on a whole frame."""
-        crop = CROP_COST * min(1.0, AREA / (size[0] * size[1]))
+        """What so many ``frames`` cost at most, in steps of an optimizer on a whole frame."""
+        crop = CROP_COST * min(1.0, CROP_AREA / (size[0] * size[1]))
         return frames * PAINTING + (0 if settings.model else settings.training_steps * crop)
 
     def take(self, model: TransformerNet) -> None:

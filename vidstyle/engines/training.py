@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..core.errors import NotFiniteError
+from ..core.frames import Frame
 from ..core.images import Field, resized
-from ..media import Frame
-from ..networks.transformer import TILE, TransformerNet
+from ..networks.transformer import NOISE_TILE, TransformerNet
 from ..objective.objective import Objective, TemporalTarget
 from ..objective.styles import Weights
 from ..temporal.warm_start import trusted
@@ -29,27 +29,27 @@ WHOLE = (slice(None), slice(None))
 
 CROPS = 48
 """The number of crops that are learned from, over and over."""
-LEAST, KEPT_BYTES = 8, 200_000_000
+FEWEST_PAIRS, KEPT_BYTES = 8, 200_000_000
 """Of large frames, the fewest that are kept, and the memory that may hold more."""
-SMALLEST = 16
+SMALLEST_CROP = 16
 """Shortest side of a crop, in pixels."""
-AREA = 216 * 160
+CROP_AREA = 216 * 160
 """Pixels of a crop: enough for the larger strokes of a style."""
 CROP_COST = 1.4
-"""The cost of a training step, in optimiser steps on as many pixels."""
+"""The cost of a training step, in optimizer steps on as many pixels."""
 ZOOM = 0.25
 """Crops are scaled up or down by up to this power of two."""
-RATE, BETAS = 1e-3, (0.9, 0.9)
+LEARNING_RATE, BETAS = 1e-3, (0.9, 0.9)
 """Adam's learning rate and betas. Its memory is short, since the gradient of a Gram matrix grows
 with the cube of the features."""
-FOCUS = 0.6
-"""Factor of the content weight: a network that is to keep as much as the optimiser is, hardly
+NETWORK_FOCUS = 0.6
+"""Factor of the content weight: a network that is to keep as much as the optimizer is, hardly
 paints."""
 STEADY = 30.0
 """Factor of the temporal weight: a network keeps no pixels of the frame before, so it has to learn
 all of its steadiness."""
 WARMUP_STEPS = 10
-"""Steps over which the learning rate rises to ``RATE``."""
+"""Steps over which the learning rate rises to ``LEARNING_RATE``."""
 GAIN = 0.04
 """Training is nearly done when two rounds of all crops lower the loss by a smaller share …"""
 COOLDOWN_RATIO = 0.5
@@ -91,7 +91,7 @@ def pairs(frames: Iterable[Frame]) -> list[Pair]:
     firsts: list[Pair] = []
     every, max_pairs, before = 1, CROPS, None
     for number, frame in enumerate(frames):
-        max_pairs = min(CROPS, max(LEAST, KEPT_BYTES // (2 * frame.rgb.nbytes)))
+        max_pairs = min(CROPS, max(FEWEST_PAIRS, KEPT_BYTES // (2 * frame.rgb.nbytes)))
         if frame.starts_shot:
             firsts.append(Pair(frame, frame))
         elif number % every == 0 and before is not None:
@@ -143,7 +143,7 @@ def train(
     often = max(1.0, len(seen) / CROPS)
     places = [_place(problem, seen[int(i * often) % len(seen)], generator) for i in range(CROPS)]
     crops: dict[int, TrainingCrop] = {}
-    optimizer = torch.optim.Adam(model.parameters(), RATE, BETAS)
+    optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, BETAS)
     losses: list[float] = []
     warm = round(steps / (1 + COOLDOWN_RATIO))
     """The step at which the rate begins to fall."""
@@ -157,7 +157,7 @@ def train(
             crops[place] = _crop(problem, places[place], base, generator)
         left = 1 - (number - warm) / max(1, warm * COOLDOWN_RATIO)
         for group in optimizer.param_groups:
-            group["lr"] = RATE * min(1.0, (number + 1) / WARMUP_STEPS, left)
+            group["lr"] = LEARNING_RATE * min(1.0, (number + 1) / WARMUP_STEPS, left)
         losses.append(_step(problem, model, crops[place], optimizer))
         if number < warm and learned(losses):
             warm = number + 1
@@ -168,9 +168,9 @@ def train(
 def _place(problem: StyleProblem, pair: Pair, generator: np.random.Generator) -> Pair:
     """The same random crop of two frames, scaled a little."""
     zoom = 2 ** generator.uniform(-ZOOM, ZOOM)
-    width, height = (max(SMALLEST, round(side * zoom)) for side in problem.size)
-    share = min(1.0, (AREA / (width * height)) ** 0.5)
-    down, across = (max(SMALLEST, round(side * share)) for side in (height, width))
+    width, height = (max(SMALLEST_CROP, round(side * zoom)) for side in problem.size)
+    share = min(1.0, (CROP_AREA / (width * height)) ** 0.5)
+    down, across = (max(SMALLEST_CROP, round(side * share)) for side in (height, width))
     top, left = generator.integers(height - down + 1), generator.integers(width - across + 1)
 
     def cropped(frame: Frame) -> Frame:
@@ -196,11 +196,11 @@ def _crop(
         trust = trusted(source, before, forward, backward)
     content = problem.tensor(source)
     regions = problem.regions(pair.frame, problem.size, WHOLE, base)
-    offset = generator.integers(2 * TILE, size=(1, 1, 2)).astype(np.float32)
+    offset = generator.integers(2 * NOISE_TILE, size=(1, 1, 2)).astype(np.float32)
     return TrainingCrop(
         content,
         parts(problem, pair.frame, base),
-        problem.objective(content, regions, focus=FOCUS),
+        problem.objective(content, regions, focus=NETWORK_FOCUS),
         problem.tensor(before),
         parts(problem, pair.before, base),
         _grid(forward).to(problem.device),
@@ -238,7 +238,7 @@ def _step(
     loss, grad = crop.objective(painted.detach().clamp(0, 1))
     if not (np.isfinite(loss) and bool(grad.isfinite().all())):
         raise NotFiniteError
-    # Values outside 0..1 are only ever pushed back into it, as by the optimisers' bounds.
+    # Values outside 0..1 are only ever pushed back into it, as by the optimizers' bounds.
     grad[((painted > 1) & (grad < 0)) | ((painted < 0) & (grad > 0))] = 0
     optimizer.zero_grad()
     torch.autograd.backward(painted, grad)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from .clip import Clip, ClipInfo, Frame, resample, trim
-from .encoders import CODECS, VideoEncoder, check_codec
+from .clip import Clip, ClipInfo, resample, trim
+from .codecs import CODECS, check_codec
+from .encoders import VideoEncoder
 from .formats import FORMATS, Format, format_of, only_one_frame
 from .reader import describe, frame_at, frames_since, open_clip
 from .stills import encoded_image, read_image, save_image
@@ -15,7 +16,6 @@ __all__ = [
     "Clip",
     "ClipInfo",
     "Format",
-    "Frame",
     "VideoEncoder",
     "Writer",
     "check_codec",

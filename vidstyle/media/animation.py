@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ..core.errors import UsageError
+from ..core.frames import Frame
 from . import apng_reader, gif_reader
-from .clip import DEFAULT_DELAY, SHORTEST_DELAY, ClipInfo, Frame, check_pixels
+from .clip import DEFAULT_DELAY, SHORTEST_DELAY, ClipInfo, check_pixels
 from .stills import split_alpha
 
 Picture = tuple[NDArray[np.uint8], float | None]

@@ -20,9 +20,9 @@ from PIL import Image
 from .stills import in_eight_bits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-COLORS = (b"PLTE", b"tRNS")
-"""The chunks that say what the colours of all pictures are."""
-CLEARED, RESTORED = 1, 2
+COLOR_CHUNKS = (b"PLTE", b"tRNS")
+"""The chunks that say what the colors of all pictures are."""
+APNG_CLEARED, APNG_RESTORED = 1, 2
 """What becomes of the place of a picture after it was shown, where it does not stay."""
 OVER = 1
 """A picture is laid over what is there, and does not take its place."""
@@ -64,7 +64,7 @@ def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], float]]:
             header = data
             width, height = struct.unpack(">II", data[:8])
             canvas = np.zeros((height, width, 4), np.uint8)
-        elif kind in COLORS:
+        elif kind in COLOR_CHUNKS:
             colors += _chunk(kind, data)
         elif kind == b"IDAT" and picture is not None:
             picture.data.append(data)
@@ -72,10 +72,10 @@ def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], float]]:
             picture.data.append(data[4:])
         elif kind in (b"fcTL", b"IEND"):
             if picture is not None and picture.data:
-                before = canvas.copy() if picture.control[24] == RESTORED else canvas
+                before = canvas.copy() if picture.control[24] == APNG_RESTORED else canvas
                 place = _draw(picture, canvas, header, colors)
                 yield canvas.copy(), picture.milliseconds
-                if picture.control[24] == CLEARED:
+                if picture.control[24] == APNG_CLEARED:
                     canvas[place] = 0
                 canvas = before
             picture = Picture(data)

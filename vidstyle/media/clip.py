@@ -8,38 +8,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..core.errors import UsageError
+from ..core.frames import Frame
 
 Kind = Literal["video", "animation", "stills"]
 
 SHORTEST_DELAY = Fraction(1, 100)
 """Browsers play an animation's frames of this duration, or less, as if they asked for 100 ms."""
 DEFAULT_DELAY = Fraction(1, 10)
-
-
-@dataclass(frozen=True, eq=False)
-class Frame:
-    """A picture (H, W, 3) uint8 RGB, perhaps with alpha (H, W) uint8, and its place in time."""
-
-    rgb: NDArray[np.uint8]
-    time: Fraction
-    """Seconds from the clip's start."""
-    duration: Fraction
-    """Seconds."""
-    alpha: NDArray[np.uint8] | None = None
-    masks: tuple[NDArray[np.uint8], ...] = ()
-    """Layers (H, W) uint8 that go along with it, to be painted otherwise."""
-    starts_shot: bool = False
-    """Whether it is the first of a shot, as far as that has been looked for."""
-    starts_segment: bool = False
-    """Whether it is the first of a segment: a part of a shot that is painted by itself."""
-    painting: NDArray[np.uint8] | None = None
-    """How it is to look (H, W, 3), where that is given."""
-    is_key: bool = True
-    """Whether it is painted for itself, not only what it shows beside the key frames around it."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Colours of video: exact conversion, and HDR (PQ and HLG, BT.2020) mapped to sRGB."""
+"""Colors of video: exact conversion, and HDR (PQ and HLG, BT.2020) mapped to sRGB."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GAMUT = np.array(
 DISPLAY_GAMMA = 2.4
 """Of a display for BT.709 and BT.2020 (ITU-R BT.1886)."""
 Gamut = Literal["BT.2020", "Display P3"]
-"""Colours that are wider than those of sRGB."""
+"""Colors that are wider than those of sRGB."""
 TO_SRGB: dict[Gamut, NDArray[np.float32]] = {
     "BT.2020": GAMUT,
     # By the chromaticities of SMPTE EG 432-1, both with a D65 white.
@@ -38,7 +38,7 @@ TO_SRGB: dict[Gamut, NDArray[np.float32]] = {
 def to_srgb(rgb: NDArray[np.uint8], gamut: Gamut) -> NDArray[np.uint8]:
     """RGB (H, W, 3) of a wider ``gamut`` in sRGB; what that cannot show is clipped.
 
-    By the curve of a display (ITU-R BT.1886) on both sides, as greys stay what they are.
+    By the curve of a display (ITU-R BT.1886) on both sides, as grays stay what they are.
     """
     light = ((np.arange(256) / 255) ** DISPLAY_GAMMA).astype(np.float32)
     shown = np.clip(light[rgb] @ TO_SRGB[gamut].T, 0, 1) ** (1 / DISPLAY_GAMMA)
@@ -64,7 +64,7 @@ def to_sdr(deep: NDArray[np.uint16], *, pq: bool) -> NDArray[np.uint8]:
     """BT.2020 RGB (H, W, 3), 16 bits, to sRGB (H, W, 3), 8 bits.
 
     The extended Reinhard curve on luminance: a diffuse white stays light, ``PEAK`` becomes
-    white, colours keep their hue.
+    white, colors keep their hue.
     """
     light = np.maximum(_linear(pq)[deep] @ GAMUT.T, 0) / REFERENCE_WHITE
     luminance = np.maximum(light @ np.array([0.2126, 0.7152, 0.0722], np.float32), 1e-6)

@@ -69,7 +69,7 @@ FORMATS = {
     )
 }
 SAME_SUFFIX = {"png", "apng"}
-ALIASES = {"m4v": "mp4", "jpeg": "jpg"}
+SUFFIX_ALIASES = {"m4v": "mp4", "jpeg": "jpg"}
 
 
 def only_one_frame(still: Format) -> UsageError:
@@ -82,7 +82,7 @@ def only_one_frame(still: Format) -> UsageError:
 def named_format(path: Path) -> Format | None:
     """The format that the suffix of ``path`` says; None where it says none."""
     name = path.suffix.lower().removeprefix(".")
-    return FORMATS.get(ALIASES.get(name, name)) if name != "folder" else None
+    return FORMATS.get(SUFFIX_ALIASES.get(name, name)) if name != "folder" else None
 
 
 def format_of(path: Path) -> Format:

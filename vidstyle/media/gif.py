@@ -1,8 +1,8 @@
-"""Writing GIF: 256 colours that hold still.
+"""Writing GIF: 256 colors that hold still.
 
-A painted frame has thousands of colours. A palette made afresh for each frame flickers, error
+A painted frame has thousands of colors. A palette made afresh for each frame flickers, error
 diffusion crawls. Here a shot shares one palette, found by k-means over all its frames, and each
-pixel takes its nearest colour: what does not change in the painting does not change in the GIF.
+pixel takes its nearest color: what does not change in the painting does not change in the GIF.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .clip import Frame
-from .video import created
+from ..core.frames import Frame
+from .container import created
 
-COLORS = 255
-"""A palette's colours; one more place is for what is transparent."""
+PALETTE_COLORS = 255
+"""A palette's colors; one more place is for what is transparent."""
 SHARE = 4000
 """Pixels of each frame that are looked at for it, while a shot is short."""
-SAMPLES = 60_000
+PALETTE_SAMPLES = 60_000
 """Pixels that a shot's palette is found from."""
 EYE = np.array([0.55, 0.75, 0.40], np.float32)
 """How much an error in red, green and blue is seen."""
-OPAQUE = 128
+OPAQUE_FROM = 128
 """From this alpha on: a pixel of a GIF is seen, or is not."""
-SHORTEST = 2
+SHORTEST_CS = 2
 """Centiseconds: browsers slow down anything shorter."""
 
 
@@ -72,20 +72,20 @@ class GifEncoder:
         pixels = frame.rgb.reshape(-1, 3)
         if frame.alpha is not None:
             planes.append(frame.alpha.tobytes())
-            pixels = pixels[frame.alpha.reshape(-1) >= OPAQUE]
+            pixels = pixels[frame.alpha.reshape(-1) >= OPAQUE_FROM]
         if len(pixels):
             self._sample(pixels)
         packed = zlib.compress(b"".join(planes), 1)
         self.spool.write(packed)
         has_alpha = frame.alpha is not None
-        clears = frame.alpha is not None and bool((frame.alpha < OPAQUE).any())
+        clears = frame.alpha is not None and bool((frame.alpha < OPAQUE_FROM).any())
         self.shot.append(_Spooled(len(packed), frame.time, frame.duration, has_alpha, clears))
 
     def _sample(self, pixels: NDArray[np.uint8]) -> None:
         """Take some pixels of each frame, the fewer the longer the shot: memory is bounded."""
         count = min(len(pixels), self.share)
         self.samples.append(self.random.choice(pixels, count, replace=False))
-        if sum(map(len, self.samples)) > 4 * SAMPLES:
+        if sum(map(len, self.samples)) > 4 * PALETTE_SAMPLES:
             self.samples = [s[::2] for s in self.samples]
             self.share = max(1, self.share // 2)
 
@@ -98,7 +98,7 @@ class GifEncoder:
         self.begin_shot()
         begins = _begins([spooled.time for shot, _ in self.shots for spooled in shot])
         last = self.shots[-1][0][-1]
-        final = max(SHORTEST, round((last.time + last.duration) * 100) - max(begins.values()))
+        final = max(SHORTEST_CS, round((last.time + last.duration) * 100) - max(begins.values()))
         options = {"loop": str(self.loop), "final_delay": str(final)}
         self.output = created(self.path, "gif", options)
         stream: Any = self.output.add_stream("gif", rate=100)
@@ -136,11 +136,11 @@ class GifEncoder:
     def _indexed(self, frame: Frame, palette: NDArray[np.uint8]) -> Any:
         indices = _nearest(frame.rgb, palette)
         if frame.alpha is not None:
-            indices[frame.alpha < OPAQUE] = COLORS
-        # Places that no colour takes are opaque: the first clear one is what a GIF calls clear.
+            indices[frame.alpha < OPAQUE_FROM] = PALETTE_COLORS
+        # Places that no color takes are opaque: the first clear one is what a GIF calls clear.
         argb = np.full((256, 4), 255, np.uint8)
         argb[: len(palette), 1:] = palette
-        argb[COLORS] = 0
+        argb[PALETTE_COLORS] = 0
         pictures: Any = (indices, argb)
         return av.VideoFrame.from_ndarray(pictures, format="pal8")
 
@@ -162,8 +162,8 @@ def _take_away(data: memoryview) -> None:
         at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
     while data[at] == 0x21:
         if data[at + 1] == 0xF9:
-            if not data[at + 3] & 1:  # a frame without a clear colour leaves an opaque ground
-                data[at + 6] = COLORS  # no pixel of an opaque frame has this one
+            if not data[at + 3] & 1:  # a frame without a clear color leaves an opaque ground
+                data[at + 6] = PALETTE_COLORS  # no pixel of an opaque frame has this one
             data[at + 3] = data[at + 3] & ~0x1C | 2 << 2 | 1
             return
         at += 2
@@ -178,34 +178,39 @@ def _begins(times: list[Fraction]) -> dict[Fraction, int]:
     Times are rounded on the whole, never delay by delay: 30 frames a second stay in time.
     """
     begins: dict[Fraction, int] = {}
-    last = -SHORTEST
+    last = -SHORTEST_CS
     for time in times:
         begin = round(time * 100)
-        if begin - last >= SHORTEST:
+        if begin - last >= SHORTEST_CS:
             begins[time] = last = begin
     return begins
 
 
 def _palette(samples: list[NDArray[np.uint8]], random: np.random.Generator) -> NDArray[np.uint8]:
-    """The colours (up to 255, 3) of a shot, by k-means in a space weighted as the eye sees."""
+    """The colors (up to 255, 3) of a shot, by k-means in a space weighted as the eye sees."""
     if not samples:
         return np.zeros((1, 3), np.uint8)  # all transparent
     pixels = np.concatenate(samples)
-    if len(pixels) > SAMPLES:
-        pixels = random.choice(pixels, SAMPLES, replace=False)
+    if len(pixels) > PALETTE_SAMPLES:
+        pixels = random.choice(pixels, PALETTE_SAMPLES, replace=False)
     distinct = np.unique(pixels, axis=0)
-    if len(distinct) <= COLORS:
+    if len(distinct) <= PALETTE_COLORS:
         return distinct
     criteria = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 12, 0.5)
     cv2.setRNGSeed(1)
     _, _, centers = cv2.kmeans(
-        pixels.astype(np.float32) * EYE, COLORS, np.empty(0), criteria, 1, cv2.KMEANS_PP_CENTERS
+        pixels.astype(np.float32) * EYE,
+        PALETTE_COLORS,
+        np.empty(0),
+        criteria,
+        1,
+        cv2.KMEANS_PP_CENTERS,
     )
     return np.rint(np.clip(centers / EYE, 0, 255)).astype(np.uint8)
 
 
 def _nearest(rgb: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The index (H, W) of each pixel's nearest colour."""
+    """The index (H, W) of each pixel's nearest color."""
     colors = palette.astype(np.float32) * EYE
     lengths = np.square(colors).sum(1)
     rows = [(lengths - 2 * (row.astype(np.float32) * EYE) @ colors.T).argmin(1) for row in rgb]

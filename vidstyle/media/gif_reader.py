@@ -1,7 +1,7 @@
 """Reading GIFs as browsers show them.
 
 Pillow decodes each picture, but draws what was never drawn, or was disposed of, in the background
-colour of the file. Browsers leave it clear; so the pictures are put together here.
+color of the file. Browsers leave it clear; so the pictures are put together here.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EXTENSION, PICTURE, END = 0x21, 0x2C, 0x3B
 """What a block of a GIF begins with (GIF89a)."""
 CONTROL = 0xF9
 """The extension that says how the next picture is shown."""
-CLEARED, RESTORED = 2, 3
+GIF_CLEARED, GIF_RESTORED = 2, 3
 """What becomes of the place of a picture after it was shown, where it does not stay."""
 
 
@@ -32,7 +32,7 @@ class Control:
     delay: int = 0
     """Hundredths of seconds."""
     clear: int | None = None
-    """The colour that is not drawn."""
+    """The color that is not drawn."""
 
 
 def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], int]]:
@@ -58,10 +58,10 @@ def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], int]]:
             if canvas is None:  # the first picture may be larger than what the header says
                 size = max(height, at[1] + at[3]), max(width, at[0] + at[2])
                 canvas = np.zeros((*size, 4), np.uint8)
-            before = canvas.copy() if control.disposal == RESTORED else canvas
+            before = canvas.copy() if control.disposal == GIF_RESTORED else canvas
             place = _draw(file, at, canvas, common, control.clear)
             yield canvas.copy(), control.delay * 10
-            if control.disposal == CLEARED:
+            if control.disposal == GIF_CLEARED:
                 canvas[place] = 0
             canvas = before
             control = Control()
@@ -80,8 +80,8 @@ def _draw(
 
     Args:
         at: left, top, width, height and flags, which stand before it.
-        common: the colours (N, 3) of pictures without their own.
-        clear: the number of the colour that is not drawn.
+        common: the colors (N, 3) of pictures without their own.
+        clear: the number of the color that is not drawn.
     """
     left, top, width, height, flags = at
     palette = _palette(file, flags)
@@ -104,13 +104,13 @@ def _draw(
 
 
 def _decoded(file: BinaryIO, width: int, height: int, flags: int) -> NDArray[np.uint8]:
-    """The colours' numbers (H, W) of a picture whose data come next, by a GIF of it alone."""
+    """The colors' numbers (H, W) of a picture whose data come next, by a GIF of it alone."""
     start = _read(file, 1)
     data = _blocks(file)
-    grey = bytes(value for number in range(256) for value in (number,) * 3)
+    gray = bytes(value for number in range(256) for value in (number,) * 3)
     alone = (
         struct.pack("<6sHHBBB", b"GIF89a", width, height, 0xF7, 0, 0)
-        + grey
+        + gray
         + struct.pack("<BHHHHB", PICTURE, 0, 0, width, height, flags & 0x40)
         + start
         + data
@@ -121,7 +121,7 @@ def _decoded(file: BinaryIO, width: int, height: int, flags: int) -> NDArray[np.
 
 
 def _palette(file: BinaryIO, flags: int) -> NDArray[np.uint8] | None:
-    """The colours (N, 3) that come next, if the ``flags`` of what they belong to say so."""
+    """The colors (N, 3) that come next, if the ``flags`` of what they belong to say so."""
     if not flags & 0x80:
         return None
     return np.frombuffer(_read(file, 3 << (flags & 7) + 1), np.uint8).reshape(-1, 3)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 SEGMENT, TRACKS, TRACK, VIDEO, CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0xE0, 0x1F43B675
-BOTTOM, TOP, LEFT, RIGHT = 0x54AA, 0x54BB, 0x54CC, 0x54DD
+CROP_BOTTOM, CROP_TOP, CROP_LEFT, CROP_RIGHT = 0x54AA, 0x54BB, 0x54CC, 0x54DD
 """The numbers of elements (RFC 9559)."""
 
 
@@ -33,11 +33,13 @@ def crop_of(path: Path, index: int) -> Crop:
                 number: int.from_bytes(_bytes(file, first, last))
                 for video in _within(file, begin, end, VIDEO)
                 for number, first, last in _elements(file, *video)
-                if number in (TOP, BOTTOM, LEFT, RIGHT)
+                if number in (CROP_TOP, CROP_BOTTOM, CROP_LEFT, CROP_RIGHT)
             }
     except (OSError, IndexError, EOFError):
         return Crop()
-    return Crop(*(found.get(number, 0) for number in (TOP, BOTTOM, LEFT, RIGHT)))
+    return Crop(
+        *(found.get(number, 0) for number in (CROP_TOP, CROP_BOTTOM, CROP_LEFT, CROP_RIGHT))
+    )
 
 
 def _within(file: BinaryIO, begin: int, end: int, *path: int) -> Iterator[tuple[int, int]]:

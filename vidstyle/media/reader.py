@@ -14,8 +14,9 @@ from typing import Any
 from PIL import Image
 
 from ..core.errors import UsageError
+from ..core.frames import Frame
 from .animation import AnimationClip
-from .clip import Clip, Frame
+from .clip import Clip
 from .stills import STILL_FORMATS, StillsClip, folder_images, natural_order
 from .video import VideoClip
 

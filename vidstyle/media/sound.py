@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 import av
 
+from .container import opened, start_time
 from .formats import Format
-from .video import opened, start_time
 
 LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
 """The layouts that all encoders know, by their number of channels, from 1 on."""

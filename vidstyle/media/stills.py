@@ -16,13 +16,14 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..core.errors import UsageError
 from ..core.files import SOFTWARE
-from .clip import ClipInfo, Frame, check_pixels
+from ..core.frames import Frame
+from .clip import ClipInfo, check_pixels
 
 STILL_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".avif"}
-OPAQUE = {"P": "RGB", "PA": "RGB", "RGBA": "RGB", "LA": "L"}
-"""The mode of a picture's colours by themselves, by Pillow's name of its mode."""
-RATE = Fraction(25)
+OPAQUE_MODES = {"P": "RGB", "PA": "RGB", "RGBA": "RGB", "LA": "L"}
+"""The mode of a picture's colors by themselves, by Pillow's name of its mode."""
+STILLS_RATE = Fraction(25)
 """Frames a second of a folder of stills, which does not say."""
 
 
@@ -84,14 +85,14 @@ def read_image(
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """A picture whose colours its ICC ``profile`` explains in sRGB; unchanged without one, or with
-    one that is damaged or of other colours than the picture's."""
+    """A picture whose colors its ICC ``profile`` explains in sRGB; unchanged without one, or with
+    one that is damaged or of other colors than the picture's."""
     if not profile:
         return image
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
     try:
         found = ImageCms.profileToProfile(
-            image.convert(OPAQUE.get(image.mode, image.mode)),
+            image.convert(OPAQUE_MODES.get(image.mode, image.mode)),
             ImageCms.ImageCmsProfile(io.BytesIO(profile)),
             ImageCms.createProfile("sRGB"),
             renderingIntent=ImageCms.Intent.RELATIVE_COLORIMETRIC,
@@ -107,7 +108,7 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _profile_name(path: Path) -> str:
-    """What the ICC profile of an image is called, which its colours are read by."""
+    """What the ICC profile of an image is called, which its colors are read by."""
     try:
         with Image.open(path, formats=STILL_FORMATS) as image:
             profile = image.info.get("icc_profile")
@@ -118,7 +119,7 @@ def _profile_name(path: Path) -> str:
 
 
 def in_eight_bits(image: Image.Image) -> Image.Image:
-    """A grey picture of 16 or 32 bits or of floats in 8: ``convert`` would clip it, not scale it.
+    """A gray picture of 16 or 32 bits or of floats in 8: ``convert`` would clip it, not scale it.
 
     What its largest value stands for is guessed from that value: 1, 255, 65,535 or all 32 bits;
     floats above 255 are scaled to the largest.
@@ -159,9 +160,9 @@ class StillsClip:
             width=rgb.shape[1],
             height=rgb.shape[0],
             frames=len(images),
-            duration=len(images) / RATE,
-            time_base=1 / RATE,
-            rate=RATE,
+            duration=len(images) / STILLS_RATE,
+            time_base=1 / STILLS_RATE,
+            rate=STILLS_RATE,
             alpha=alpha is not None,
             color=_profile_name(images[0]),
         )
@@ -173,7 +174,7 @@ class StillsClip:
         """The frames from the one that is shown at ``time`` seconds on."""
         shape = (self.info.height, self.info.width)
         self.notes = []
-        first = int(max(time, Fraction(0)) * RATE)
+        first = int(max(time, Fraction(0)) * STILLS_RATE)
         for index, path in enumerate(self.images[first:], first):
             rgb, alpha = read_image(path, self.max_pixels)
             if rgb.shape[:2] != shape and self.fit:
@@ -183,7 +184,7 @@ class StillsClip:
                     f"{path}: its size {rgb.shape[1]}x{rgb.shape[0]} is not that of the first "
                     f"image, {shape[1]}x{shape[0]}: make all images the same size"
                 )
-            yield Frame(rgb, index / RATE, 1 / RATE, alpha)
+            yield Frame(rgb, index / STILLS_RATE, 1 / STILLS_RATE, alpha)
 
 
 def _covering(

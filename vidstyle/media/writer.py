@@ -12,8 +12,10 @@ from typing import Protocol, Self
 
 from ..core import files
 from ..core.errors import VidstyleError
-from .clip import ClipInfo, Frame
-from .encoders import CODECS, AnimationEncoder, FolderEncoder, StillEncoder, VideoEncoder
+from ..core.frames import Frame
+from .clip import ClipInfo
+from .codecs import CODECS
+from .encoders import AnimationEncoder, FolderEncoder, StillEncoder, VideoEncoder
 from .formats import Format
 from .gif import GifEncoder
 from .sound import Sound

@@ -18,7 +18,7 @@ LAYERS = (
     *("inception5a", "inception5b", "avgpool"),
 )
 """What a layer can be asked for by, in order. The last one is the mean over all positions."""
-CENTRE, SCALE = (0.5, 0.5, 0.5), (2.0, 2.0, 2.0)
+CENTER, SCALE = (0.5, 0.5, 0.5), (2.0, 2.0, 2.0)
 """torchvision's weights of it come from TensorFlow, which saw values in -1..1."""
 
 
@@ -28,7 +28,7 @@ class GoogLeNet(Network):
     def __init__(
         self, state: Mapping[str, Tensor], wanted: Iterable[str], pooling: Pooling = "max"
     ) -> None:
-        super().__init__("googlenet", LAYERS, wanted, CENTRE, SCALE)
+        super().__init__("googlenet", LAYERS, wanted, CENTER, SCALE)
         whole = built()
         whole.load_state_dict(state)
         self.steps = nn.ModuleDict({name: getattr(whole, name) for name in self.order})
@@ -78,7 +78,7 @@ def fitting(given: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
 
 
 def random(seed: int) -> dict[str, Tensor]:
-    """Untrained: convolutions after He et al. (2015), and normalisation that does nothing."""
+    """Untrained: convolutions after He et al. (2015), and normalization that does nothing."""
     generator = torch.Generator().manual_seed(seed)
     state = {}
     for name, value in built().state_dict().items():

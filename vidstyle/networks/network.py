@@ -121,7 +121,7 @@ class Network(nn.Module):
         return {name: values.detach() for name, values in features.items()}, back
 
     def ranged(self, picture: Tensor) -> Tensor:
-        """A picture normalised as the network expects it."""
+        """A picture normalized as the network expects it."""
         dtype = next(self.parameters()).dtype
         x = (picture - self.mean) * self.scale
         return x.to(dtype, memory_format=torch.channels_last)

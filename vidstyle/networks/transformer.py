@@ -1,7 +1,7 @@
 """The feed-forward network that paints a frame at once, and the file that it lives in.
 
 After Johnson et al. (2016): down, residual blocks, up; each style has its own scales and shifts
-after the normalisations (Dumoulin et al. 2017), so several live in one network. It differs where
+after the normalizations (Dumoulin et al. 2017), so several live in one network. It differs where
 that paints a clip faster or keeps more of it: little is computed at full size (pixels come in as
 squares of two by two), and what comes out is a change of the frame, not a new one: before any
 training the painting is its source. And it sees noise beside the picture, for strokes where that is
@@ -24,13 +24,13 @@ from torch import Tensor, nn
 
 from ..core.errors import UsageError
 
-VERSION = 2
+MODEL_VERSION = 2
 """Of the file and of what is computed with it."""
 ENTRY = "vidstyle"
 """The entry of the file's metadata that says what is in it."""
 STEP = 4
 """Pixels that a place of the residual blocks stands for, down and across."""
-TILE = 256
+NOISE_TILE = 256
 """Places after which the noise repeats itself; each is two pixels wide."""
 GRAINS = (0.0, 1.0, 2.0, 4.0)
 """The layers of the noise: how far each is blurred, in places."""
@@ -54,14 +54,14 @@ class ModelConfig:
     """Channels of the residual blocks."""
     blocks: int = 5
     """Residual blocks."""
-    version: int = VERSION
+    version: int = MODEL_VERSION
 
 
 def noise() -> Tensor:
-    """Noise (1, G, ``TILE``, ``TILE``) that goes on at its own other side, of variance 1."""
+    """Periodic noise of variance 1 (1, G, ``NOISE_TILE``, ``NOISE_TILE``), a layer per grain."""
     generator = torch.Generator().manual_seed(0)
-    spectrum = torch.fft.fft2(torch.randn(len(GRAINS), TILE, TILE, generator=generator))
-    turns = torch.fft.fftfreq(TILE)
+    spectrum = torch.fft.fft2(torch.randn(len(GRAINS), NOISE_TILE, NOISE_TILE, generator=generator))
+    turns = torch.fft.fftfreq(NOISE_TILE)
     square = turns[:, None] ** 2 + turns**2
     grains = torch.tensor(GRAINS)[:, None, None]
     layers = torch.fft.ifft2(spectrum * torch.exp(-2 * (torch.pi * grains) ** 2 * square)).real
@@ -69,7 +69,7 @@ def noise() -> Tensor:
 
 
 class ConditionalInstanceNorm(nn.Module):
-    """Instance normalisation with the scale and shift of a style, or of a blend of styles."""
+    """Instance normalization with the scale and shift of a style, or of a blend of styles."""
 
     def __init__(self, channels: int, styles: int) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ class ConditionalInstanceNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """A convolution, normalised, perhaps with a ReLU."""
+    """A convolution, normalized, perhaps with a ReLU."""
 
     def __init__(
         self, into: int, out: int, styles: int, stride: int = 1, relu: bool = True
@@ -154,8 +154,8 @@ class TransformerNet(nn.Module):
         moved = squares.new_zeros(1, 2, 1, 1)
         if offset is not None:
             moved = F.interpolate(offset, (down, across), mode="bilinear") / 2
-        where = torch.stack([x + moved[:, 0] + 0 * y, y + moved[:, 1] + 0 * x], -1) % TILE
-        return F.grid_sample(self.noise, where * (2 / TILE) - 1, align_corners=True)
+        where = torch.stack([x + moved[:, 0] + 0 * y, y + moved[:, 1] + 0 * x], -1) % NOISE_TILE
+        return F.grid_sample(self.noise, where * (2 / NOISE_TILE) - 1, align_corners=True)
 
 
 def _conv(into: int, out: int, stride: int = 1) -> nn.Conv2d:
@@ -191,9 +191,10 @@ def load(path: Path) -> TransformerNet:
         raise UsageError(
             f"{path}: not a model of vidstyle: make one with vidstyle train"
         ) from error
-    if version != VERSION:
+    if version != MODEL_VERSION:
         raise UsageError(
-            f"{path}: a model of version {version}, this vidstyle reads {VERSION}: train it again"
+            f"{path}: a model of version {version}, this vidstyle reads {MODEL_VERSION}: "
+            f"train it again"
         )
     try:
         lists = {name: tuple(facts[name]) for name in ("styles", "weights", "size")}

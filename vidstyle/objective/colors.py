@@ -1,4 +1,4 @@
-"""The colours of a painting, where they are to be those of the clip."""
+"""The colors of a painting, where they are to be those of the clip."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..core.images import Field, Image
 
 
 def with_chroma(painted: Image, source: Image) -> Image:
-    """The lightness of ``painted`` with the colours of ``source``, both (H, W, 3).
+    """The lightness of ``painted`` with the colors of ``source``, both (H, W, 3).
 
-    Each frame takes the colours of its own source, so they move and rest as those do.
+    Each frame takes the colors of its own source, so they move and rest as those do.
     """
     light = cv2.cvtColor(painted, cv2.COLOR_RGB2YCrCb)
     light[..., 1:] = cv2.cvtColor(source, cv2.COLOR_RGB2YCrCb)[..., 1:]
@@ -29,7 +29,7 @@ def mixed(painted: Image, source: Image, strength: float | Field) -> Image:
 
 
 def matched(style: Image, source: Image, by: Literal["histogram", "covariance"]) -> Image:
-    """``style`` (H, W, 3) in the colours of ``source`` (Gatys et al. 2016, Preserving Color in
+    """``style`` (H, W, 3) in the colors of ``source`` (Gatys et al. 2016, Preserving Color in
     Neural Artistic Style Transfer): ``histogram`` matches each channel's, ``covariance`` the mean
     and covariance of all three.
     """

@@ -64,7 +64,7 @@ def style_loss(gram_matrix: Tensor, target: Tensor) -> Tensor:
 
 
 def total_variation(picture: Tensor) -> Tensor:
-    """Mean squared difference of neighbours (1, 3, H, W), down and across."""
+    """Mean squared difference of neighbors (1, 3, H, W), down and across."""
     down = picture[..., 1:, :] - picture[..., :-1, :]
     across = picture[..., :, 1:] - picture[..., :, :-1]
     return (down.square().sum() + across.square().sum()) / picture.numel()
@@ -105,24 +105,24 @@ def detail(picture: Tensor, plain: float) -> Tensor:
     gray = picture.mean(1, keepdim=True)
     mean = _blurred(gray)
     spread = (_blurred(gray.square()) - mean.square()).clamp_min(0).sqrt()
-    return (spread / (mean + DARK) / CLEAR).clamp(plain, 1)
+    return (spread / (mean + DARK_LEVEL) / CLEAR_CONTRAST).clamp(plain, 1)
 
 
 def _blurred(values: Tensor) -> Tensor:
-    padded = F.pad(values, [AROUND] * 4, mode="replicate")
-    return F.avg_pool2d(padded, 2 * AROUND + 1, 1)
+    padded = F.pad(values, [CONTRAST_RADIUS] * 4, mode="replicate")
+    return F.avg_pool2d(padded, 2 * CONTRAST_RADIUS + 1, 1)
 
 
-AROUND = 4
+CONTRAST_RADIUS = 4
 """Pixels on each side of a place that its contrast is measured in."""
-CLEAR, DARK = 0.1, 0.1
+CLEAR_CONTRAST, DARK_LEVEL = 0.1, 0.1
 """The deviation over the mean, and this more, from which on a place has detail."""
 RIM, RIM_SHARE = 4, 24
 """The width of a picture's rim in pixels; at most one in so many of its shorter side."""
 CAFFE_RANGE = 255.0
 """Values of a picture that Caffe's networks were trained on."""
 UNIT_RANGE = 4.425
-"""The same of torchvision's, in which colours have a standard deviation of 1."""
+"""The same of torchvision's, in which colors have a standard deviation of 1."""
 
 
 @dataclass(frozen=True)

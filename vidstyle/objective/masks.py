@@ -10,8 +10,9 @@ import cv2
 import numpy as np
 
 from ..core.errors import UsageError
+from ..core.frames import Frame
 from ..core.images import Field, Image, unit
-from ..media import Clip, Frame
+from ..media import Clip
 
 Layer = Image
 """A mask of one frame (H, W), uint8: 255 inside."""

@@ -1,6 +1,6 @@
-"""Optimisers that keep a picture inside its box.
+"""Optimizers that keep a picture inside its box.
 
-A painting is judged as it is written, clamped to 0..1. An optimiser that leaves the box and is
+A painting is judged as it is written, clamped to 0..1. An optimizer that leaves the box and is
 clamped at the end is several times worse than it believed. Each pixel here has its own box, so
 a pixel that must not change is one whose box is a point.
 """

@@ -21,13 +21,13 @@ Weights = tuple[float, ...]
 BROAD = 700
 """Pixels of a side (the root of the area) from which on a painting has the style at its own size.
 In smaller ones strokes are broader for their size: lines of three pixels are grain."""
-ALIKE = 32
-"""Levels of 255 by which a pixel of a plain border differs from its colour, at most."""
+BORDER_ALIKE = 32
+"""Levels of 255 by which a pixel of a plain border differs from its color, at most."""
 PLAIN, FRAYED = 0.9, 0.2
-"""The share of a line that has the border's colour where it is plain, and where it still ends."""
+"""The share of a line that has the border's color where it is plain, and where it still ends."""
 WIDEST = 1 / 8
 """A border that is not all around is no wider than this share of the picture: else it is a sky."""
-LEFT = 1 / 4
+LEAST_LEFT = 1 / 4
 """What is left of a picture's width and height, at least: else the border is the picture."""
 
 
@@ -108,7 +108,7 @@ def trimmed(picture: Image) -> Image:
     plain = [
         _leading(side, color, PLAIN) for side, color in zip(_sides(picture), colors, strict=True)
     ]
-    around = min(plain) and np.ptp(colors, axis=0).max() <= ALIKE
+    around = min(plain) and np.ptp(colors, axis=0).max() <= BORDER_ALIKE
     if not around:
         limits = [len(side) * WIDEST for side in _sides(picture)]
         plain = [n if n <= limit else 0 for n, limit in zip(plain, limits, strict=True)]
@@ -124,7 +124,7 @@ def trimmed(picture: Image) -> Image:
         cut.append(n + min(frayed, most) + 1 if is_border else 0)
     inside = _without(picture, cut)
     enough = all(
-        side >= whole * LEFT
+        side >= whole * LEAST_LEFT
         for side, whole in zip(inside.shape[:2], picture.shape[:2], strict=True)
     )
     return np.ascontiguousarray(inside) if enough else picture
@@ -145,7 +145,7 @@ def _without(picture: Image, lines: Sequence[int]) -> Image:
 def _leading(lines: Image, color: NDArray[np.int16], share: float) -> int:
     """Of how many ``lines`` (N, L, 3), before the first that is not so, a ``share`` at least has
     this ``color``."""
-    alike = ((np.abs(line - color).max(-1) <= ALIKE).mean() for line in lines)
+    alike = ((np.abs(line - color).max(-1) <= BORDER_ALIKE).mean() for line in lines)
     return sum(1 for _ in takewhile(lambda found: found >= share, alike))
 
 

@@ -96,7 +96,7 @@ def journal_bytes(work: Plan) -> tuple[int, int | None]:
 
 def _output_bytes(work: Plan) -> float:
     """A pixel of an output takes so many bytes at most, as it is before it is compressed; of a
-    GIF, with the colours that its palettes are made of."""
+    GIF, with the colors that its palettes are made of."""
     if work.format.kind == "gif":
         return 5.0
     lossless = work.settings.codec in ("ffv1", "prores")
@@ -122,7 +122,7 @@ def check_room(work: Plan) -> list[str]:
 
 
 def _frame_step(work: Plan, engine: ClipEngine) -> float:
-    """Seconds of an optimiser's step on a whole frame."""
+    """Seconds of an optimizer's step on a whole frame."""
     side = 96
     return step_seconds(engine, (side, side)) * work.width * work.height / side**2
 
@@ -141,7 +141,7 @@ def _estimates(work: Plan, step: float) -> dict[str, float | None]:
 
 
 def step_seconds(engine: ClipEngine, size: tuple[int, int], measured: float = 0.0) -> float:
-    """Seconds of an optimiser's step on a picture of ``size`` (width, height), from one that is
+    """Seconds of an optimizer's step on a picture of ``size`` (width, height), from one that is
     ``measured``, or from as many as take so long."""
     width, height = size
     probe = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)

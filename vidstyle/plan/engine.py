@@ -29,7 +29,7 @@ HERE, REMOTE = "local", "ray://"
 SEGMENT_LENGTH = 96
 """Frames of a segment where nothing is said: long enough that its joints cost a tenth."""
 PREVIEW_STEPS = (20, 10)
-"""Optimiser steps of a preview's first frame, and of the others."""
+"""Optimizer steps of a preview's first frame, and of the others."""
 
 
 def with_engine(work: Plan) -> Plan:
@@ -95,7 +95,7 @@ def _choice(work: Plan) -> tuple[EngineName, str]:
     long = frames >= MANY and costs["keyframes"] * size[0] * size[1] > LONG
     cheaper = CHEAPER * costs["feedforward"] < costs["keyframes"]
     return "feedforward" if long and cheaper else "keyframes", (
-        f"{frames} frames of {size[0]}x{size[1]} cost {costs['gatys']:.0f} steps of the optimiser "
+        f"{frames} frames of {size[0]}x{size[1]} cost {costs['gatys']:.0f} steps of the optimizer "
         f"at most, {costs['keyframes']:.0f} with key frames, or {costs['feedforward']:.0f} for a "
         f"network that learns and paints them"
     )

@@ -31,9 +31,9 @@ EXTRAS = {
 }
 """What is only needed for some things, and how to have it."""
 WHY = {"bf16": "the hardware is made for it", "fp32": "no units for bf16 are known"}
-SECONDS = 10.0
+PROBE_SECONDS = 10.0
 """For which the speed is measured."""
-SIZE = (320, 180)
+PROBE_SIZE = (320, 180)
 """Width and height of the frame that it is measured on."""
 
 
@@ -47,7 +47,7 @@ class Finding:
 
 
 def diagnose() -> Iterator[Finding]:
-    """What there is, a line each; the last one, the speed, takes ``SECONDS`` to measure."""
+    """What there is, a line each; the last one, the speed, takes ``PROBE_SECONDS`` to measure."""
     yield Finding("vidstyle", __version__)
     yield Finding("python", f"{platform.python_version()} on {platform.platform()}")
     for name in PACKAGES:
@@ -84,9 +84,9 @@ def _machine() -> Iterator[Finding]:
 
 
 def _speed() -> Finding:
-    """Steps of an optimiser with the default settings, on noise."""
-    width, height = SIZE
+    """Steps of an optimizer with the default settings, on noise."""
+    width, height = PROBE_SIZE
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    engine = ENGINES["gatys"](Settings(), StyleSchedule.of(noise), SIZE)
-    rate = 1 / step_seconds(engine, SIZE, SECONDS)
+    engine = ENGINES["gatys"](Settings(), StyleSchedule.of(noise), PROBE_SIZE)
+    rate = 1 / step_seconds(engine, PROBE_SIZE, PROBE_SECONDS)
     return Finding("speed", f"{rate:.2f} steps a second at {width}x{height}")

@@ -22,7 +22,7 @@ from ..plan import Plan, check_room, make_engine
 from ..settings import Settings
 from .checkpoint import CheckpointStore, fingerprint
 from .chunks import PaintedFrame
-from .cluster import Head, Order, encoded, share
+from .cluster import Head, WorkOrder, encoded, share
 from .compose import Summary, composed, is_composed
 from .frames import READ_AHEAD, frames_of
 from .keys import unseen_notes, with_keys
@@ -31,7 +31,7 @@ from .output import OutputWriter
 from .ray import connected
 from .scheduler import Scheduler, paintings
 
-WAITING = 2
+FRAMES_WAITING = 2
 """Frames that wait to be encoded, at most."""
 
 
@@ -103,7 +103,7 @@ def _render(work: Plan, listener: Listener) -> Result:
                 summary.losses += _painted_elsewhere(work, engine, store, output, emit)
             else:
                 keeping = nullcontext() if store is None else store.in_background()
-                with keeping, Behind(WAITING) as encoding:
+                with keeping, Behind(FRAMES_WAITING) as encoding:
                     for done in with_keys(_painted(work, engine, store, emit), work, emit):
                         shown = composed(done.painted, done.frame, work)
                         encoding.submit(output.write, done.frame, shown)
@@ -236,7 +236,7 @@ def _painted_elsewhere(
     assert work.settings.cluster is not None
     store.begin()
     share(work, store.parts)
-    order = Order.of(work, engine, store.parts)
+    order = WorkOrder.of(work, engine, store.parts)
     store.counted = False  # from here on, workers may have painted something
     try:
         with connected(work.settings.cluster, order) as cluster:

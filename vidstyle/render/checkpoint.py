@@ -22,19 +22,19 @@ from PIL import Image as Pillow
 
 from ..core.background import Behind
 from ..core.errors import UsageError
-from ..core.files import FRAME, RANDOM, frame_name, write_whole
+from ..core.files import FRAME_NAME, RANDOM_PART, frame_name, write_whole
 from ..core.folders import Folder, LocalFolder
+from ..core.frames import Frame
 from ..core.images import Image
 from ..core.version import __version__
 from ..engines import ClipEngine
 from ..engines.base import State
-from ..media import Frame
 from ..plan import Plan, files_of
 from ..plan.output import FACTS, MACHINE, PARTIAL, facts, identity
 from ..settings import fields
 from .chunks import Chunk
 
-VERSION = 2
+JOURNAL_VERSION = 2
 """Of the files of a store; in its fingerprint, so that a store of another one is not believed."""
 MODEL, TRAINING = "model.safetensors", "training.jpg"
 KEY, LEAD = "key", "lead"
@@ -48,9 +48,9 @@ SOURCE = ".source"
 OLD_STATE = "state.npz"
 """In stores of version 1."""
 LOSSES = "losses"
-WAITING = 2
+CHUNKS_WAITING = 2
 """Chunks that wait to be written, at most, where that is done in the background."""
-PART = re.compile(rf"\..+\.{RANDOM}\.part")
+PART = re.compile(rf"\..+\.{RANDOM_PART}\.part")
 """A file of the store that was not whole yet."""
 KNOWN_OTHERWISE = ("size", "model")
 """Settings that are compared by the pixels and the weights that they come to."""
@@ -133,7 +133,7 @@ class ChunkStore:
     @contextmanager
     def in_background(self) -> Iterator[None]:
         """Within this context, chunks are written while others are painted."""
-        with Behind(WAITING) as self.behind:
+        with Behind(CHUNKS_WAITING) as self.behind:
             try:
                 yield
             finally:
@@ -221,7 +221,7 @@ class CheckpointStore(ChunkStore):
     ) -> None:
         self.home, self.folder = LocalFolder(folder), folder
         super().__init__(parts or self.home, patience=patience)
-        self.fingerprint = {"version of the journal": VERSION, **fingerprint}
+        self.fingerprint = {"version of the journal": JOURNAL_VERSION, **fingerprint}
         self.damaged = False
         """Whether a run before has left something that cannot be used."""
         self.counted = True
@@ -284,7 +284,7 @@ class CheckpointStore(ChunkStore):
         for folder in {self.home, self.parts}:
             for name in folder.names():
                 own = name == FACTS or name.endswith((PAINTINGS, STATE, ENCODED, SOURCE))
-                if own or FRAME.fullmatch(name) or PART.fullmatch(name):
+                if own or FRAME_NAME.fullmatch(name) or PART.fullmatch(name):
                     folder.remove(name)
             folder.close()
         self.names.clear()

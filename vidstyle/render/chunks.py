@@ -10,15 +10,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from ..core.frames import Frame
 from ..core.images import Image
 from ..engines import Engine
 from ..engines.base import OnStep, State
-from ..media import Frame
 
-SIZE = 4
+CHUNK_FRAMES = 4
 """Frames of a chunk in a segment, or more up to a key frame: what is lost with a worker that
 dies."""
-TAIL = 8
+TAIL_FRAMES = 8
 """Frames at the end of a loop, or of a segment, that lead into what comes after it, at most."""
 
 
@@ -68,7 +68,7 @@ class Task:
 
 def tasks(frames: Iterable[Frame], segments: bool, first: int = 0) -> Iterator[Task]:
     """``frames`` in chunks: of whole shots, up to each key frame; or of ``segments``, the first
-    frame and then ``SIZE`` at a time. None reaches over a cut. Runs are counted from ``first`` on.
+    frame and then ``CHUNK_FRAMES`` at a time. No chunk reaches over a cut.
     """
     run, at, held = first - 1, 0, list[Frame]()
     for frame in frames:
@@ -76,7 +76,7 @@ def tasks(frames: Iterable[Frame], segments: bool, first: int = 0) -> Iterator[T
             if held:
                 yield Task(run, at, tuple(held), None)
             run, at, held = run + 1, 0, []
-        elif held and held[-1].is_key and len(held) >= (SIZE if at and segments else 1):
+        elif held and held[-1].is_key and len(held) >= (CHUNK_FRAMES if at and segments else 1):
             yield Task(run, at, tuple(held), frame)
             at, held = at + len(held), []
         held.append(frame)
@@ -142,7 +142,7 @@ def repaint(
 
     Args:
         engine: stands where the chunk ``before`` ended.
-        on_step: called after each step of the optimiser.
+        on_step: called after each step of the optimizer.
         frames: the frames, in the order of the clip.
         before: see ``engine``.
         shares: of each frame, in the order that they are painted in.
@@ -170,7 +170,7 @@ def carry_on(engine: Engine, before: Chunk | None) -> None:
 
 def led(frames: int) -> int:
     """How many of so many frames lead into what comes after: the first half of them stays."""
-    return min(TAIL, frames // 2) if frames > 2 else 0
+    return min(TAIL_FRAMES, frames // 2) if frames > 2 else 0
 
 
 def _chunk(made: Sequence[PaintedFrame], state: State, last: Frame, began: float) -> Chunk:

@@ -27,10 +27,11 @@ from ..core.errors import UsageError, VidstyleError
 from ..core.events import Event, Listener, Notice, Painted
 from ..core.files import frame_name
 from ..core.folders import Folder, RemoteFolder
+from ..core.frames import Frame
 from ..core.version import __version__
 from ..engines import ClipEngine
 from ..engines.recovery import RecoveringEngine
-from ..media import Clip, Frame
+from ..media import Clip
 from ..media.video import VideoClip
 from ..networks import transformer as models
 from ..plan import Plan, make_engine
@@ -63,7 +64,7 @@ one took."""
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
+class WorkOrder:
     """All that a worker needs to paint as this process would."""
 
     work: Plan
@@ -74,7 +75,7 @@ class Order:
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @classmethod
-    def of(cls, work: Plan, engine: ClipEngine, parts: Folder) -> Order:
+    def of(cls, work: Plan, engine: ClipEngine, parts: Folder) -> WorkOrder:
         """The order for a plan, whose ``engine`` may have learned the clip."""
         learned = engine.stylizer.model if engine.stylizer is not None else None
         settings = replace(work.settings, model=None)
@@ -120,7 +121,7 @@ class Worker:
         UsageError: another version is installed here, or what the settings name is not here.
     """
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: WorkOrder) -> None:
         if order.version != __version__:
             raise UsageError(
                 f"a worker of the cluster has vidstyle {__version__}, not {order.version}: "

@@ -6,8 +6,8 @@ from functools import partial
 
 import numpy as np
 
+from ..core.frames import Frame
 from ..core.images import Image, contact_sheet, laid_over
-from ..media import Frame
 from ..metrics import MetricAccumulator, Metrics
 from ..objective.colors import mixed, with_chroma
 from ..objective.masks import shares
@@ -18,7 +18,7 @@ SHEET_COLUMNS = 6
 
 
 def composed(painted: Image, frame: Frame, work: Plan) -> Image:
-    """A painting (H, W, 3) with the colours, the strength and the bare parts that are wanted."""
+    """A painting (H, W, 3) with the colors, the strength and the bare parts that are wanted."""
     source, settings = frame.rgb, work.settings
     if settings.keep_colors == "luma":
         painted = with_chroma(painted, source)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from .. import media
 from ..core.errors import VidstyleError
+from ..core.frames import Frame
 from ..core.images import filled, resized, resized_apart
-from ..media import Frame
 from ..objective.masks import masked, softened
 from ..plan import GivenKey, Plan
 from ..settings import Settings, rate_of, seconds
@@ -190,7 +190,7 @@ def _cuts(settings: Settings, start: Fraction) -> Cuts:
 
 
 def _prepared(frame: Frame, work: Plan) -> Frame:
-    """``frame`` and its masks at the painting's size, its transparent part in the mean colour of
+    """``frame`` and its masks at the painting's size, its transparent part in the mean color of
     the rest, not in a chance one.
     """
     size = work.width, work.height

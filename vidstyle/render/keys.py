@@ -10,8 +10,8 @@ from pathlib import Path
 from .. import media
 from ..core import files
 from ..core.events import Listener, LookedAt, Notice
+from ..core.frames import Frame
 from ..core.images import Image, contact_sheet
-from ..media import Frame
 from ..plan import Plan
 from ..temporal.keys import lines_up
 from .chunks import PaintedFrame

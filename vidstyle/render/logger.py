@@ -14,7 +14,7 @@ SNAPSHOTS = "[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9].png"
 """What pictures on the way are called: frame and step."""
 
 
-EVERY = 10.0
+SHEET_EVERY_S = 10.0
 """Seconds between two pictures of what is learned."""
 
 
@@ -56,7 +56,7 @@ class RunLogger:
                     self.steps.append({**event.terms, "total": event.loss})
                     self.learned = len(self.steps)
                 now = time.monotonic()
-                if self.training is not None and now - self.shown > EVERY:
+                if self.training is not None and now - self.shown > SHEET_EVERY_S:
                     write_whole(self.training, media.encoded_image(event.picture(), suffix=".jpg"))
                     self.shown = now
             case Stepped() if self.plot is not None or self.every is not None:

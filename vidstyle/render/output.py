@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import media
+from ..core.frames import Frame
 from ..core.images import Image
-from ..media import Frame
 from ..media.sound import Sound
 from ..plan import Plan
 from ..plan.output import wrote

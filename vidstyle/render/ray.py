@@ -18,11 +18,11 @@ from typing import Any
 
 from ..core.errors import UsageError, VidstyleError
 from ..plan.engine import HERE, REMOTE
-from .cluster import Future, Job, Order, Worker
+from .cluster import Future, Job, Worker, WorkOrder
 
 TOKEN = Path("~/.ray/auth_token")
 """Where Ray keeps the secret that later versions of it ask for."""
-PATIENCE = 10.0
+CLUSTER_TIMEOUT_S = 10.0
 """Seconds for a cluster to answer, and after which its size is asked again."""
 TRIES = 20
 """How often a job is begun again whose worker died: it goes on from what that one has left."""
@@ -31,7 +31,7 @@ TRIES = 20
 class RayCluster:
     """Ray's workers. What one of them does as it dies, another one goes on with."""
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: WorkOrder) -> None:
         import ray
 
         self.ray: Any = ray
@@ -58,7 +58,7 @@ class RayCluster:
     @property
     def size(self) -> int:
         """See ``Cluster``: machines may join and leave."""
-        if time.monotonic() - self.asked > PATIENCE or not self.asked:
+        if time.monotonic() - self.asked > CLUSTER_TIMEOUT_S or not self.asked:
             has = self._has().get("GPU" if self.on_gpu else "CPU", 1)
             self.workers, self.asked = max(1, int(has / self.each)), time.monotonic()
         return self.workers
@@ -115,7 +115,7 @@ class Board:
 
 
 @contextmanager
-def connected(address: str, order: Order) -> Iterator[RayCluster]:
+def connected(address: str, order: WorkOrder) -> Iterator[RayCluster]:
     """The workers at ``address``: ``local``, or ``ray://HOST:PORT``.
 
     Raises:
@@ -154,7 +154,7 @@ def connected(address: str, order: Order) -> Iterator[RayCluster]:
 def _greet(address: str) -> None:
     """Fail at once where nobody listens: Ray would try for half a minute."""
     host, _, port = address.removeprefix(REMOTE).rpartition(":")
-    socket.create_connection((host, int(port)), timeout=PATIENCE).close()
+    socket.create_connection((host, int(port)), timeout=CLUSTER_TIMEOUT_S).close()
 
 
 def _line(error: BaseException) -> str:
@@ -166,7 +166,7 @@ _workers: dict[str, Worker] = {}
 """The worker that this process is, by the name of its order."""
 
 
-def _work(order: Order, board: Any, job: Job, given: Sequence[Any], *_after: Any) -> Any:
+def _work(order: WorkOrder, board: Any, job: Job, given: Sequence[Any], *_after: Any) -> Any:
     """Do a job, in one of Ray's processes."""
     if order.name not in _workers:
         _workers.clear()

@@ -14,11 +14,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.events import Listener, Painted, Step, Stepped
+from ..core.frames import Frame
 from ..engines import Engine
-from ..media import Frame
 from ..temporal.shots import follows
 from .checkpoint import KEY, LEAD, ChunkStore
-from .chunks import TAIL, Chunk, PaintedFrame, Task, Work, carry_on, led, paint, repaint, tasks
+from .chunks import (
+    TAIL_FRAMES,
+    Chunk,
+    PaintedFrame,
+    Task,
+    Work,
+    carry_on,
+    led,
+    paint,
+    repaint,
+    tasks,
+)
 from .spool import Spool
 
 BLEND = 0.5
@@ -26,7 +37,7 @@ BLEND = 0.5
 
 
 @dataclass(eq=False)
-class Run:
+class Section:
     """A shot, or a segment of one, that is being painted."""
 
     number: int
@@ -38,7 +49,7 @@ class Run:
     name: str
     """What that is called."""
     length: int = 0
-    frames: deque[Frame] = field(default_factory=lambda: deque[Frame](maxlen=TAIL))
+    frames: deque[Frame] = field(default_factory=lambda: deque[Frame](maxlen=TAIL_FRAMES))
     """The last frames."""
     ends: deque[Chunk] = field(default_factory=deque)
     """The last chunks, with the paintings of these."""
@@ -83,7 +94,7 @@ class Scheduler:
     ) -> None:
         self.engine, self.emit, self.store = engine, emit, store
         self.segments, self.passes, self.closes = segments, passes, closes
-        self.runs: deque[Run] = deque()
+        self.runs: deque[Section] = deque()
         """Those that are not handed on yet."""
         self.last: Chunk | None = None
         """Where the engine stands."""
@@ -100,7 +111,7 @@ class Scheduler:
     ) -> Iterator[PaintedFrame]:
         """``frames``, painted, in their order; the first run of them is called by its ``number``,
         and the last frame leads ``into`` that of a chunk."""
-        first: Run | None = None
+        first: Section | None = None
         for task in tasks(frames, self.segments, number):
             if task.at == 0:
                 self._begin(task)
@@ -139,13 +150,13 @@ class Scheduler:
         name = f"{task.run:05}-{KEY}"
         over = before.key if before is not None else None
         key = self.paint_key(task.run, task.frames, over, task.following)
-        run = Run(task.run, frame, key, key, name, spool=Spool() if self.passes > 1 else None)
+        run = Section(task.run, frame, key, key, name, spool=Spool() if self.passes > 1 else None)
         self._add(run, key, name, task.frames)
         if before is not None:
             self._end(before, key)
         self.runs.append(run)
 
-    def _go_on(self, run: Run, task: Task) -> None:
+    def _go_on(self, run: Section, task: Task) -> None:
         """Paint the next frames of a run."""
         name = f"{run.number:05}-{task.at:05}"
         if task.at > 1 or not self.segments:  # else the next key frame goes on from it, too
@@ -153,7 +164,7 @@ class Scheduler:
         chunk = self._do(name, paint, task.frames, run.chunk, task.following)
         self._add(run, chunk, name, task.frames)
 
-    def _add(self, run: Run, chunk: Chunk, name: str, frames: Sequence[Frame]) -> None:
+    def _add(self, run: Section, chunk: Chunk, name: str, frames: Sequence[Frame]) -> None:
         """Note that ``frames``, the next ones of a run, are painted as ``chunk``."""
         run.chunk, run.name = chunk, name
         run.length += len(frames)
@@ -163,10 +174,10 @@ class Scheduler:
         run.waiting.append((name, tuple(frames)))
         run.frames.extend(frames)
         run.ends.append(chunk.stateless())
-        while sum(len(end.paintings) for end in [*run.ends][1:]) >= TAIL:
+        while sum(len(end.paintings) for end in [*run.ends][1:]) >= TAIL_FRAMES:
             run.ends.popleft()
 
-    def _end(self, run: Run, into: Chunk | None) -> None:
+    def _end(self, run: Section, into: Chunk | None) -> None:
         """Nothing comes after the frames of a run, which leads ``into`` the last frame of a chunk:
         paint its last ones again, to lead there."""
         if into is not None and (many := led(run.length)):
@@ -177,7 +188,7 @@ class Scheduler:
         run.key = run.key.stateless()
         run.complete = True
 
-    def _repeat(self, run: Run) -> None:
+    def _repeat(self, run: Section) -> None:
         """Paint a whole shot again, backward and forward in turn, if there are to be passes."""
         spool = run.spool
         if spool is None:
@@ -195,7 +206,7 @@ class Scheduler:
                 run.name, beside = name, None
                 spool[at] = _single(self.made.pop(name), (one.frame,))
         run.key = _chunk_of(spool[0])
-        ends = [spool[at] for at in range(max(0, len(spool) - TAIL), len(spool))]
+        ends = [spool[at] for at in range(max(0, len(spool) - TAIL_FRAMES), len(spool))]
         run.frames.extend(one.frame for one in ends)
         run.ends.extend(_chunk_of(one) for one in ends)
 
@@ -242,9 +253,9 @@ class Scheduler:
             names = (f"{run.number:05}-{KEY}", run.name, run.lead)
             self.spent = [name for name in names if name is not None]
 
-    def _of(self, run: Run) -> Iterator[PaintedFrame]:
+    def _of(self, run: Section) -> Iterator[PaintedFrame]:
         """The finished frames of a run; its last ones wait for what may lead out of it."""
-        held = TAIL if self.closes or self.segments else 0
+        held = TAIL_FRAMES if self.closes or self.segments else 0
         if run.complete and run.lead is None:
             held = 0
         waiting = sum(len(frames) for _, frames in run.waiting)
@@ -263,16 +274,16 @@ class Scheduler:
             run.waiting.clear()
             yield from self._led(run, last)
 
-    def _of_spool(self, run: Run) -> Iterator[PaintedFrame]:
+    def _of_spool(self, run: Section) -> Iterator[PaintedFrame]:
         """The frames of a shot that was painted again, once that is done."""
         if not run.complete or run.spool is None:
             return
         with run.spool as spool:
-            tail = max(0, len(spool) - TAIL)
+            tail = max(0, len(spool) - TAIL_FRAMES)
             yield from (spool[at] for at in range(tail))
             yield from self._led(run, [spool[at] for at in range(tail, len(spool))])
 
-    def _led(self, run: Run, last: list[PaintedFrame]) -> list[PaintedFrame]:
+    def _led(self, run: Section, last: list[PaintedFrame]) -> list[PaintedFrame]:
         """The ``last`` frames of a run as they lead out of it."""
         if run.lead is None:
             return last

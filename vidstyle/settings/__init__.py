@@ -9,9 +9,9 @@ from typing import Any, Literal, get_type_hints
 
 from ..core.errors import UsageError
 from .options import (
-    ALIASES,
     EACH_FRAME,
-    ENGINES,
+    ENGINE_ALIASES,
+    ENGINE_NAMES,
     LEARNING,
     OPTIMIZING,
     EngineName,
@@ -40,7 +40,7 @@ MOST_THREADS = 1024
 __all__ = [
     "AUTO_SIZE",
     "EACH_FRAME",
-    "ENGINES",
+    "ENGINE_NAMES",
     "SMALLEST_SIZE",
     "EngineName",
     "Settings",
@@ -161,13 +161,13 @@ class Settings:
     strength: float = look(1.0, "how much of the painting is seen over its source, 0..1", "X", 0, 1)
     keep_colors: Literal["none", "luma", "histogram", "covariance"] = look(
         "none",
-        "colours from the clip: luma gives each frame its own source's, histogram and covariance "
+        "colors from the clip: luma gives each frame its own source's, histogram and covariance "
         "give the style those of a shot's first frame",
         train=True,
     )
     tv_weight: float = look(
         2.0,
-        "weight of smoothness (mean squared difference of neighbouring pixels)",
+        "weight of smoothness (mean squared difference of neighboring pixels)",
         "W",
         0,
         train=True,
@@ -186,9 +186,9 @@ class Settings:
         "X",
         0,
     )
-    iterations: int = optimizing(20, "optimiser steps a frame, at most", "N", 1)
+    iterations: int = optimizing(20, "optimizer steps a frame, at most", "N", 1)
     first_iterations: int = optimizing(
-        60, "optimiser steps for the first frame of a shot, at full size", "N", 1
+        60, "optimizer steps for the first frame of a shot, at full size", "N", 1
     )
     coarse_to_fine: float = optimizing(
         2.0,
@@ -197,7 +197,7 @@ class Settings:
         "X",
         1,
     )
-    optimizer: Literal["lbfgs", "adam"] = optimizing("lbfgs", "the optimiser")
+    optimizer: Literal["lbfgs", "adam"] = optimizing("lbfgs", "the optimizer")
     learning_rate: float = optimizing(0.02, "Adam's: how far a pixel moves in a step", "X", 1e-6)
     betas: tuple[float, ...] = optimizing(
         (0.9, 0.99), "Adam's: how much of the steps before counts for direction and size", "B,B", 0
@@ -205,7 +205,7 @@ class Settings:
     epsilon: float = optimizing(1e-8, "Adam's: gradients smaller than this move little", "X", 0)
     average: float = optimizing(
         0.0,
-        "paint a mean of the optimiser's steps, in which each step counts X times as much as the "
+        "paint a mean of the optimizer's steps, in which each step counts X times as much as the "
         "next (0.99: about the last hundred steps); 0: only the last step",
         "X",
         0,
@@ -299,9 +299,9 @@ class Settings:
     )
     engine: Literal[EngineName, "auto"] = painting(
         "auto",
-        "how frames are painted: each by the optimiser (gatys), some by it and the others as their "
+        "how frames are painted: each by the optimizer (gatys), some by it and the others as their "
         "paint moves (keyframes), at once by a network that learns the clip before (feedforward), "
-        "by the optimiser over what that paints (hybrid), or as suits the clip, which the plan "
+        "by the optimizer over what that paints (hybrid), or as suits the clip, which the plan "
         "says (auto)",
     )
     key_every: int = painting(
@@ -313,7 +313,7 @@ class Settings:
     )
     repair: int = painting(
         0,
-        "optimiser steps for what no key frame shows of a frame between them: it is recoloured "
+        "optimizer steps for what no key frame shows of a frame between them: it is recolored "
         "and given strokes in any case, and with 3 steps is truer in two to five times the time",
         "N",
         0,
@@ -382,7 +382,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         if isinstance(self.engine, str):
-            object.__setattr__(self, "engine", ALIASES.get(self.engine, self.engine))
+            object.__setattr__(self, "engine", ENGINE_ALIASES.get(self.engine, self.engine))
         hints = get_type_hints(type(self))
         for spec in dataclasses.fields(self):
             limits = spec.metadata["limits"]

@@ -13,14 +13,14 @@ from ..core.errors import UsageError, unknown
 
 EngineName = Literal["gatys", "keyframes", "feedforward", "hybrid"]
 """The engines that paint, each called like its module in ``engines``."""
-ENGINES: tuple[str, ...] = get_args(EngineName)
+ENGINE_NAMES: tuple[str, ...] = get_args(EngineName)
 OPTIMIZING = ("gatys", "keyframes", "hybrid")
-"""Those that optimise frames."""
+"""Those that optimize frames."""
 EACH_FRAME = ("gatys", "hybrid")
 """Those of them that do so with every frame."""
 LEARNING = ("feedforward", "hybrid")
 """Those that have a network learn the clip."""
-ALIASES = {"network": "feedforward"}
+ENGINE_ALIASES = {"network": "feedforward"}
 """Former names of engines."""
 Affects = Literal["painting", "writing", "running"]
 """What an option changes: what is painted, only what is written of it, or only how it is done."""
@@ -35,7 +35,7 @@ def option(
     *,
     group: str,
     affects: Affects,
-    engines: tuple[str, ...] = ENGINES,
+    engines: tuple[str, ...] = ENGINE_NAMES,
     train: bool = False,
     names_file: bool = False,
     in_recipes: bool = True,

@@ -17,7 +17,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from ..core.errors import UsageError
-from ..core.files import LOCK, RANDOM
+from ..core.files import LOCK_FILE, RANDOM_PART
 
 PREFIX = "vidstyle-studio-"
 """How the private folders of studios are called."""
@@ -112,7 +112,7 @@ def _private() -> Iterator[Path]:
     _sweep()
     with (
         tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name,
-        FileLock(Path(name) / LOCK),
+        FileLock(Path(name) / LOCK_FILE),
     ):
         yield Path(name)
 
@@ -120,13 +120,13 @@ def _private() -> Iterator[Path]:
 def _sweep() -> None:
     """Remove the private folders of studios that are no more: called so, ours, with a lock that
     nobody holds."""
-    called = re.compile(re.escape(PREFIX) + RANDOM)
+    called = re.compile(re.escape(PREFIX) + RANDOM_PART)
     for path in Path(tempfile.gettempdir()).iterdir():
-        if not called.fullmatch(path.name) or path.is_symlink() or not (path / LOCK).is_file():
+        if not called.fullmatch(path.name) or path.is_symlink() or not (path / LOCK_FILE).is_file():
             continue
         if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
             continue
         with suppress(Timeout, OSError):
-            with FileLock(path / LOCK, timeout=0):
+            with FileLock(path / LOCK_FILE, timeout=0):
                 pass
             shutil.rmtree(path)

@@ -24,7 +24,7 @@ from ..settings.text import seconds_of
 from . import controls
 from .beside import write_beside
 from .queue import Queue
-from .runs import BESIDE, RECIPE, SHEET, Order, Run
+from .runs import RECIPE, SHEET, SIDE_BY_SIDE, Order, Run
 from .tuning import Tuner
 from .words import (
     PLANNED,
@@ -78,7 +78,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Seen:
+class PageView:
     """What a page shows of the runs."""
 
     version: int = -1
@@ -270,7 +270,7 @@ class Studio:
         menu = gr.Dropdown(labels_of(self.queue), value=run.name)
         return ["", gr.update(visible=False), menu]
 
-    def refresh(self, name: str | None, seen: Seen) -> dict[str, Any]:
+    def refresh(self, name: str | None, seen: PageView) -> dict[str, Any]:
         """What has changed of what there is to see of a run since it was ``seen``, by the names of
         the components; without a name, of the one at work or the last one."""
         runs = self.queue.runs
@@ -279,7 +279,7 @@ class Studio:
             name = at_work.name if at_work else next(reversed(runs), None)
         run = None if name is None else runs[name]
         labels = labels_of(self.queue)
-        now = Seen(self.queue.version, name, None if run is None else run.state, labels)
+        now = PageView(self.queue.version, name, None if run is None else run.state, labels)
         found: dict[str, Any] = {"seen": now}
         if now == seen:
             return found
@@ -362,7 +362,7 @@ def _result(run: Run) -> dict[str, Any]:
     if run.state == "done" or run.picture is None:
         found["picture"] = gr.update(value=None, visible=False)
     files = {
-        "player": run.folder / BESIDE,
+        "player": run.folder / SIDE_BY_SIDE,
         "sheet": run.folder / SHEET,
         "recipe": run.folder / RECIPE,
         "download": run.output,

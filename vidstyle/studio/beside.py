@@ -13,17 +13,18 @@ import numpy as np
 
 from .. import media
 from ..core.files import write_whole
+from ..core.frames import Frame
 from ..core.images import Image, contact_sheet, laid_over, resized
-from ..media import Clip, ClipInfo, Frame
+from ..media import Clip, ClipInfo
 from ..media.sound import Sound
 from ..settings import Settings, recipes
-from .runs import BESIDE, RECIPE, SHEET, Run
+from .runs import RECIPE, SHEET, SIDE_BY_SIDE, Run
 
 COLUMNS = 6
 """Frames on a sheet, at most."""
-FASTEST = Fraction(30)
+FASTEST_SHOWN = Fraction(30)
 """Frames a second of a clip of several, at most."""
-USUAL = Fraction(25)
+USUAL_RATE = Fraction(25)
 
 
 def leave_extras(run: Run) -> None:
@@ -37,7 +38,7 @@ def leave_extras(run: Run) -> None:
         write_whole(run.folder / SHEET, media.encoded_image(sheet, suffix=".jpg"))
     with suppress(Exception):
         if run.done > 1:
-            write_beside([_source(run), media.open_clip(run.output)], run.folder / BESIDE)
+            write_beside([_source(run), media.open_clip(run.output)], run.folder / SIDE_BY_SIDE)
 
 
 def write_beside(clips: Sequence[Clip], output: Path) -> None:
@@ -78,8 +79,8 @@ def _rate(clip: Clip) -> Fraction:
             after - before
             for before, after in zip(info.times, (*info.times[1:], info.duration), strict=True)
         )
-        return min(FASTEST, 1 / shortest) if shortest else USUAL
-    return min(FASTEST, info.rate or USUAL)
+        return min(FASTEST_SHOWN, 1 / shortest) if shortest else USUAL_RATE
+    return min(FASTEST_SHOWN, info.rate or USUAL_RATE)
 
 
 class _Part:

@@ -28,7 +28,7 @@ MAIN = ("style_weight", "style_scale", "strength", "keep_colors", "size", "engin
 """The options that are always seen."""
 ELSEWHERE = ("start", "end")
 """Those that have another place on the page."""
-LABELS = {"style_scale": "stroke size", "keep_colors": "colours"}
+LABELS = {"style_scale": "stroke size", "keep_colors": "colors"}
 """What main options are called, where their names say less."""
 UNSAID = "default"
 """Stands for an option of yes or no that nobody has decided."""

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from . import controls
-from .actions import Choice, Seen, Studio
+from .actions import Choice, PageView, Studio
 from .tuning import MATTERS
 from .words import NOTHING
 
@@ -210,10 +210,10 @@ def _take(studio: Studio, choice: gr.State, given: SimpleNamespace, part: list[A
 
 def _watch(studio: Studio, runs: SimpleNamespace, page: gr.Blocks) -> None:
     """Have the page show the run that is looked at, and its buttons do what they say."""
-    seen = gr.State(Seen())
+    seen = gr.State(PageView())
     shown = vars(runs) | {"seen": seen}
 
-    def look(name: str | None, before: Seen) -> dict[Any, Any]:
+    def look(name: str | None, before: PageView) -> dict[Any, Any]:
         return {shown[part]: value for part, value in studio.refresh(name, before).items()}
 
     for event in (gr.Timer(1.0).tick, runs.run.change, page.load):

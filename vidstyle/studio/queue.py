@@ -15,10 +15,10 @@ from ..render import render
 from .beside import leave_extras
 from .runs import Order, Run, State, begin, found
 
-LOCK = ".studio.lock"
-SHOWN_EVERY = 1.0
+STUDIO_LOCK_FILE = ".studio.lock"
+PICTURE_EVERY_S = 1.0
 """Seconds between two looks at a frame that is being painted."""
-PATIENCE = 20.0
+CLOSING_TIMEOUT_S = 20.0
 """Seconds that a run has to end in when the studio ends."""
 
 
@@ -35,7 +35,7 @@ class Queue:
 
     def __init__(self, folder: Path, uploads: Path) -> None:
         self.folder, self.uploads = folder, uploads
-        self.lock = FileLock(folder / LOCK, timeout=0)
+        self.lock = FileLock(folder / STUDIO_LOCK_FILE, timeout=0)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self.lock.acquire()
@@ -108,10 +108,10 @@ class Queue:
             self.closing = True
             self.pausing.clear()
             self._tell()
-        self.thread.join(PATIENCE)
+        self.thread.join(CLOSING_TIMEOUT_S)
         self.lock.release()
         with suppress(OSError):  # a folder without a run goes away
-            (self.folder / LOCK).unlink()
+            (self.folder / STUDIO_LOCK_FILE).unlink()
             self.folder.rmdir()
 
     def _tell(self) -> None:
@@ -187,7 +187,7 @@ class _Watch:
                     run.doing = f"learning the clip, {event.done:.0%}"
                 case Stepped():
                     run.doing = f"the next one: {event.step.done:.0%}"
-                    if time.monotonic() - self.looked > SHOWN_EVERY:
+                    if time.monotonic() - self.looked > PICTURE_EVERY_S:
                         self.looked = time.monotonic()
                         run.picture = event.step.picture()
                 case Painted():

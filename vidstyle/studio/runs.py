@@ -28,7 +28,7 @@ from ..settings.text import arguments_of
 
 RECORD = "run.json"
 """The record of a run, in its folder."""
-SHEET, BESIDE, RECIPE = "sheet.jpg", "beside.mp4", "recipe.toml"
+SHEET, SIDE_BY_SIDE, RECIPE = "sheet.jpg", "beside.mp4", "recipe.toml"
 """What else is there."""
 State = Literal["waiting", "painting", "paused", "stopped", "failed", "left", "done"]
 """Of a run; ``left``: the studio has ended before it has."""

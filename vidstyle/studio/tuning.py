@@ -18,11 +18,11 @@ from ..render.frames import frames_of
 from ..settings import AUTO_SIZE, Settings, fields
 from .runs import Order
 
-LARGEST = AUTO_SIZE
+LARGEST_TUNED = AUTO_SIZE
 """Longer side of a tuned frame, in pixels: a step on a larger one takes seconds."""
 SKETCH, SKETCH_STEPS = 96, 8
 """Longer side of what is seen first, in pixels, and its steps."""
-SHOWN_EVERY = 0.4
+STAGE_EVERY_S = 0.4
 """Seconds between two pictures of a frame on its way."""
 MATTERS = (
     *fields(group="look"),
@@ -97,7 +97,7 @@ class Tuner:
         while wanted():
             with changed:
                 if not latest and thread.is_alive():
-                    changed.wait(SHOWN_EVERY)
+                    changed.wait(STAGE_EVERY_S)
                 alive = thread.is_alive()
                 stage = latest.pop() if latest else None
             if stage is not None:
@@ -111,7 +111,7 @@ class Tuner:
         """The plan of a still: only what a single frame depends on."""
         given = order.settings
         kept = {name: getattr(given, name) for name in MATTERS}
-        size = min(given.size, LARGEST) if isinstance(given.size, int) else "auto"
+        size = min(given.size, LARGEST_TUNED) if isinstance(given.size, int) else "auto"
         settings = replace(Settings(), **kept | {"size": size})
         if settings.model is None:
             settings = replace(settings, engine="gatys")
@@ -129,7 +129,7 @@ class Tuner:
                 nonlocal shown
                 if not wanted():
                     raise Superseded
-                if time.monotonic() - shown > SHOWN_EVERY:
+                if time.monotonic() - shown > STAGE_EVERY_S:
                     tell(Stage(composed(resized(step.picture(), size), frame, work), step.done))
                     shown = time.monotonic()
 

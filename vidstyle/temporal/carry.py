@@ -24,7 +24,7 @@ SURE, UNSURE = 0.7, 0.3
 """Confidence from which on carried paint is left as it is, and below which it is not used."""
 DECISIVE = 2
 """Power of the confidence when paint of two keys is mixed."""
-FINE, AREA = 2.0, 6.0
+STROKE_SIGMA, CONTRAST_SIGMA = 2.0, 6.0
 """Strokes are what a blur by so many pixels takes away; their contrast is that of such an area."""
 STRONGEST = 1.6
 """The factor by which strokes that paled in the mixture are strengthened, at most."""
@@ -123,12 +123,12 @@ def blended(
     def mixed(one: Field, other: Field) -> Field:
         return one + part * (other - one)
 
-    ground = [_soft(picture, FINE) for picture, _ in (before, after)]
+    ground = [_soft(picture, STROKE_SIGMA) for picture, _ in (before, after)]
     strokes = [picture - soft for (picture, _), soft in zip((before, after), ground, strict=True)]
     # Where strokes do not quite meet, their mean is paler than either.
     faded = mixed(*strokes)
-    wanted = _soft(mixed(*(np.square(one) for one in strokes)).mean(-1), AREA)
-    gain = np.sqrt(wanted / np.maximum(_soft(np.square(faded).mean(-1), AREA), 1e-8))
+    wanted = _soft(mixed(*(np.square(one) for one in strokes)).mean(-1), CONTRAST_SIGMA)
+    gain = np.sqrt(wanted / np.maximum(_soft(np.square(faded).mean(-1), CONTRAST_SIGMA), 1e-8))
     picture = mixed(*ground) + gain.clip(1, STRONGEST).astype(np.float32)[..., None] * faded
     return picture, np.maximum(before[1], after[1])
 

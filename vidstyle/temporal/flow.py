@@ -30,9 +30,9 @@ Pixels = TypeVar("Pixels", Image, Field)
 Both = Callable[[Image, Image], tuple[Field, Field]]
 """Maps a frame and another one to the flow of the first into the second, and the flow back."""
 
-SMALLEST = 12  # DIS fails on pictures with a shorter side
-FLAT = 2.0  # a grey picture whose standard deviation is below this has nothing to follow
-LARGEST = 1024  # longer side at which flow is estimated for larger pictures: that is enough
+SMALLEST_SIDE = 12  # DIS fails on pictures with a shorter side
+FLAT_GRAY = 2.0  # a gray picture whose standard deviation is below this has nothing to follow
+LARGEST_SIDE = 1024  # longer side at which flow is estimated for larger pictures: that is enough
 RAFT_LEAST = 128  # RAFT fails on pictures with a shorter side …
 RAFT_STEP = 8  # … and on sides that are no multiple of this
 
@@ -114,9 +114,9 @@ def estimator(name: str) -> Estimator:
         if blind(frame) or blind(other):
             return np.zeros((*frame.shape[:2], 2), np.float32)
         height, width = frame.shape[:2]
-        if max(height, width) <= LARGEST:
+        if max(height, width) <= LARGEST_SIDE:
             return estimate(frame, other)
-        shrink = LARGEST / max(height, width)
+        shrink = LARGEST_SIDE / max(height, width)
         small = (max(1, round(width * shrink)), max(1, round(height * shrink)))
         flow = estimate(resized(frame, small), resized(other, small))
         flow *= np.array([width / small[0], height / small[1]], np.float32)
@@ -152,7 +152,7 @@ class Flows:
 
 def blind(picture: Image) -> bool:
     """Whether ``picture`` is too small or too flat for any flow of it to mean something."""
-    return min(picture.shape[:2]) < SMALLEST or float(_gray(picture).std()) < FLAT
+    return min(picture.shape[:2]) < SMALLEST_SIDE or float(_gray(picture).std()) < FLAT_GRAY
 
 
 def _grid(shape: tuple[int, ...]) -> Field:

@@ -11,12 +11,12 @@ from itertools import takewhile
 import cv2
 import numpy as np
 
+from ..core.frames import Frame
 from ..core.images import Field, Image, within
-from ..media import Frame
 from .carry import Motion, confidence
 from .flow import estimator
 
-SIDE = 160
+VIEW_SIDE = 160
 """Longer side of the pictures that are looked at."""
 SEEN = 0.85
 """The share of a frame that the key frame before it must show."""
@@ -29,7 +29,7 @@ ALIGNED = 0.4
 that is a twentieth of its width beside it."""
 BLUR = 2.0
 """Pixels that strokes and edges are softened by before they are compared."""
-FLAT = 0.1
+FLAT_EDGES = 0.1
 """Standard deviation of slopes below which there are no edges to compare."""
 
 
@@ -68,12 +68,12 @@ def _with_next(frames: Iterable[Frame], count: int) -> Iterator[tuple[Frame, Seq
 def lines_up(painting: Image, source: Image) -> bool:
     """Whether the edges of a ``painting`` (H, W, 3) lie where its ``source`` has edges."""
     found, wanted = (_edges(picture) for picture in (painting, source))
-    flat = min(float(found.std()), float(wanted.std())) < FLAT
+    flat = min(float(found.std()), float(wanted.std())) < FLAT_EDGES
     return flat or float(np.corrcoef(found.ravel(), wanted.ravel())[0, 1]) > ALIGNED
 
 
 def _edges(picture: Image) -> Field:
-    gray = cv2.cvtColor(within(picture, SIDE), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    gray = cv2.cvtColor(within(picture, VIEW_SIDE), cv2.COLOR_RGB2GRAY).astype(np.float32)
     down, across = np.gradient(cv2.GaussianBlur(gray, (0, 0), BLUR))
     return np.hypot(down, across)
 
@@ -99,7 +99,7 @@ class _View:
 
 def _next(view: _View | None, frame: Frame) -> _View:
     """The view of the frame after that of ``view``."""
-    small = within(frame.rgb, SIDE)
+    small = within(frame.rgb, VIEW_SIDE)
     if view is None or frame.starts_shot or frame.starts_segment:
         return _View.of(small)
     estimate = estimator("dis")

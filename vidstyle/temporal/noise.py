@@ -18,9 +18,9 @@ from ..core.images import Field, Image, difference, within
 from .flow import estimator, warp
 from .warm_start import NOISE, trusted
 
-SIDE = 160
+FLOW_SIDE = 160
 """Longer side of the pictures whose flow moves the noise: strokes need no finer flow."""
-STILL, AROUND = 0.1, 3.0
+STILL_EDGE, EDGE_SIGMA = 0.1, 3.0
 """Pixels of those that an edge may move by from frame to frame, and lie still; and how far around
 a place its edges are looked at."""
 REACHES = (5, 19, 75)
@@ -55,8 +55,8 @@ class NoiseField:
     def under(self, source: Image) -> Field:
         """The offset under another frame ``source`` of the shot, in its pixels; (h, w, 2), small:
         it is smooth."""
-        scale = min(1.0, SIDE / max(source.shape[:2]))
-        small = within(source, SIDE)
+        scale = min(1.0, FLOW_SIDE / max(source.shape[:2]))
+        small = within(source, FLOW_SIDE)
         if self.source is None or self.offset is None or self.estimate is None:
             self.offset = np.zeros((*small.shape[:2], 2), np.float32)
         else:
@@ -74,10 +74,10 @@ def _still(picture: Image, before: Image, forward: Field) -> NDArray[np.bool_]:
     do not tell: they look the same while a camera moves over them, and when they lie still, the
     flow ``forward`` is noise."""
     changed = difference(picture, before) >= NOISE
-    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
-    edges = cv2.magnitude(cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1))
-    moved = np.where(changed | (np.abs(forward).max(-1) > STILL), edges, 0)
-    around, moving = (cv2.GaussianBlur(layer, (0, 0), AROUND) for layer in (edges, moved))
+    gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    edges = cv2.magnitude(cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1))
+    moved = np.where(changed | (np.abs(forward).max(-1) > STILL_EDGE), edges, 0)
+    around, moving = (cv2.GaussianBlur(layer, (0, 0), EDGE_SIGMA) for layer in (edges, moved))
     return ~changed & (moving < around / 2)
 
 

@@ -13,30 +13,30 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..media import Frame
+from ..core.frames import Frame
 
 Cuts = Literal["auto", "none"] | Sequence[Fraction]
 Thumb = NDArray[Any]
 
 THUMB = (64, 36)
-LEAST = 15.0
+LEAST_CHANGE = 15.0
 """Mean change of hue, saturation and value (0..255) that a cut has at least …"""
 STAND_OUT = 3.0
 """… and how many times that of the steps around it: fast motion lasts, a cut does not."""
-AROUND = 2
+STEPS_AROUND = 2
 """Steps looked at before and after."""
-DARK = 4.0
-"""A frame whose colours have a standard deviation below this shows nothing."""
+DARK_DEVIATION = 4.0
+"""A frame whose colors have a standard deviation below this shows nothing."""
 DISSOLVES = (8, 12, 18, 26, 38)
 """Frames that a dissolve may take, more or less."""
 MIXED = 0.25
 """In a dissolve, the middle is the mean of both ends but for this share of their difference …"""
-ALIKE = 0.6
+ENDS_ALIKE = 0.6
 """… and the ends do not look alike (correlation), as they do when only the light changes."""
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _Glance:
     frame: Frame
     small: Thumb
     """RGB, at the size of a thumb."""
@@ -47,7 +47,7 @@ class _Seen:
 
     @cached_property
     def dark(self) -> bool:
-        return float(self.small.std((0, 1)).max()) < DARK
+        return float(self.small.std((0, 1)).max()) < DARK_DEVIATION
 
 
 def shots(frames: Iterable[Frame], cuts: Cuts = "auto") -> Iterator[Frame]:
@@ -70,22 +70,22 @@ def _told(frames: Iterable[Frame], cuts: Sequence[Fraction | str]) -> Iterator[F
 
 
 def _found(frames: Iterable[Frame]) -> Iterator[Frame]:
-    ahead: deque[_Seen] = deque()
-    shot: deque[_Seen] = deque(maxlen=max(DISSOLVES))
-    changes: deque[float] = deque(maxlen=AROUND)
+    ahead: deque[_Glance] = deque()
+    shot: deque[_Glance] = deque(maxlen=max(DISSOLVES))
+    changes: deque[float] = deque(maxlen=STEPS_AROUND)
     for frame in frames:
         ahead.append(_see(frame, ahead[-1] if ahead else None))
-        if len(ahead) > AROUND:
+        if len(ahead) > STEPS_AROUND:
             yield _judge(shot, changes, ahead)
     while ahead:
         yield _judge(shot, changes, ahead)
 
 
-def _see(frame: Frame, before: _Seen | None) -> _Seen:
+def _see(frame: Frame, before: _Glance | None) -> _Glance:
     small = _thumb(frame.rgb)
     color = _colors(small)
     change = 0.0 if before is None else _distance(color, before.color)
-    return _Seen(frame, small, color, change)
+    return _Glance(frame, small, color, change)
 
 
 def segmented(frames: Iterable[Frame], length: int | None) -> Iterator[Frame]:
@@ -110,12 +110,12 @@ def _thumb(picture: NDArray[np.uint8]) -> Thumb:
 def _colors(small: Thumb) -> Thumb:
     hsv = cv2.cvtColor(small.astype(np.uint8), cv2.COLOR_RGB2HSV).astype(np.float32)
     hue = hsv[..., 0] * (2 * np.pi / 180)
-    # Hue is an angle, and means nothing without colour: compare it as a point, not a number.
+    # Hue is an angle, and means nothing without color: compare it as a point, not a number.
     chroma = hsv[..., 1] * hsv[..., 2] / 255
     return np.stack([chroma * np.cos(hue), chroma * np.sin(hue), hsv[..., 2]], -1)
 
 
-def _judge(shot: deque[_Seen], changes: deque[float], ahead: deque[_Seen]) -> Frame:
+def _judge(shot: deque[_Glance], changes: deque[float], ahead: deque[_Glance]) -> Frame:
     """The next frame ``ahead``, with whether it begins another shot than that of ``shot``."""
     now = ahead.popleft()
     begins = (
@@ -131,11 +131,11 @@ def _judge(shot: deque[_Seen], changes: deque[float], ahead: deque[_Seen]) -> Fr
     return replace(now.frame, starts_shot=begins)
 
 
-def _stands_out(now: _Seen, around: Sequence[float]) -> bool:
-    return now.change > LEAST and now.change > STAND_OUT * sum(around) / max(1, len(around))
+def _stands_out(now: _Glance, around: Sequence[float]) -> bool:
+    return now.change > LEAST_CHANGE and now.change > STAND_OUT * sum(around) / max(1, len(around))
 
 
-def _dissolved(shot: deque[_Seen], now: _Seen, ahead: deque[_Seen]) -> bool:
+def _dissolved(shot: deque[_Glance], now: _Glance, ahead: deque[_Glance]) -> bool:
     """Whether ``now`` is the end of a dissolve: it was mixed from what is gone and what stays."""
     for length in DISSOLVES:
         if len(shot) < length or not ahead:
@@ -146,7 +146,7 @@ def _dissolved(shot: deque[_Seen], now: _Seen, ahead: deque[_Seen]) -> bool:
         across = _distance(begin, now.small)
         over = max(seen.change for seen in ahead) < 0.5 * across / length
         mixed = _distance(middle, (begin + now.small) / 2) < MIXED * across
-        if across > LEAST and over and mixed and _correlation(begin, now.small) < ALIKE:
+        if across > LEAST_CHANGE and over and mixed and _correlation(begin, now.small) < ENDS_ALIKE:
             return True
     return False
 
@@ -162,4 +162,4 @@ def _correlation(one: Thumb, other: Thumb) -> float:
 
 def follows(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
     """Whether ``picture`` (H, W, 3) may come after the ``other`` one without a cut."""
-    return _distance(_colors(_thumb(picture)), _colors(_thumb(other))) <= LEAST
+    return _distance(_colors(_thumb(picture)), _colors(_thumb(other))) <= LEAST_CHANGE

@@ -6,7 +6,7 @@ unpainted whatever moves. So each pixel of the new frame gets one of three treat
 - *still*: the source there is what it was when it was painted, or what lay there before
   something passed by. The paint stays, or comes back, to the bit.
 - *trusted*: it moved, and the flow says where from. The paint is carried along.
-- *untrusted*: it was not seen before. The source is recoloured as the paint around it was,
+- *untrusted*: it was not seen before. The source is recolored as the paint around it was,
   and painted anew.
 """
 
@@ -28,25 +28,25 @@ from . import flow
 from .flow import Both
 
 NOISE = 8.0
-"""A source colour (0..255, mean of 5x5) that differs by less is unchanged: video is noisy."""
+"""A source color (0..255, mean of 5x5) that differs by less is unchanged: video is noisy."""
 MISMATCH = 25.0
-"""A flow is wrong where the colours that it joins differ by more."""
+"""A flow is wrong where the colors that it joins differ by more."""
 SWAY = 0.4
 """Where more than this share of the sharp places along the sides of the frame changes …"""
 SPREAD = 0.25
 """… in more than this share of the outer cells of an 8x8 grid, the camera moves."""
 SHARP = 16.0
-"""A slope of colour, in levels a pixel, that is seen to change when it moves by half a pixel."""
+"""A slope of color, in levels a pixel, that is seen to change when it moves by half a pixel."""
 SETTLED = 5
 """Frames that a place must be still for to be remembered as background."""
 BORDER = 15
 """What changes takes so much around it along, in pixels across: its outline is painted there."""
-SPECK = 17
+SMALLEST_CHANGE = 17
 """Changes smaller than this, in pixels across, are the noise of compression."""
 SAMPLED = 3
-"""Pixels, across and down, of which the map of colours takes one: an odd number, since the patterns
+"""Pixels, across and down, of which the map of colors takes one: an odd number, since the patterns
 of dithered animations have even ones."""
-TILE, OVERLAP = 32, 8
+STROKE_TILE, OVERLAP = 32, 8
 """Strokes are taken over in squares of so many pixels, that fade into each other."""
 UNLIKE = 3 * NOISE
 """Levels by which sources differ, on average, that nothing there is alike."""
@@ -58,10 +58,10 @@ PLACES = 1000
 """Alike places whose strokes are compared, at most."""
 TOGETHER = 64
 """Tiles that are looked for at once."""
-_ramp = np.minimum(1, (np.arange(TILE, dtype=np.float32) + 0.5) / OVERLAP)
+_ramp = np.minimum(1, (np.arange(STROKE_TILE, dtype=np.float32) + 0.5) / OVERLAP)
 _ramp = np.minimum(_ramp, _ramp[::-1])
 FADE = (_ramp[:, None] * _ramp)[..., None]
-"""The weight of a tile's pixels (TILE, TILE, 1)."""
+"""The weight of a tile's pixels (STROKE_TILE, STROKE_TILE, 1)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,15 +73,15 @@ class Painting:
 
     @cached_property
     def colors(self) -> ColorMap:
-        """How its source was coloured."""
+        """How its source was colored."""
         return ColorMap(self)
 
     @cached_property
     def strokes(self) -> Field:
-        """What its colours cannot explain (H, W, 3), around 0: brush strokes."""
+        """What its colors cannot explain (H, W, 3), around 0: brush strokes."""
         rest = unit(self.painted) - self.colors(self.source)
         # Around 0 everywhere: what is lighter in one place would make it lighter in all others.
-        rest -= cv2.blur(rest, (TILE, TILE), borderType=cv2.BORDER_REPLICATE)
+        rest -= cv2.blur(rest, (STROKE_TILE, STROKE_TILE), borderType=cv2.BORDER_REPLICATE)
         limit = 2 * rest.std()  # the outlines of things are not strokes, and stand out
         return rest.clip(-limit, limit)
 
@@ -165,7 +165,7 @@ class WarmStart:
         into it, where they are trusted (Ruder et al. 2016, their multi-pass algorithm)."""
         values = unit(own)
         warped = values + share * (self.warped - values)
-        # As the optimiser will see it: a still pixel must be a colour that can be written.
+        # As the optimizer will see it: a still pixel must be a color that can be written.
         warped = np.rint(warped.clip(0, 1) * 255) / 255
         return replace(
             self, start=values + self.trust[..., None] * (warped - values), warped=warped
@@ -214,7 +214,7 @@ def warm_start(
 
 def trusted(source: Image, old: Image, forward: Field, backward: Field) -> Field:
     """Where the flow ``forward`` of a frame ``source`` into an ``old`` one may be believed (H, W),
-    given the flow ``backward``: not where it joins different colours, either."""
+    given the flow ``backward``: not where it joins different colors, either."""
     trust = flow.trust(forward, backward)
     if flow.blind(source):
         trust[:] = 0
@@ -240,7 +240,12 @@ def unchanged(state: TemporalState, source: Image) -> tuple[NDArray[np.bool_], N
         nothing = np.zeros_like(changed)
         return nothing, nothing
     grown = cv2.dilate(changed.astype(np.uint8), np.ones((BORDER, BORDER), np.uint8))
-    same = cv2.morphologyEx(grown, cv2.MORPH_OPEN, np.ones((SPECK, SPECK), np.uint8)) == 0
+    same = (
+        cv2.morphologyEx(
+            grown, cv2.MORPH_OPEN, np.ones((SMALLEST_CHANGE, SMALLEST_CHANGE), np.uint8)
+        )
+        == 0
+    )
     other = (difference(source, state.background.source) >= NOISE).astype(np.uint8)
     returned = state.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
     return same, returned & ~same
@@ -262,11 +267,11 @@ def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
 
 
 class ColorMap:
-    """How the colours of a source were painted, place by place.
+    """How the colors of a source were painted, place by place.
 
-    The guided filter (He et al. 2013) as a map of colours: in every window of ``radius`` the
+    The guided filter (He et al. 2013) as a map of colors: in every window of ``radius`` the
     painting is fitted as a linear function of its source; where a window has too little in it
-    for that, as all the frame has it. Used on another source, the sky takes the colours of the
+    for that, as all the frame has it. Used on another source, the sky takes the colors of the
     painted sky, and a coat those of painted coats. It changes slowly from place to place, so it is
     made of one pixel in nine (the fast guided filter, He and Sun 2015).
     """
@@ -296,7 +301,7 @@ class ColorMap:
         return np.asarray(blurred, np.float32).reshape(values.shape)
 
     def __call__(self, source: Image) -> Field:
-        """``source`` in painted colours (0..1)."""
+        """``source`` in painted colors (0..1)."""
         size = source.shape[1::-1]
         found = cv2.resize(self.offset, size, interpolation=cv2.INTER_LINEAR)
         for channel, slope in zip(cv2.split(unit(source)), self.grad, strict=True):
@@ -306,9 +311,9 @@ class ColorMap:
 
 def _global_slope(guide: Field, paint: Field) -> Field:
     """The linear map (3, 3) of all of a source to its painting, about their means."""
-    centred = [p.reshape(-1, 3) - p.mean((0, 1)) for p in (guide, paint)]
-    variance = centred[0].T @ centred[0] / len(centred[0]) + 1e-3 * np.eye(3)
-    slope = np.linalg.solve(variance, centred[0].T @ centred[1] / len(centred[0]))
+    centered = [p.reshape(-1, 3) - p.mean((0, 1)) for p in (guide, paint)]
+    variance = centered[0].T @ centered[0] / len(centered[0]) + 1e-3 * np.eye(3)
+    slope = np.linalg.solve(variance, centered[0].T @ centered[1] / len(centered[0]))
     return np.asarray(slope, np.float32)
 
 
@@ -319,14 +324,14 @@ def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) ->
     Each tile takes those of a place of ``painting`` whose source looks like its own; of any place,
     where none does. Of these it takes the one that best goes on from the ``known`` strokes
     (H, W, 3) beside it: what a scene uncovers frame by frame is one piece, not strip after strip
-    of the same strokes (by the neighbourhoods of Efros and Leung 1999).
+    of the same strokes (by the neighborhoods of Efros and Leung 1999).
     """
     height, width = kept.shape
     found = np.zeros((height, width, 3), np.float32)
-    if min(height, width) < TILE:
+    if min(height, width) < STROKE_TILE:
         return found
     size = (width // COARSE, height // COARSE)
-    side = TILE // COARSE
+    side = STROKE_TILE // COARSE
     strokes, covered, laid = (
         np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
         for values in (painting.strokes, kept, kept[..., None] * known)
@@ -342,9 +347,12 @@ def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) ->
             worth = _mismatch(patches[places[:, 0], places[:, 1]], laid[here], share)
         else:
             worth = np.square(places - (y, x)).sum(1)
-        there = slice(y * COARSE, y * COARSE + TILE), slice(x * COARSE, x * COARSE + TILE)
+        there = (
+            slice(y * COARSE, y * COARSE + STROKE_TILE),
+            slice(x * COARSE, x * COARSE + STROKE_TILE),
+        )
         y, x = places[worth.argmin()]
-        taken = np.s_[y * COARSE : y * COARSE + TILE, x * COARSE : x * COARSE + TILE]
+        taken = np.s_[y * COARSE : y * COARSE + STROKE_TILE, x * COARSE : x * COARSE + STROKE_TILE]
         found[there] += painting.strokes[taken] * FADE
         weight[there] += FADE
         added = strokes[y : y + side, x : x + side]
@@ -358,11 +366,14 @@ def _bare_tiles(kept: Field) -> list[tuple[int, int]]:
     1 / ``COARSE`` of its size."""
     height, width = kept.shape
     found = []
-    for top in range(0, height, TILE - OVERLAP):
-        for left in range(0, width, TILE - OVERLAP):
+    for top in range(0, height, STROKE_TILE - OVERLAP):
+        for left in range(0, width, STROKE_TILE - OVERLAP):
             # The last tile of a row or column is moved in, to be whole.
-            y, x = ((min(at, most - TILE) // COARSE) for at, most in ((top, height), (left, width)))
-            if (kept[y * COARSE :, x * COARSE :][:TILE, :TILE] < 1).any():
+            y, x = (
+                (min(at, most - STROKE_TILE) // COARSE)
+                for at, most in ((top, height), (left, width))
+            )
+            if (kept[y * COARSE :, x * COARSE :][:STROKE_TILE, :STROKE_TILE] < 1).any():
                 found.append((y, x))
     return found
 
@@ -376,7 +387,7 @@ def _alike(
     Compared at 1 / ``SMALL`` of the size, where sums of squares are exact in single precision.
     """
     size = (source.shape[1] // SMALL, source.shape[0] // SMALL)
-    side, step = TILE // SMALL, SMALL // COARSE
+    side, step = STROKE_TILE // SMALL, SMALL // COARSE
     old, new = (
         torch.from_numpy(resized(picture, size)).permute(2, 0, 1)[None].float()
         for picture in (source, other)
