@@ -180,6 +180,7 @@ class MetricAccumulator:
             device=torch.device("cpu"),
         )
         self.estimate = flow.estimator(defaults.flow)
+        self.flows = flow.both_ways(self.estimate)
         size = shape[1], shape[0]
         target = self._features(at_scale(style, size, size))
         self.target = {name: losses.gram(target[name]) for name in self.style_layers}
@@ -194,13 +195,13 @@ class MetricAccumulator:
         moving = np.zeros(source.shape[:2], bool)
         if self.past:
             before = self.past[-1]
-            forward, backward = self._flows(source, before[0])
-            moving = self._along(self.rows, before, (source, painted), forward, backward)
+            forward, backward = self.flows(source, before[0])
+            moving = self._along(before, (source, painted), forward, backward)
             self.steps.append((_change(source, before[0]), _change(painted, before[1])))
         if len(self.past) == GAP:
-            forward, backward = self._flows(source, self.past[0][0])
+            forward, backward = self.flows(source, self.past[0][0])
             self.rows["warping_long"].append(_warping(painted, self.past[0][1], forward, backward))
-        self._within(self.rows, source, painted, moving)
+        self._within(source, painted, moving)
         self.past.append((source, painted))
         self.first = self.first or (source, painted)
 
@@ -225,12 +226,8 @@ class MetricAccumulator:
         means = {name: fmean(values) if values else 0.0 for name, values in rows.items()}
         return Metrics(frames=len(self.steps) + 1, **means)
 
-    def _flows(self, source: Image, before: Image) -> tuple[Field, Field]:
-        return self.estimate(source, before), self.estimate(before, source)
-
     def _along(
         self,
-        rows: Mapping[str, list[float]],
         before: tuple[Image, Image],
         now: tuple[Image, Image],
         forward: Field,
@@ -244,32 +241,33 @@ class MetricAccumulator:
         moving = ~same & ((speed > MOVING_SPEED) | (flow.trust(forward, backward) < 0.5))
         moving = cv2.dilate(moving.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         for suffix, index in (("", 1), ("_source", 0)):
-            rows["warping" + suffix].append(_warping(now[index], before[index], forward, backward))
+            error = _warping(now[index], before[index], forward, backward)
+            self.rows["warping" + suffix].append(error)
             if still.any():
                 step = np.abs(now[index].astype(np.float32) - before[index]).mean(-1)
-                rows["flicker" + suffix].append(float(step[still].mean()))
+                self.rows["flicker" + suffix].append(float(step[still].mean()))
         fast = moving & (speed > MOVING_SPEED)
         if fast.any():
             seen = self.estimate(now[1], before[1])
             error = np.hypot(*np.moveaxis(seen - forward, -1, 0))
-            rows["motion"].append(float(error[fast].mean() / speed[fast].mean()))
-        rows["moving"].append(float(moving.mean()))
+            self.rows["motion"].append(float(error[fast].mean() / speed[fast].mean()))
+        self.rows["moving"].append(float(moving.mean()))
         return moving
 
     def _within(
         self,
-        rows: Mapping[str, list[float]],
         source: Image,
         painted: Image,
         moving: NDArray[np.bool_],
     ) -> None:
         """What is seen in one frame, whole and where it moves."""
         was, now = self._features(source), self._features(painted)
-        rows["style"].append(self._style(now))
-        rows["texture"].append(fmean(t.distance(now[name]) for name, t in self.texture.items()))
-        rows["edge"].append(_edge(painted))
-        rows["edge_source"].append(_edge(source))
-        rows["content"].append(self._content(now, was))
+        self.rows["style"].append(self._style(now))
+        distances = (texture.distance(now[name]) for name, texture in self.texture.items())
+        self.rows["texture"].append(fmean(distances))
+        self.rows["edge"].append(_edge(painted))
+        self.rows["edge_source"].append(_edge(source))
+        self.rows["content"].append(self._content(now, was))
         if not moving.any() or moving.all():
             return
         mask = torch.from_numpy(moving.astype(np.float32))[None, None]
@@ -277,10 +275,10 @@ class MetricAccumulator:
             {name: losses.pooled(part, values.shape[2:]) for name, values in now.items()}
             for part in (mask, 1 - mask)
         )
-        rows["hole"].append(self._style(now, here) / max(self._style(was, here), 1e-9))
+        self.rows["hole"].append(self._style(now, here) / max(self._style(was, here), 1e-9))
         elsewhere = self._content(now, was, rest)
-        rows["content_moving"].append(self._content(now, was, here))
-        rows["smear"].append(rows["content_moving"][-1] / max(elsewhere, 1e-9))
+        self.rows["content_moving"].append(self._content(now, was, here))
+        self.rows["smear"].append(self.rows["content_moving"][-1] / max(elsewhere, 1e-9))
 
     def _features(self, picture: Image) -> Mapping[str, Tensor]:
         tensor = torch.from_numpy(np.ascontiguousarray(picture)).float().div(255)

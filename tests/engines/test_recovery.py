@@ -12,18 +12,18 @@ import torch
 import vidstyle
 from vidstyle import VidstyleError, media
 from vidstyle.engines import OptimizingEngine, gatys
-from vidstyle.objective.objective import Objective
+from vidstyle.objective.objective import Loss, Objective, WindowObjective
 
 from ..conftest import QUICK
 
 
 def failing(
-    monkeypatch: pytest.MonkeyPatch, fails: Callable[[Objective, int], Exception | float | None]
+    monkeypatch: pytest.MonkeyPatch, fails: Callable[[Loss, int], Exception | float | None]
 ) -> list[int]:
     """Let steps fail; counts them."""
-    real, count = Objective.__call__, [0]
+    real, count = Loss.__call__, [0]
 
-    def step(self: Objective, picture: torch.Tensor) -> tuple[float, torch.Tensor]:
+    def step(self: Loss, picture: torch.Tensor) -> tuple[float, torch.Tensor]:
         count[0] += 1
         found = fails(self, count[0])
         if isinstance(found, Exception):
@@ -31,7 +31,7 @@ def failing(
         loss, grad = real(self, picture)
         return (loss if found is None else found), grad
 
-    monkeypatch.setattr(Objective, "__call__", step)
+    monkeypatch.setattr(Loss, "__call__", step)
     return count
 
 
@@ -74,7 +74,9 @@ def test_a_loss_that_is_not_finite_is_tried_again_in_smaller_steps(
 ) -> None:
     helped: list[bool] = []
 
-    def fails(objective: Objective, count: int) -> float | None:
+    def fails(loss: Loss, count: int) -> float | None:
+        objective = loss.whole if isinstance(loss, WindowObjective) else loss
+        assert isinstance(objective, Objective)
         if objective.settings.optimizer == "adam":
             helped.append(True)
         return float("nan") if count > 4 and not helped else None

@@ -110,7 +110,7 @@ def test_the_default_loss_is_the_one_written_out_by_hand(network: networks.Netwo
     assert made.value(picture) == pytest.approx(wanted, rel=1e-4)
     assert all(term > 0.01 * wanted for term in made.terms.values()), made.terms
     for window in (Window(16, 64, 32, 96), Window(48, HIGH, 0, 48)):
-        inner = made.within(picture, window)
+        inner = made.window(picture, window)
         assert inner is not None
         assert inner(picture[(..., *window.place)])[0] == pytest.approx(wanted, rel=1e-4)
 

@@ -85,7 +85,7 @@ def test_the_loss_in_tiles_is_that_of_the_whole(
 )
 def test_the_loss_of_a_part_is_that_of_the_whole(network: Network, part: Window) -> None:
     whole, picture = objective(network), torch.rand(1, 3, HIGH, WIDE)
-    inner = whole.within(picture, part)
+    inner = whole.window(picture, part)
     assert inner is not None
     here = (..., *part.place)
     loss, gradient = inner(picture[here])
@@ -100,9 +100,9 @@ def test_the_loss_of_a_part_is_that_of_the_whole(network: Network, part: Window)
 def test_a_part_is_not_to_be_had_of_tiles_of_all_or_of_a_strip(network: Network) -> None:
     picture = torch.rand(1, 3, HIGH, WIDE)
     strip = Objective(network, Settings(), picture[..., :12], CONTENT, STYLE, [])
-    assert strip.within(picture[..., :12], Window(0, 16, 0, 12)) is None
-    assert objective(network).within(picture, Window(0, HIGH, 0, WIDE)) is None
-    assert objective(network, 190 * 190).within(picture, Window(0, 16, 0, 16)) is None
+    assert strip.window(picture[..., :12], Window(0, 16, 0, 12)) is None
+    assert objective(network).window(picture, Window(0, HIGH, 0, WIDE)) is None
+    assert objective(network, 190 * 190).window(picture, Window(0, 16, 0, 16)) is None
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_where_windows_have_no_features_of_their_own(
     width, height = size
     picture = torch.rand(1, 3, height, width)
     whole = Objective(loaded, Settings(), picture, {layer: 1.0}, {}, [])
-    assert whole.within(picture, Window(0, height, 48, 96)) is None
+    assert whole.window(picture, Window(0, height, 48, 96)) is None
 
 
 def test_content_counts_less_where_the_picture_is_flat(network: Network) -> None:

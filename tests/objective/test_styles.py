@@ -173,7 +173,7 @@ def test_the_temporal_term_weighs_against_what_an_empty_picture_would_cost() -> 
             TemporalTarget(kept, trust),
         )
         objective(picture)
-        empty = 9.0 if loss == "relative" else objective.empty
+        empty = 9.0 if loss == "relative" else objective.features.empty
         shares[loss] = objective.terms["temporal"] / empty
     assert shares["gatys"] == pytest.approx(shares["relative"], rel=1e-4)
     assert shares["tensorflow"] == pytest.approx(shares["relative"], rel=1e-4)

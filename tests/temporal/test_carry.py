@@ -9,7 +9,7 @@ import pytest
 from vidstyle.core.images import Image, unit
 from vidstyle.temporal import flow
 from vidstyle.temporal.carry import Span, blended, carried, certain
-from vidstyle.temporal.warm_start import Painting
+from vidstyle.temporal.painting import Painting
 
 from ..conftest import scene
 

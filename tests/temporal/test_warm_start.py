@@ -7,14 +7,9 @@ import torch
 
 from vidstyle.objective import losses
 from vidstyle.temporal import flow
-from vidstyle.temporal.warm_start import (
-    SETTLED,
-    ColorMap,
-    Painting,
-    TemporalState,
-    strokes_for,
-    warm_start,
-)
+from vidstyle.temporal.painting import ColorMap, Painting
+from vidstyle.temporal.strokes import strokes_for
+from vidstyle.temporal.warm_start import SETTLED, TemporalState, warm_start
 
 from ..conftest import scene
 

@@ -1,4 +1,4 @@
-"""The command line: options come from ``Settings``, the work is done by ``plan`` and ``render``."""
+"""The command line. Options come from ``Settings``; ``plan`` and ``render`` do the work."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ vidstyle --help lists all options and the other commands."""
 
 
 def _refuse_mistyped(word: str) -> None:
-    """Tell a mistyped command from a clip that is not there.
+    """Refuse a mistyped command, which would otherwise be taken for a missing clip.
 
     Raises:
-        UsageError: ``word`` is nearly one.
+        UsageError: ``word`` resembles a command and is not a file.
     """
     if word.startswith("-") or Path(word).suffix or Path(word).exists():
         return
@@ -41,15 +41,23 @@ def _refuse_mistyped(word: str) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line.
+
+    Args:
+        arguments: the arguments after the program's name. None means those of this process.
+
+    Returns:
+        The exit code.
+    """
     arguments = sys.argv[1:] if arguments is None else arguments
     verbose = "--verbose" in arguments
     signal.signal(signal.SIGTERM, terminate)
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored
+    # Where SIGINT is ignored, it stays ignored.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, interrupt)
     try:
         verb = COMMANDS.get(arguments[0] if arguments else "")
-        if verb is not None:  # a file of this name is ./train
+        if verb is not None:  # a clip with the name of a command can be given as ./train
             verb(arguments[1:])
             return 0
         if not arguments:

@@ -1,4 +1,4 @@
-"""What else than painting the command line does, a function a command."""
+"""The commands other than painting, with one function for each."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from .pipes import STANDARD, spooled_input
 from .progress import Reporter, show_measures
 
 KEY_FIELDS = ("size", "start", "end", "max_frames", "fps", "cuts", "key_every", "max_pixels")
-"""The options that ``vidstyle keys`` has: what decides which frames are key frames."""
+"""The settings that ``vidstyle keys`` accepts: those that decide which frames are key frames."""
 
 
 def info(arguments: Sequence[str]) -> None:
-    """``vidstyle info CLIP``: what is understood of a clip, from reading all of it."""
+    """Run ``vidstyle info CLIP``: read a whole clip and print its properties."""
     parser = Parser(prog="vidstyle info", description="Print what is understood of a clip.")
     parser.add_argument("clip", metavar="CLIP")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -47,7 +47,7 @@ def info(arguments: Sequence[str]) -> None:
 
 
 def measure(arguments: Sequence[str]) -> None:
-    """``vidstyle measure SOURCE PAINTED``: what a painted clip is worth."""
+    """Run ``vidstyle measure SOURCE PAINTED``: print quality measures of a painted clip."""
     parser = Parser(prog="vidstyle measure", description="Print what a painted clip is worth.")
     parser.add_argument("source", metavar="SOURCE")
     parser.add_argument("painted", metavar="PAINTED")
@@ -83,7 +83,7 @@ def measure(arguments: Sequence[str]) -> None:
 
 
 def list_recipes(arguments: Sequence[str]) -> None:
-    """``vidstyle recipes``: what comes along."""
+    """Run ``vidstyle recipes``: list the recipes that vidstyle ships with."""
     parser = Parser(prog="vidstyle recipes", description="List the recipes that come along.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
@@ -97,7 +97,7 @@ def list_recipes(arguments: Sequence[str]) -> None:
 
 
 def train(arguments: Sequence[str]) -> None:
-    """``vidstyle train CLIP --style IMAGE``: a model to paint any clip with."""
+    """Run ``vidstyle train CLIP --style IMAGE``: train a model that can paint any clip."""
     parser = Parser(
         prog="vidstyle train",
         description="Fit a network to a clip, or to a folder of pictures, to paint others with.",
@@ -135,7 +135,7 @@ def train(arguments: Sequence[str]) -> None:
 
 
 def keys(arguments: Sequence[str]) -> None:
-    """``vidstyle keys CLIP``: the frames that are worth painting by hand."""
+    """Run ``vidstyle keys CLIP``: write the frames that are worth painting by hand."""
     parser = Parser(
         prog="vidstyle keys",
         description="Write the frames of a clip that are worth painting, each called by its "
@@ -170,7 +170,7 @@ def keys(arguments: Sequence[str]) -> None:
 
 
 def export(arguments: Sequence[str]) -> None:
-    """``vidstyle export MODEL``: a model for use elsewhere."""
+    """Run ``vidstyle export MODEL``: write a model as ONNX, for use in other programs."""
     parser = Parser(prog="vidstyle export", description="Write a model as ONNX.")
     parser.add_argument("model", metavar="MODEL", type=Path)
     parser.add_argument(
@@ -193,7 +193,7 @@ def export(arguments: Sequence[str]) -> None:
 
 
 def doctor(arguments: Sequence[str]) -> None:
-    """``vidstyle doctor``: what this machine has, what it lacks, and how fast it is."""
+    """Run ``vidstyle doctor``: print what this machine has, what it lacks, and how fast it is."""
     parser = Parser(
         prog="vidstyle doctor",
         description="Print what this machine has and lacks for painting, and its speed: for you, "
@@ -216,7 +216,7 @@ def doctor(arguments: Sequence[str]) -> None:
 
 
 def studio(arguments: Sequence[str]) -> None:
-    """``vidstyle studio``: tune and paint in the browser."""
+    """Run ``vidstyle studio``: tune and paint in the browser."""
     from ..studio import LOOPBACK, serve
 
     parser = Parser(
@@ -262,4 +262,4 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "doctor": doctor,
     "studio": studio,
 }
-"""What else than painting can be asked for."""
+"""The commands other than painting, by name. Each takes the arguments after its name."""

@@ -1,4 +1,4 @@
-"""What the command line says of how it ends, and its exit code."""
+"""Error messages and exit codes of the command line."""
 
 from __future__ import annotations
 
@@ -8,31 +8,32 @@ from ..core.errors import UsageError, line_of
 
 
 class Terminated(BaseException):
-    """SIGTERM came."""
+    """Raised on SIGTERM."""
 
 
 class Interrupted(KeyboardInterrupt):
-    """SIGINT came.
+    """Raised on SIGINT.
 
-    A class of its own, since ``python -m`` dies of the signal, whatever its exit code, once a
-    plain ``KeyboardInterrupt`` has passed through ``exec`` of a text (``dataclass`` does that).
+    This is a class of its own because of ``python -m``: it dies of the signal, whatever the exit
+    code, once a plain ``KeyboardInterrupt`` has passed through ``exec`` of a string, which
+    ``dataclass`` uses.
     """
 
 
 def interrupt(number: int, frame: object) -> NoReturn:
-    """Leave as by an exception."""
+    """Handle SIGINT by raising ``Interrupted``."""
     raise Interrupted
 
 
 def terminate(number: int, frame: object) -> NoReturn:
-    """Leave as by an exception, so that nothing half-written stays behind."""
+    """Handle SIGTERM by raising ``Terminated``, so that no half-written file stays behind."""
     raise Terminated
 
 
 def told(error: BaseException) -> tuple[str, int]:
-    """What to say of an error, in one line, and the exit code."""
+    """Return a one-line message for an error, and the exit code."""
     if isinstance(error, ImportError) and isinstance(error.__context__, KeyboardInterrupt):
-        error = error.__context__  # a module that is imported makes of it what it knows
+        error = error.__context__  # some modules turn an interrupt while they load into this
     match error:
         case KeyboardInterrupt():
             return line_of(error, "stopped"), 130

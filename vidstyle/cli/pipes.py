@@ -1,7 +1,7 @@
 """Clips from standard input and to standard output.
 
-Both ends need to go back in a file (an index at its end, a header filled in last), which a pipe
-cannot: so each passes through a private temporary file.
+Reading and writing a clip both need to seek in its file (for an index at the end, for a header that
+is filled in last), which a pipe cannot do. So the clip passes through a private temporary file.
 """
 
 from __future__ import annotations
@@ -21,8 +21,20 @@ STANDARD = "-"
 
 @contextmanager
 def spooled_input(clip: str, output: str | None) -> Iterator[str]:
-    """The path of ``clip``; for ``-``, of what standard input holds; for a pipe with a name, of
-    what that does."""
+    """Yield a path to read a clip from. The content of a pipe is first copied to a temporary file.
+
+    Args:
+        clip: a path, which may be a named pipe, or ``-`` for standard input.
+        output: the output that was asked for. A clip from a pipe needs one, since there is no
+            file name to derive it from.
+
+    Yields:
+        ``clip`` itself, or the path of the temporary file.
+
+    Raises:
+        UsageError: a clip from a pipe is empty or lacks ``output``, or standard input is closed
+            or a terminal.
+    """
     if clip != STANDARD and not Path(clip).is_fifo():
         yield clip
         return
@@ -47,7 +59,20 @@ def spooled_input(clip: str, output: str | None) -> Iterator[str]:
 
 @contextmanager
 def spooled_output(output: str | None, name: str | None, reports: bool) -> Iterator[str | None]:
-    """The path to write ``output`` to; for ``-``, one whose bytes go to standard output."""
+    """Yield a path to write a painting to. For ``-``, it is then copied to standard output.
+
+    Args:
+        output: a path, ``-`` for standard output, or None.
+        name: the name of the output's format. Standard output needs one.
+        reports: whether a report goes to standard output.
+
+    Yields:
+        ``output`` itself, or the path of a temporary file for ``-``.
+
+    Raises:
+        UsageError: standard output is a terminal or taken by the report, or ``name`` is missing or
+            not the format of a single file.
+    """
     if output != STANDARD:
         yield output
         return

@@ -1,4 +1,4 @@
-"""Progress on stderr: bars on a terminal, a line now and then elsewhere."""
+"""Progress on stderr: bars on a terminal, otherwise a line every few seconds."""
 
 from __future__ import annotations
 
@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from ..metrics import Metrics
 
 LINE_EVERY_S = 5.0
-"""Seconds between two lines where there is no terminal."""
+"""Seconds between two progress lines, where stderr is not a terminal."""
 
 
 class Reporter:
-    """A listener that tells a person how far the work is."""
+    """A listener that shows progress to a person.
+
+    Args:
+        name: the clip's name, for the first line.
+        quiet: whether to show nothing.
+    """
 
     def __init__(self, name: str, *, quiet: bool = False) -> None:
         self.name, self.quiet = name, quiet
@@ -52,7 +57,7 @@ class Reporter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self.drawn:  # older versions end even what they have not drawn, by a line
+        if self.drawn:  # older versions of rich print a newline even for bars not drawn
             self.bars.stop()
 
     def __call__(self, event: Event) -> None:
@@ -113,7 +118,7 @@ class Reporter:
 
 
 def _announced(start: Started) -> str:
-    """What will be painted, in a line."""
+    """Describe what will be painted, in one line."""
     frames = "?" if start.frames is None else f"{start.frames - start.again}"
     frames = f"about {frames}" if start.about and start.frames is not None else frames
     again = f" ({start.frames} paintings: some are painted again)" if start.again else ""
@@ -122,6 +127,6 @@ def _announced(start: Started) -> str:
 
 
 def show_measures(found: Metrics, to: TextIO) -> None:
-    """Print what a painting is worth, a line for each measure."""
+    """Print the quality measures of a painting, one per line."""
     for name, value in dataclasses.asdict(found).items():
         print(f"{name.replace('_', ' of '):>18}  {value:.4g}", file=to)

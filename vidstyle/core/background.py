@@ -1,4 +1,4 @@
-"""Work that goes on beside other work, in a thread of its own, bounded."""
+"""Background threads that prepare items in advance or make calls later, in bounded numbers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,17 @@ Item = TypeVar("Item")
 
 
 def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
-    """``items``, of which another thread makes up to ``count`` before they are asked for.
+    """Yield ``items``, while another thread makes up to ``count`` of them in advance.
 
-    Whatever making one raises is raised where it is asked for. Closing the iterator ends the
-    thread.
+    An exception raised while an item is made is raised where that item is asked for. Closing the
+    iterator ends the thread.
+
+    Args:
+        items: iterated over in the other thread.
+        count: the most items that are made before they are asked for, at least 1.
+
+    Yields:
+        The items, in order.
     """
     made: queue.Queue[tuple[bool, Any]] = queue.Queue()
     room = threading.Semaphore(count - 1)
@@ -52,10 +59,13 @@ def ahead(items: Iterable[Item], count: int) -> Iterator[Item]:
 
 
 class Behind:
-    """Calls that another thread makes one after the other, while up to ``count`` wait.
+    """A background thread that makes calls one after another, used in a ``with`` statement.
 
-    What one of them raises is raised by the next ``submit``, by ``wait``, or at the end of the
-    ``with``, unless that ends with another error; the calls after it are made all the same.
+    An exception raised by a call is raised again by a later ``submit``, by ``wait``, or at the end
+    of the ``with``, unless that ends with another exception. Later calls are still made.
+
+    Args:
+        count: the most calls that may wait while one is being made.
     """
 
     def __init__(self, count: int) -> None:
@@ -64,13 +74,13 @@ class Behind:
         self.waiting: deque[Future[None]] = deque()
 
     def submit(self, call: Callable[..., None], *given: Any) -> None:
-        """Have ``call(*given)`` made, once there is room."""
+        """Queue ``call(*given)``; wait first while the queue is full."""
         while len(self.waiting) > self.count:
             self.waiting.popleft().result()
         self.waiting.append(self.thread.submit(call, *given))
 
     def wait(self) -> None:
-        """Return when all calls are made."""
+        """Wait until all calls are made, or raise the exception of one that failed."""
         while self.waiting:
             self.waiting.popleft().result()
 
@@ -85,7 +95,7 @@ class Behind:
     ) -> None:
         try:
             self._settle()
-        except BaseException:  # a signal, in the middle of it: no call goes on after the ``with``
+        except BaseException:  # a signal: wait again, so that no call runs on after the ``with``
             self._settle()
             raise
         self.thread.shutdown()
@@ -93,7 +103,7 @@ class Behind:
             self.wait()
 
     def _settle(self) -> None:
-        """Return when all calls are made, whatever they raised."""
-        # The last one of a queue. Before Python 3.13, a thread counts as ended once joining it
-        # was interrupted.
+        """Wait until all calls are made, and ignore their exceptions."""
+        # Wait for an empty call at the end of the queue instead of joining the thread: before
+        # Python 3.13, a thread counts as ended once a join of it was interrupted.
         self.thread.submit(lambda: None).result()

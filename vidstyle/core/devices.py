@@ -1,4 +1,4 @@
-"""Where to compute, and how precisely."""
+"""The device and the precision to compute with, and the memory that is free."""
 
 from __future__ import annotations
 
@@ -18,24 +18,30 @@ import torch
 from .errors import UsageError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""Options of glibc's ``mallopt``: from how many free bytes on memory goes back to the system, and
-from what size on a block comes from there by itself (more than 32 MiB is not possible)."""
+"""Options of glibc's ``mallopt``, both in bytes.
+
+``M_TRIM_THRESHOLD`` is the amount of free memory from which on it is returned to the system.
+``M_MMAP_THRESHOLD`` is the size from which on a block is mapped separately, at most 32 MiB.
+"""
 Precision = Literal["fp32", "bf16"]
 DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
-"""Torch's types, by the names of precisions."""
+"""Torch's data type for each precision."""
 CPU_FACTS = Path("/proc/cpuinfo")
-"""Where Linux says what the processor is; elsewhere a processor computes in fp32."""
+"""The file in which Linux describes the processor. Other systems compute in fp32 on the CPU."""
 BF16_UNITS = {"avx512_bf16", "amx_bf16"}
-"""What a processor calls the instructions that bf16 is faster with."""
+"""Names in ``CPU_FACTS`` of the instructions with which bf16 is faster than fp32."""
 FIRST_CUDA = (8, 0)
-"""The compute capability from which on a GPU has such units."""
+"""The lowest CUDA compute capability, (major, minor), of GPUs with hardware for bf16."""
 
 
 def pick_device(name: str) -> torch.device:
-    """The device called ``name``; for ``auto`` the fastest kind there is.
+    """Return the device called ``name``; for ``auto``, the fastest kind that is available.
+
+    Args:
+        name: "cpu", "cuda", "mps" or "auto".
 
     Raises:
-        UsageError: it is not there.
+        UsageError: the device is not available.
     """
     there = {
         "cpu": True,
@@ -50,16 +56,16 @@ def pick_device(name: str) -> torch.device:
 
 
 def pick_precision(name: Precision | Literal["auto"], device: torch.device) -> Precision:
-    """What the network computes in; for ``auto`` bf16 where ``device`` is made for it."""
+    """Return the network's precision; for ``auto``, bf16 if ``device`` has hardware for it."""
     if name == "auto":
         return "bf16" if _has_bf16(device) else "fp32"
     return name
 
 
 def _has_bf16(device: torch.device) -> bool:
-    """Whether the hardware computes in bf16, and does not only pretend to.
+    """Return whether the hardware itself computes in bf16, without emulating it.
 
-    It is asked, not measured: a measurement may turn out differently the next time.
+    The hardware is queried, not timed, because a timing may come out differently the next time.
     """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= FIRST_CUDA
@@ -71,7 +77,7 @@ def _has_bf16(device: torch.device) -> bool:
 
 @contextmanager
 def threads(number: int | None) -> Iterator[None]:
-    """Compute on so many threads within this context; None: on as many as before."""
+    """Let torch and OpenCV use ``number`` threads in this context. None changes nothing."""
     before = torch.get_num_threads(), cv2.getNumThreads()
     if number is not None:
         torch.set_num_threads(number)
@@ -85,10 +91,10 @@ def threads(number: int | None) -> Iterator[None]:
 
 @cache
 def keep_memory() -> None:
-    """Let the C library keep what is freed, where it is glibc.
+    """Make the C library keep freed memory, if it is glibc.
 
-    Each step of an optimizer takes and frees the same blocks; handed back to the system in
-    between, their pages come anew, one fault each: a tenth of the time.
+    Each optimizer step allocates and frees the same blocks. If they went back to the system in
+    between, each of their pages would cost a page fault again: a tenth of the time in total.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
     if mallopt is not None:
@@ -97,7 +103,7 @@ def keep_memory() -> None:
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Bytes that can be had on ``device``; None where it does not say."""
+    """Return how many bytes can still be allocated on ``device``. None if unknown."""
     if device.type == "cuda":
         return int(torch.cuda.mem_get_info(device)[0])
     known = [free for free in (_system_memory(), container_memory()) if free is not None]
@@ -106,7 +112,7 @@ def free_memory(device: torch.device) -> int | None:
 
 def _system_memory() -> int | None:
     try:
-        # What Linux says is available counts files that it keeps in memory while nobody needs it.
+        # Linux counts cached files as available, because it drops them when memory is needed.
         facts = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
         return int(facts["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError):
@@ -118,8 +124,16 @@ def _system_memory() -> int | None:
 
 
 def container_memory(root: Path = Path("/")) -> int | None:
-    """Bytes that this process may still take within the limits of its cgroups (Linux, v1 and v2),
-    of the file system at ``root``; None where there is no limit."""
+    """Return how many more bytes this process may allocate within the limits of its cgroups.
+
+    Works on Linux, with cgroups v1 and v2.
+
+    Args:
+        root: the root of the file system in which ``proc`` and ``sys`` are looked up.
+
+    Returns:
+        Bytes. None if there is no limit.
+    """
     found = []
     for line in _lines(root / "proc/self/cgroup"):
         number, kinds, name = line.split(":", 2)
@@ -131,7 +145,7 @@ def container_memory(root: Path = Path("/")) -> int | None:
         else:
             continue
         group = top / name.lstrip("/")
-        for folder in (group, *group.parents):  # each may be limited
+        for folder in (group, *group.parents):  # each may have a limit of its own
             if folder.is_relative_to(top):
                 found.append(_left(folder, limit, used))
     return min((left for left in found if left is not None), default=None)
@@ -139,9 +153,9 @@ def container_memory(root: Path = Path("/")) -> int | None:
 
 def _left(group: Path, limit: str, used: str) -> int | None:
     most, now = (_lines(group / name) for name in (limit, used))
-    if not (most and now and most[0].isdigit() and now[0].isdigit()):  # "max" is none
+    if not (most and now and most[0].isdigit() and now[0].isdigit()):  # "max": no limit
         return None
-    # Files that are kept in memory while nobody needs it count as used, and give way.
+    # Cached files count as used, but are dropped when memory is needed.
     stat = dict(line.split() for line in _lines(group / "memory.stat"))
     files = int(stat.get("inactive_file", stat.get("total_inactive_file", 0)))
     return max(0, int(most[0]) - int(now[0]) + files)
@@ -155,7 +169,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def forget(device: torch.device) -> None:
-    """Give back what is kept of a device's memory for later."""
+    """Release the memory of ``device`` that torch keeps for later use."""
     gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()

@@ -1,4 +1,4 @@
-"""What can go wrong in a way the user can mend."""
+"""Errors that the user can do something about."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from collections.abc import Iterable
 
 
 class VidstyleError(Exception):
-    """The work failed (exit code 1); the message is one line, fit to be shown."""
+    """A failure of the work (exit code 1). Its message is one line that can be shown as it is."""
 
 
 class UsageError(VidstyleError):
-    """Wrong use or unreadable input (exit code 2): the line names what, why and what to do."""
+    """Wrong use or unreadable input (exit code 2).
+
+    The message names what is wrong, why, and what to do.
+    """
 
 
 class NotFiniteError(VidstyleError):
-    """The loss has become infinite, or no number at all."""
+    """A loss that has become infinite or NaN."""
 
     def __init__(
         self, told: str = "the loss is not finite: use lower weights, or --precision fp32"
@@ -24,7 +27,16 @@ class NotFiniteError(VidstyleError):
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a mistyped ``name``, with the nearest right one."""
+    """Return the error for an unknown ``name``.
+
+    Args:
+        kind: what the name stands for, such as "codec".
+        name: the name as it was typed.
+        known: all names that would be right.
+
+    Returns:
+        The error, which suggests the closest known name, or lists all if none is close.
+    """
     known = sorted(known)
     near = difflib.get_close_matches(name.lower(), known, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"choose from {', '.join(known)}"
@@ -32,13 +44,21 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UsageError:
 
 
 def out_of_memory(error: BaseException) -> bool:
-    """Whether an error means that there is no more memory: torch has no type for it on a CPU."""
+    """Return whether an error means that memory ran out.
+
+    The text of the error is searched, because torch has no error type for this on a CPU.
+    """
     told = str(error).lower()
     return isinstance(error, MemoryError) or "out of memory" in told or "allocate memory" in told
 
 
 def line_of(error: BaseException, message: str | None = None) -> str:
-    """What to say of an error, or the ``message`` in its place, and its notes, in one line."""
+    """Return a description of an error with its notes, in one line.
+
+    Args:
+        error: the error.
+        message: replaces the error's own message, but not its notes.
+    """
     told = [message or _message(error), *getattr(error, "__notes__", ())]
     return " ".join("; ".join(told).split())
 

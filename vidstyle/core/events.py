@@ -1,4 +1,4 @@
-"""What the engine tells while it works, for a callback. Only the command line draws."""
+"""Events that report progress to a callback. Only the command line prints them."""
 
 from __future__ import annotations
 
@@ -10,77 +10,83 @@ from .images import Image
 
 @dataclass(frozen=True)
 class Started:
-    """The work is understood and begins."""
+    """The start of the work, after it has been planned."""
 
     frames: int | None
-    """How many pictures will be painted: a frame that is painted again counts again."""
+    """How many pictures will be painted. A frame counts each time it is painted.
+    None if unknown."""
     width: int
+    """Pixels."""
     height: int
+    """Pixels."""
     device: str
     precision: str
     again: int = 0
-    """How many of them are of frames that were painted before, for a loop or another pass."""
+    """How many of these pictures are repeats of a frame that is painted more than once: to close
+    a loop, to join segments, or for another pass."""
     about: bool = False
-    """Whether they may be some more or fewer."""
+    """Whether ``frames`` is only an estimate."""
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """The optimizer took a step."""
+    """A step of the optimizer."""
 
     done: float
-    """The share of the frame's steps that is done, 0..1; it may end before 1."""
+    """The share of the frame's steps that is done, 0..1. The frame may be finished before 1."""
     loss: float
     terms: Mapping[str, float]
-    """What the loss is the sum of: content, style, smoothness, temporal."""
+    """The terms whose sum is the loss, by name: content, style, smoothness, temporal."""
     picture: Callable[[], Image]
-    """Gives the frame as it is now (H, W, 3)."""
+    """Returns the frame as painted so far, (H, W, 3) uint8 RGB."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stepped:
-    """The optimizer took a step on a frame."""
+    """A step of the optimizer on a frame of a clip."""
 
     frame: int
+    """Counted from 1."""
     step: Step
 
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """A model took a step in its training."""
+    """A step in the training of a model."""
 
     number: int
     """Counted from 1."""
     done: float
-    """The share of the training that is done, 0..1, as far as is known."""
+    """The share of the training that is done, 0..1, as an estimate."""
     loss: float
     terms: Mapping[str, float]
-    """What the loss is the sum of."""
+    """The terms whose sum is the loss, by name."""
     picture: Callable[[], Image]
-    """Gives what the model makes of some frames, below their sources."""
+    """Returns a contact sheet: some frames of the clip, and below them the model's paintings."""
 
 
 @dataclass(frozen=True, eq=False)
 class Painted:
-    """A frame is done."""
+    """A painted frame."""
 
     frame: int
     """Counted from 1."""
     seconds: float
     first: bool
-    """Whether it began a shot, which takes longer."""
+    """Whether it is the first frame of a shot, or of a segment: a part of a shot that is painted
+    by itself. First frames take longer."""
     picture: Image | None
-    """As the engine has painted it (H, W, 3); None where a worker of a cluster did."""
+    """The painting, (H, W, 3) uint8 RGB. None if a worker of a cluster painted it."""
 
 
 @dataclass(frozen=True)
 class LookedAt:
-    """A frame is looked at, where none is painted."""
+    """A frame that was examined, in work that paints none."""
 
     frame: int
     """Counted from 1."""
     frames: int | None
-    """How many there are, as far as is known."""
+    """How many frames will be examined. None if unknown."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +101,17 @@ Listener = Callable[[Event], None]
 
 
 class Pace:
-    """Seconds a frame, as they will be: a shot's first frame takes longer and does not count."""
+    """An estimate of the seconds per frame, as a moving average.
+
+    The first frames of shots and segments take longer, so they do not count.
+    """
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self.counted = False
 
     def add(self, seconds: float, first: bool) -> None:
+        """Take in the ``seconds`` of a frame. For ``first``, see ``Painted.first``."""
         if not self.counted:
             self.seconds = seconds
         elif not first:
@@ -109,5 +119,8 @@ class Pace:
         self.counted = self.counted or not first
 
     def left(self, frames: int) -> float | None:
-        """Seconds for so many ``frames`` more; None: only first frames are painted so far."""
+        """Return the estimated seconds for ``frames`` more frames.
+
+        None if frames are left, but only first frames have been painted so far.
+        """
         return self.seconds * max(0, frames) if self.counted or frames <= 0 else None

@@ -1,7 +1,7 @@
-"""Every path that is written, replaced or removed goes through here.
+"""The functions through which all paths are written, replaced and removed.
 
-A file of the user's is replaced only where that was asked for, and a folder only where it holds
-nothing but frames that vidstyle wrote. Nothing ever removes a tree.
+A user's file is replaced only on request. A folder is replaced only if it also holds nothing but
+frames that vidstyle wrote. No function removes a whole directory tree.
 """
 
 from __future__ import annotations
@@ -22,17 +22,30 @@ from .errors import UsageError, VidstyleError
 FRAME_NAME = re.compile(r"\d{6,}\.png")
 """The name of a numbered frame."""
 RANDOM_PART = "[a-z0-9_]{8}"
-"""What ``tempfile`` puts into a name."""
+"""A pattern for the random part of the names that ``tempfile`` makes."""
 SOFTWARE = "vidstyle"
-"""Stands in every PNG that vidstyle writes, as its software."""
+"""The value of the ``Software`` text in every PNG that vidstyle writes."""
 LOCK_FILE = "lock"
 LONGEST_NAME, LONGEST_SUFFIX = 255, 16
-"""Bytes of a name, on nearly all file systems, and of what counts as its suffix."""
+"""The maximum bytes of a file name, on nearly all file systems, and of its suffix.
+
+A part after the last dot with ``LONGEST_SUFFIX`` bytes or more does not count as a suffix.
+"""
 
 
 def fitting(name: str, more: int = 0) -> str:
-    """``name`` if it is short enough with so many ``more`` bytes added to it; else what fits of it,
-    with its own suffix, and with digits that tell it from others that begin alike."""
+    """Return ``name``, shortened if it is too long for a file name.
+
+    A shortened name keeps its suffix. It ends with a checksum, so that long names with the same
+    beginning stay different.
+
+    Args:
+        name: a file name.
+        more: bytes that the caller will add to the name.
+
+    Returns:
+        A name of at most ``LONGEST_NAME - more`` bytes.
+    """
     room = LONGEST_NAME - more
     whole = os.fsencode(name)
     if len(whole) <= room:
@@ -48,23 +61,26 @@ def fitting(name: str, more: int = 0) -> str:
 
 
 def frame_name(number: int) -> str:
-    """The name of a numbered frame, counted from 1."""
+    """Return the file name of frame ``number``, counted from 1."""
     return f"{number:06}.png"
 
 
 def is_own_frame(path: Path) -> bool:
-    """Whether ``path`` is a PNG that vidstyle wrote and nobody has changed the kind of since."""
+    """Return whether ``path`` is a file, not a link, that is still a PNG written by vidstyle."""
     if path.is_symlink() or not path.is_file():
         return False
     try:
         with Image.open(path, formats=["PNG"]) as picture:
             return str(picture.info.get("Software", "")).startswith(SOFTWARE)
-    except Exception:  # Pillow raises whatever damage leads it to
+    except Exception:  # a damaged file can make Pillow raise anything
         return False
 
 
 def is_own_folder(path: Path) -> bool:
-    """Whether ``path`` is a folder of numbered frames that vidstyle wrote, and of nothing else."""
+    """Return whether ``path`` is a folder of nothing but numbered frames written by vidstyle.
+
+    An empty folder and a link are not.
+    """
     if path.is_symlink() or not path.is_dir():
         return False
     entries = [*path.iterdir()]
@@ -74,11 +90,17 @@ def is_own_folder(path: Path) -> bool:
 
 
 def check_writable(path: Path, overwrite: bool, reads: Iterable[Path] = ()) -> None:
-    """Check that ``path`` may be written by a run that reads the files ``reads``.
+    """Check that a run may write to ``path``.
+
+    Args:
+        path: the output, a file or a folder.
+        overwrite: whether an existing output may be replaced.
+        reads: the files that the run reads.
 
     Raises:
-        UsageError: it is one of these or holds one, it exists and is not to be replaced, it is
-            nothing that may be replaced, or there is no folder for it.
+        UsageError: ``path`` exists and ``overwrite`` is false, it is or contains one of the files
+            that are read, it may never be replaced, it is a broken link, or its folder does not
+            exist.
     """
     if not path.absolute().parent.is_dir():
         raise UsageError(
@@ -110,17 +132,20 @@ def _holds(path: Path, read: Path) -> bool:
 
 
 def temporary_file(path: Path) -> Path:
-    """A new empty file beside ``path``, to be moved there when it is whole.
+    """Create a new empty file beside ``path``, to be moved to ``path`` once it is complete.
+
+    Returns:
+        The path of the new file.
 
     Raises:
-        UsageError: nothing can be written there.
+        UsageError: no file can be created there.
     """
     with _told(path):
         return _part(path)
 
 
 def temporary_folder(path: Path) -> Path:
-    """As ``temporary_file``, a folder."""
+    """Create a new empty folder beside ``path``, as ``temporary_file`` does with a file."""
     with _told(path):
         return _opened_up(Path(tempfile.mkdtemp(".part", _part_prefix(path), path.parent)), 0o777)
 
@@ -132,8 +157,10 @@ def _part(path: Path) -> Path:
 
 
 def _part_prefix(path: Path) -> str:
-    """How the names of temporary files for ``path`` begin; in UTF-8, which is all that some
-    libraries take."""
+    """Return the beginning of the names of temporary files for ``path``.
+
+    It is valid UTF-8, because some libraries accept no other names.
+    """
     name = path.name.encode(errors="replace").decode()
     return f".{fitting(name, len('..xxxxxxxx.part'))}."
 
@@ -149,7 +176,7 @@ def _told(path: Path) -> Iterator[None]:
 
 
 def _opened_up(path: Path, mode: int) -> Path:
-    """``path`` with the rights of a file that is made in the usual way."""
+    """Give ``path`` the permissions of a file created in the usual way: ``mode`` less the umask."""
     umask = os.umask(0)
     os.umask(umask)
     path.chmod(mode & ~umask)
@@ -157,7 +184,10 @@ def _opened_up(path: Path, mode: int) -> Path:
 
 
 def discard(path: Path) -> None:
-    """Remove what ``temporary_file`` or ``temporary_folder`` has made: of a folder, its frames."""
+    """Remove what ``temporary_file`` or ``temporary_folder`` created.
+
+    Of a folder, only the numbered frames are removed, and the folder itself if it is empty then.
+    """
     if path.is_dir():
         _remove_frames(path)
     else:
@@ -167,7 +197,8 @@ def discard(path: Path) -> None:
 def remove_stale(path: Path) -> None:
     """Remove the temporary files that killed runs have left beside ``path``.
 
-    Only for who holds the lock of ``path``: those of a run at work look the same.
+    Call this only while holding the lock of ``path`` (``locked``), because the temporary files of
+    a live run look the same.
     """
     name = re.compile(rf"{re.escape(_part_prefix(path))}{RANDOM_PART}\.part")
     with suppress(OSError):
@@ -177,10 +208,16 @@ def remove_stale(path: Path) -> None:
 
 
 def put_in_place(part: Path, path: Path, overwrite: bool) -> None:
-    """Move a whole temporary file or folder to its name.
+    """Move a complete temporary file or folder to its final path.
+
+    Args:
+        part: the temporary file or folder.
+        path: the final path.
+        overwrite: whether something that exists there may be replaced: a file by a file, or a
+            folder of vidstyle's frames by a folder.
 
     Raises:
-        VidstyleError: something has appeared there meanwhile.
+        VidstyleError: something exists at ``path`` that may not be replaced.
     """
     if path.exists():
         if not overwrite or path.is_dir() != part.is_dir() or path.is_dir() > is_own_folder(path):
@@ -193,7 +230,7 @@ def put_in_place(part: Path, path: Path, overwrite: bool) -> None:
 
 
 def _swap_folders(part: Path, path: Path) -> None:
-    """Put ``part`` in the place of a folder of frames, which is removed only then."""
+    """Replace the folder of frames ``path`` by ``part``, and only then remove the old folder."""
     aside = temporary_folder(path)
     aside.rmdir()
     path.rename(aside)
@@ -206,7 +243,7 @@ def _swap_folders(part: Path, path: Path) -> None:
 
 
 def _remove_frames(folder: Path) -> None:
-    """Remove numbered frames, and ``folder`` if it held nothing else."""
+    """Remove the numbered frames in ``folder``, and the folder if it holds nothing else."""
     for entry in folder.iterdir():
         if FRAME_NAME.fullmatch(entry.name):
             entry.unlink()
@@ -215,7 +252,7 @@ def _remove_frames(folder: Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all, also where the power fails. It replaces what is there."""
+    """Write a file completely or not at all, even if the power fails. Replace an existing file."""
     part = _part(path)
     try:
         with part.open("wb") as file:
@@ -230,8 +267,9 @@ def write_whole(path: Path, data: bytes) -> None:
 
 @contextmanager
 def set_aside(path: Path) -> Iterator[None]:
-    """Make room for a file that is written over and over. If the work fails, what was at ``path``
-    before is there again.
+    """Set the file at ``path`` aside in this context, in which a new one is written repeatedly.
+
+    If the work fails, the old file is restored, or the new one removed if there was no old one.
     """
     aside = temporary_file(path)
     if path.exists():
@@ -251,7 +289,11 @@ def set_aside(path: Path) -> Iterator[None]:
 
 @contextmanager
 def made(folder: Path | None) -> Iterator[None]:
-    """Have ``folder`` there; if the work fails and it is empty, it goes away again."""
+    """Create ``folder`` and its missing parents for the work in this context.
+
+    If the work fails, the new folders are removed again if they are empty. If ``folder`` is None,
+    nothing happens.
+    """
     new = [] if folder is None else [p for p in (folder, *folder.parents) if not p.exists()]
     if new:
         with _told(new[0]):
@@ -267,18 +309,23 @@ def made(folder: Path | None) -> Iterator[None]:
 
 @contextmanager
 def locked(folder: Path, path: Path) -> Iterator[None]:
-    """Hold the lock in ``folder`` of all who write ``path``. An empty folder goes away after it.
+    """Hold the lock file that protects ``path`` from other runs, during this context.
+
+    Args:
+        folder: where the lock file is. It is created if it is missing, and removed afterwards if
+            it is empty.
+        path: the output that only one run at a time may write.
 
     Raises:
-        UsageError: somebody else holds it, or it cannot be written.
+        UsageError: another run holds the lock, or the lock file cannot be written.
     """
     with ExitStack() as stack:
         lock = _acquired(folder, path)
         stack.callback(_removed_if_empty, folder)
-        if os.name == "nt":  # a file that is open cannot be removed there
+        if os.name == "nt":  # Windows cannot remove an open file: release it first
             stack.callback(_unlinked, folder / LOCK_FILE)
         stack.callback(lock.release)
-        if os.name != "nt":  # later, it might be that of the next run
+        if os.name != "nt":  # once released, it may be the next run's lock file
             stack.callback(_unlinked, folder / LOCK_FILE)
         yield
 
@@ -294,7 +341,7 @@ def _acquired(folder: Path, path: Path) -> FileLock:
                 raise UsageError(
                     f"{path}: another run is painting this: wait for it, or choose another --output"
                 ) from None
-            except FileNotFoundError:  # the run before has just removed the folder
+            except FileNotFoundError:  # the previous run has just removed the folder
                 continue
         if (folder / LOCK_FILE).exists():
             return lock

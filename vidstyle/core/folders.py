@@ -1,4 +1,4 @@
-"""Folders that may be elsewhere: of this machine, or at a URL (fsspec), as s3://bucket/folder."""
+"""Folders on this machine, or at a URL that fsspec can open, such as s3://bucket/folder."""
 
 from __future__ import annotations
 
@@ -14,29 +14,36 @@ from .files import temporary_file, write_whole
 
 
 class Folder(Protocol):
-    """Files by name. A file is written whole or not at all, and replaces what is there."""
+    """A folder of files, addressed by name.
+
+    A file is written completely or not at all, and replaces an existing one.
+    """
 
     def names(self, start: str = "") -> set[str]:
-        """Those of the files that begin so; none where there is no folder."""
+        """Return the file names that begin with ``start``; none if the folder is missing."""
 
     def read(self, name: str) -> bytes:
-        """What is in a file. Raises OSError where there is none."""
+        """Return the content of a file.
+
+        Raises:
+            OSError: there is no such file, or it cannot be read.
+        """
 
     def write(self, name: str, data: bytes) -> None: ...
 
     def remove(self, name: str) -> None:
-        """Remove a file, if it is there."""
+        """Remove a file if it exists."""
 
     def make(self) -> None:
-        """Have the folder there."""
+        """Create the folder if it is missing."""
 
     def close(self) -> None:
-        """Let it go, if it is empty."""
+        """Remove the folder if it is empty."""
 
 
 @dataclass(frozen=True)
 class LocalFolder:
-    """A folder of this machine, or one that it shares with others."""
+    """A folder in this machine's file system, which other machines may share."""
 
     path: Path
 
@@ -61,13 +68,13 @@ class LocalFolder:
         self.path.mkdir(mode=0o700, exist_ok=True)
 
     def close(self) -> None:
-        with suppress(OSError):  # there is something else in it, or it is gone
+        with suppress(OSError):  # it is not empty, or does not exist
             self.path.rmdir()
 
 
 @dataclass(frozen=True)
 class RemoteFolder:
-    """A folder at a ``url`` that fsspec has a file system for."""
+    """A folder at a ``url`` for which fsspec has a file system."""
 
     url: str
 
@@ -92,12 +99,12 @@ class RemoteFolder:
             system.rm_file(f"{root}/{name}")
 
     def upload(self, path: Path, name: str) -> None:
-        """Have a file of this machine there, however large."""
+        """Copy the local file ``path`` into the folder as ``name``. It may be of any size."""
         with self._told() as (system, root):
             system.put_file(str(path), f"{root}/{name}")
 
     def download(self, name: str, path: Path) -> None:
-        """Have a file of it at a ``path`` of this machine, which is there only when it is whole."""
+        """Copy a file to the local ``path``, where it appears only once it is complete."""
         part = temporary_file(path)
         try:
             with self._told() as (system, root):
@@ -117,7 +124,11 @@ class RemoteFolder:
 
     @contextmanager
     def _told(self) -> Iterator[tuple[Any, str]]:
-        """The file system and the folder in it; what it raises of its own, in one line."""
+        """Yield the file system and the path of the folder in it.
+
+        Errors are raised as ``UsageError`` or ``VidstyleError`` with one line; ``OSError`` stays
+        as it is.
+        """
         import fsspec
 
         try:
@@ -129,12 +140,12 @@ class RemoteFolder:
             raise UsageError(f"{self.url}: {error}") from error
         except ValueError as error:
             raise UsageError(f"{self.url}: no such place: {error}") from error
-        except Exception as error:  # each file system has errors of its own
+        except Exception as error:  # each file system has its own error types
             raise VidstyleError(f"{self.url}: {' '.join(str(error).split())[:200]}") from error
 
 
 def folder_at(place: str | Path) -> Folder:
-    """The folder at a path or URL."""
+    """Return the folder at a path or URL."""
     if isinstance(place, str) and "://" in place:
         return RemoteFolder(place)
     return LocalFolder(Path(place))
@@ -142,7 +153,10 @@ def folder_at(place: str | Path) -> Folder:
 
 @contextmanager
 def fetched(folder: Folder, name: str) -> Iterator[Path]:
-    """A file of a folder, on this machine."""
+    """Yield a local path to a file of ``folder``, during this context.
+
+    A file of a remote folder is copied to a temporary folder.
+    """
     if isinstance(folder, LocalFolder):
         yield folder.path / name
         return

@@ -1,4 +1,4 @@
-"""A frame of a clip: its picture, its place in time, and what painting has to know of it."""
+"""A frame of a clip: its picture, its time, and the data that painting needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """A picture (H, W, 3) uint8 RGB, perhaps with alpha (H, W) uint8, and its place in time."""
+    """A picture (H, W, 3) uint8 RGB, optionally with alpha (H, W) uint8, and its time."""
 
     rgb: NDArray[np.uint8]
     time: Fraction
@@ -19,13 +19,17 @@ class Frame:
     duration: Fraction
     """Seconds."""
     alpha: NDArray[np.uint8] | None = None
+    """None means opaque."""
     masks: tuple[NDArray[np.uint8], ...] = ()
-    """Layers (H, W) uint8 that go along with it, to be painted otherwise."""
+    """Masks (H, W) uint8, 255 inside, of the parts to be painted in another style or not at all."""
     starts_shot: bool = False
-    """Whether it is the first of a shot, as far as that has been looked for."""
+    """Whether it is the first frame of a shot. False until shots have been detected."""
     starts_segment: bool = False
-    """Whether it is the first of a segment: a part of a shot that is painted by itself."""
+    """Whether it is the first frame of a segment, a part of a shot that is painted on its own."""
     painting: NDArray[np.uint8] | None = None
-    """How it is to look (H, W, 3), where that is given."""
+    """The given painting of this frame (H, W, 3) uint8 RGB. None if there is none."""
     is_key: bool = True
-    """Whether it is painted for itself, not only what it shows beside the key frames around it."""
+    """Whether it is a key frame, painted in full.
+
+    In other frames, only the parts that the key frames around them do not show are painted.
+    """

@@ -1,4 +1,4 @@
-"""Pictures as arrays, and the little that everybody does to them."""
+"""Pictures as arrays, and the basic operations on them."""
 
 from __future__ import annotations
 
@@ -18,21 +18,29 @@ Field = NDArray[np.float32]
 
 
 def unit(picture: Image) -> Field:
-    """``picture`` in 0..1."""
+    """Return ``picture`` as float32 in 0..1."""
     return picture.astype(np.float32) / np.float32(255)
 
 
 def resized(picture: Image, size: tuple[int, int]) -> Image:
-    """``picture`` (H, W) or (H, W, C) at ``size`` (width, height)."""
+    """Resize ``picture``, (H, W) or (H, W, C) uint8, to ``size`` (width, height) in pixels."""
     shrinks = size[0] < picture.shape[1]
     method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(picture, size, interpolation=method), np.uint8)
 
 
 def resized_apart(picture: Image, alpha: Image, size: tuple[int, int]) -> tuple[Image, Image]:
-    """``picture`` (H, W, 3) and its ``alpha`` (H, W) at ``size`` (width, height).
+    """Resize a picture and its alpha, with the colors weighted by alpha.
 
-    Each pixel counts as much as it is seen: the colors behind what is clear stay there.
+    So the colors of transparent pixels do not bleed into visible ones.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        alpha: (H, W) uint8.
+        size: (width, height) in pixels.
+
+    Returns:
+        The picture and the alpha at the new size.
     """
     small = resized(alpha, size)
     weight = alpha.astype(np.float32)
@@ -44,7 +52,16 @@ def resized_apart(picture: Image, alpha: Image, size: tuple[int, int]) -> tuple[
 
 
 def laid_over(picture: Image, alpha: Image | None, ground: Any) -> Image:
-    """``picture`` (H, W, 3) with its ``alpha`` (H, W) laid over the color ``ground``."""
+    """Composite a picture over a background color.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        alpha: (H, W) uint8. None means opaque.
+        ground: the background, 0..255: a gray level, or an RGB color (3,).
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
     if alpha is None:
         return picture
     weight = unit(alpha[..., None])
@@ -52,7 +69,15 @@ def laid_over(picture: Image, alpha: Image | None, ground: Any) -> Image:
 
 
 def filled(picture: Image, alpha: Image | None) -> Image:
-    """``picture`` (H, W, 3), its transparent part in the mean color of the rest."""
+    """Fill the transparent part of a picture with the mean color of the rest.
+
+    Args:
+        picture: (H, W, 3) uint8 RGB.
+        alpha: (H, W) uint8. None means opaque.
+
+    Returns:
+        (H, W, 3) uint8 RGB.
+    """
     if alpha is None:
         return picture
     weight = alpha[..., None].astype(np.float32)
@@ -61,29 +86,47 @@ def filled(picture: Image, alpha: Image | None) -> Image:
 
 
 def at_area(picture: Image, area: int) -> Image:
-    """``picture`` scaled to so many pixels, its aspect kept."""
+    """Scale ``picture`` to an ``area`` of about so many pixels, with its aspect ratio kept."""
     scale = (area / (picture.shape[0] * picture.shape[1])) ** 0.5
     width, height = (max(1, round(side * scale)) for side in picture.shape[1::-1])
     return resized(picture, (width, height))
 
 
 def within(picture: Image, side: int) -> Image:
-    """``picture`` no larger than ``side`` pixels on its longer side."""
+    """Scale ``picture`` down so that its longer side has at most ``side`` pixels."""
     scale = min(1.0, side / max(picture.shape[:2]))
     width, height = (max(1, round(side * scale)) for side in picture.shape[1::-1])
     return resized(picture, (width, height))
 
 
 def difference(one: Image, other: Image) -> Field:
-    """How much two pictures differ (H, W), in levels of 255: means of 5x5 pixels, since video is
-    noisy, in the color channel that differs most."""
+    """Measure how much two pictures differ at each pixel.
+
+    Both are averaged over 5x5 pixels first, because video is noisy.
+
+    Args:
+        one: (H, W, 3) uint8 RGB.
+        other: a picture of the same size.
+
+    Returns:
+        (H, W) float32, 0..255: the difference in the color channel that differs most.
+    """
     blurred = [cv2.blur(picture.astype(np.float32), (5, 5)) for picture in (one, other)]
     red, green, blue = cv2.split(cv2.absdiff(*blurred))
     return np.asarray(np.maximum(np.maximum(red, green), blue), np.float32)
 
 
 def contact_sheet(rows: Sequence[Sequence[Image]], width: int = 1280) -> Image:
-    """Rows of pictures of one size as one picture, ``width`` pixels wide at most."""
+    """Arrange pictures in a grid, separated by white gaps.
+
+    Args:
+        rows: pictures (H, W, 3) uint8 of the same size, as many in each row.
+        width: the maximum width of the sheet in pixels, not counting its outer gap. Pictures are
+            scaled down to fit, never up.
+
+    Returns:
+        The sheet, (H, W, 3) uint8 RGB.
+    """
     high, wide = rows[0][0].shape[:2]
     scale = min(1.0, (width / len(rows[0]) - SHEET_GAP) / wide)
     size = (max(1, round(wide * scale)), max(1, round(high * scale)))

@@ -1,3 +1,3 @@
-"""The version, where everybody can read it without loading the rest."""
+"""The version, in a module that can be read without loading the rest of the package."""
 
 __version__ = "0.1.0"

@@ -33,7 +33,8 @@ from ..objective.optimizers import Average, BoxAdam, BoxLBFGS, Optimizer
 from ..objective.styles import StyleSchedule
 from ..objective.tiles import Window, windows
 from ..settings import Settings
-from ..temporal.warm_start import NOISE, Painting, TemporalState, WarmStart, warm_start
+from ..temporal.painting import Painting
+from ..temporal.warm_start import VIDEO_NOISE, TemporalState, WarmStart, warm_start
 from .base import OnStep
 from .convergence import ConvergenceTarget, converged, gain, together
 from .problem import SMALLEST_TILE, StyleProblem
@@ -294,7 +295,7 @@ class OptimizingEngine(StyleProblem):
             kept = TemporalTarget(warped[here], trust[here])
             objective = self.objective(content[here], regions, kept, self._focus(window))
             painted = window
-            inner = objective.within(canvas[here], tile.inside)
+            inner = objective.window(canvas[here], tile.inside)
             if inner is not None:
                 objective, painted = inner, tile.counts
             last: Step | None = None
@@ -449,7 +450,7 @@ class OptimizingEngine(StyleProblem):
 
 def _fades_in(first: Image, now: Image) -> bool:
     """Whether much more is seen ``now`` than in the shot's first frame, now no measure."""
-    changed = (difference(first, now) > NOISE).mean()
+    changed = (difference(first, now) > VIDEO_NOISE).mean()
     return bool(now.std() > RISE * first.std() and changed > EVERYWHERE)
 
 

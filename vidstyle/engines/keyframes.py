@@ -19,14 +19,9 @@ from ..core.images import Field, Image, unit
 from ..settings import Settings
 from ..temporal.carry import Motion, Span, blended, carried, certain
 from ..temporal.keys import CLOSEST
-from ..temporal.warm_start import (
-    Painting,
-    TemporalState,
-    WarmStart,
-    strokes_for,
-    unchanged,
-    warm_start,
-)
+from ..temporal.painting import Painting
+from ..temporal.strokes import strokes_for
+from ..temporal.warm_start import TemporalState, WarmStart, unchanged, warm_start
 from .base import OnStep
 from .gatys import OptimizingEngine
 

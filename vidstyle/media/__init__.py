@@ -1,4 +1,4 @@
-"""Clips in and out: frames, times, sound, transparency. Knows nothing of painting."""
+"""Reading and writing clips: frames, times, sound, transparency. Independent of painting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading animated GIF, PNG, WebP and AVIF, as a browser would play them."""
+"""Reading animated GIF, PNG, WebP and AVIF as browsers play them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,24 @@ from .clip import DEFAULT_DELAY, SHORTEST_DELAY, ClipInfo, check_pixels
 from .stills import split_alpha
 
 Picture = tuple[NDArray[np.uint8], float | None]
-"""A frame (H, W, 4), and its duration in milliseconds."""
+"""A frame (H, W, 4) uint8 RGBA, and its duration in milliseconds, None if not given."""
 COMPOSED: Mapping[str | None, Callable[[BinaryIO], Iterator[Picture]]] = {
     "GIF": gif_reader.composed,
     "PNG": apng_reader.composed,
 }
-"""What puts together the pictures of a format that Pillow does not as browsers do."""
+"""Functions that compose frames, for formats that Pillow composes differently from browsers."""
 
 
 class AnimationClip:
-    """An animation; its frames are composed, in its first frame's size."""
+    """An animation. Its frames are fully composed, at the size of its first frame.
+
+    Args:
+        path: the file.
+        max_pixels: the most pixels that a frame may have. None means no limit.
+
+    Raises:
+        UsageError: no frame can be read, or frames are too large.
+    """
 
     def __init__(self, path: Path, max_pixels: int | None = None) -> None:
         self.path, self.max_pixels = path, max_pixels
@@ -52,7 +60,7 @@ class AnimationClip:
         self.info = self._read_through()
 
     def _read_through(self) -> ClipInfo:
-        """What only the frames say: when each begins, and whether one of them is transparent."""
+        """Read all frames, and add their times, duration and alpha to the clip's information."""
         times: list[Fraction] = []
         end = Fraction(0)
         alpha = False
@@ -61,7 +69,7 @@ class AnimationClip:
             end = frame.time + frame.duration
             alpha = alpha or frame.alpha is not None
         notes, self.notes = self.notes, []
-        if notes:  # a damaged file has fewer frames than it claims, which is told when it is read
+        if notes:  # damaged, with fewer frames than claimed: the next reading reports it
             return replace(self.info, alpha=alpha)
         return replace(self.info, alpha=alpha, duration=end, times=tuple(times))
 
@@ -79,11 +87,11 @@ class AnimationClip:
             raise UsageError(
                 f"{self.path}: the animation is too large to be opened safely"
             ) from error
-        except Exception as error:  # Pillow raises whatever damage leads it to
+        except Exception as error:  # damage can make Pillow raise any error
             raise UsageError(f"{self.path}: damaged: no frame can be read") from error
 
     def _pictures(self, image: Image.Image) -> Iterator[Picture]:
-        """The frames, put together as browsers do it where Pillow does otherwise."""
+        """Yield the frames, composed as in browsers even where Pillow differs."""
         if image.format in COMPOSED:
             with self.path.open("rb") as file:
                 yield from COMPOSED[image.format](file)
@@ -122,9 +130,12 @@ class AnimationClip:
 
 
 def _loop_count(image: Image.Image) -> int:
-    """How often it plays in all, 0 for ever. A GIF counts repeats, the others count plays."""
+    """Return how many times an animation plays in all. 0 means forever.
+
+    A GIF counts repeats, the other formats count plays.
+    """
     loop = image.info.get("loop")
-    if image.format == "AVIF":  # browsers play all of them for ever
+    if image.format == "AVIF":  # browsers play every AVIF forever
         return 0
     if loop is None:
         return 1
@@ -132,6 +143,6 @@ def _loop_count(image: Image.Image) -> int:
 
 
 def _delay(milliseconds: float | None) -> Fraction:
-    """The duration browsers give a frame: too short a one counts as not given."""
+    """Return the seconds for which browsers show a frame. Too short a delay counts as missing."""
     delay = Fraction(milliseconds or 0).limit_denominator(1000) / 1000
     return DEFAULT_DELAY if delay <= SHORTEST_DELAY else delay

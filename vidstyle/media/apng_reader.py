@@ -1,7 +1,7 @@
 """Reading APNGs as browsers show them.
 
-Pillow decodes each picture, but lays what is half clear over another one in its own way; so the
-pictures are put together here (PNG, third edition, sections 11.3.6 and 13).
+Pillow decodes each picture, but it blends semitransparent pictures over others in its own way, so
+frames are composed here (PNG, third edition, sections 11.3.6 and 13).
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .stills import in_eight_bits
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOR_CHUNKS = (b"PLTE", b"tRNS")
-"""The chunks that say what the colors of all pictures are."""
+"""The chunks that define the colors of all pictures."""
 APNG_CLEARED, APNG_RESTORED = 1, 2
-"""What becomes of the place of a picture after it was shown, where it does not stay."""
+"""Disposal methods that clear a picture's area, or restore what was there, after it was shown."""
 OVER = 1
-"""A picture is laid over what is there, and does not take its place."""
+"""Blend method: the picture is drawn over the canvas instead of replacing its content."""
 
 
 @dataclass
@@ -33,26 +33,32 @@ class Picture:
     """One picture, and how it is shown."""
 
     control: bytes
+    """Content of its fcTL chunk."""
     data: list[bytes] = field(default_factory=list)
+    """Its compressed pixels, from IDAT or fdAT chunks."""
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height."""
+        """Width and height in pixels."""
         width, height = struct.unpack(">II", self.control[4:12])
         return width, height
 
     @property
     def milliseconds(self) -> float:
+        """Duration as given by the file."""
         number, parts = struct.unpack(">HH", self.control[20:24])
         return float(number) * 1000 / (parts or 100)
 
 
 def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], float]]:
-    """Each frame of an APNG (H, W, 4), and for how many milliseconds it says that it is shown.
+    """Yield the composed frames of an APNG.
+
+    Yields:
+        Each frame (H, W, 4) uint8 RGBA, and its duration in milliseconds, as given by the file.
 
     Raises:
-        EOFError, OSError, ValueError, struct.error, DecompressionBombError: what is left of the
-            file is damaged.
+        EOFError, OSError, ValueError, struct.error, DecompressionBombError: the rest of the file
+            is damaged.
     """
     if file.read(8) != SIGNATURE:
         raise ValueError("no PNG")
@@ -84,7 +90,7 @@ def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], float]]:
 def _draw(
     picture: Picture, canvas: NDArray[np.uint8], header: bytes, colors: bytes
 ) -> tuple[slice, slice]:
-    """Draw a picture; returns where it lies."""
+    """Draw a picture on the canvas, and return the area that it covers."""
     width, height = picture.size
     left, top = struct.unpack(">II", picture.control[12:20])
     place = slice(top, top + height), slice(left, left + width)
@@ -96,7 +102,7 @@ def _draw(
 
 
 def _decoded(picture: Picture, header: bytes, colors: bytes) -> NDArray[np.uint8]:
-    """A picture (H, W, 4), by a PNG of it alone."""
+    """Decode a picture to RGBA (H, W, 4) by wrapping its data in a PNG of its own."""
     alone = SIGNATURE + _chunk(b"IHDR", picture.control[4:12] + header[8:]) + colors
     alone += _chunk(b"IDAT", b"".join(picture.data)) + _chunk(b"IEND", b"")
     with Image.open(io.BytesIO(alone), formats=["PNG"]) as image:
@@ -104,7 +110,7 @@ def _decoded(picture: Picture, header: bytes, colors: bytes) -> NDArray[np.uint8
 
 
 def _over(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """A picture (H, W, 4) over another one."""
+    """Blend the RGBA picture ``above`` (H, W, 4) over the picture ``below``."""
     alpha, beneath = (one[..., 3:].astype(np.float32) / 255 for one in (above, below))
     shown = beneath * (1 - alpha)
     whole = alpha + shown
@@ -113,15 +119,17 @@ def _over(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint
 
 
 def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the type and content of each chunk."""
     kind = b""
     while kind != b"IEND":
         length, kind = struct.unpack(">I4s", file.read(8))
         data = file.read(length)
         if len(data) < length:
             raise EOFError
-        file.read(4)  # the checksum: what matters of the data has one of its own
+        file.read(4)  # skip the checksum: the compressed pixels have one of their own
         yield kind, data
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:
+    """Encode a chunk."""
     return struct.pack(">I4s", len(data), kind) + data + struct.pack(">I", zlib.crc32(kind + data))

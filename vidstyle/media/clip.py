@@ -1,4 +1,4 @@
-"""What a clip is: frames in their order, each with its own time and duration."""
+"""Clips: sequences of frames in order, each with its own time and duration."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from ..core.frames import Frame
 Kind = Literal["video", "animation", "stills"]
 
 SHORTEST_DELAY = Fraction(1, 100)
-"""Browsers play an animation's frames of this duration, or less, as if they asked for 100 ms."""
+"""Seconds. Browsers show animation frames this short, or shorter, for 100 ms."""
 DEFAULT_DELAY = Fraction(1, 10)
+"""The duration that browsers give such frames, in seconds."""
 
 
 @dataclass(frozen=True)
 class ClipInfo:
-    """What was understood of a clip before its frames are decoded."""
+    """The facts about a clip that are known before its frames are decoded."""
 
     path: Path
     kind: Kind
@@ -29,50 +30,59 @@ class ClipInfo:
     width: int
     height: int
     frames: int | None
-    """The number of frames, as the file claims; None where it does not say."""
+    """The number of frames that the file claims. None if it does not say."""
     duration: Fraction | None
-    """Seconds, as the file claims."""
+    """Seconds, as claimed by the file. None if it does not say."""
     times: tuple[Fraction, ...] = ()
-    """When each frame begins, in seconds, where that is known beforehand."""
+    """The start of each frame, in seconds. Empty if unknown before decoding."""
     time_base: Fraction = Fraction(1, 1000)
+    """Seconds per tick of the clip's clock."""
     rate: Fraction | None = None
-    """Average frames a second."""
+    """Average frame rate in frames per second. None if unknown."""
     even: bool = True
-    """Whether each frame lasts as long as the others, as far as the file says."""
+    """Whether all frames have the same duration, as far as the file says."""
     loop: int | None = None
-    """How often an animation plays: 0 for ever; None for clips that do not say."""
+    """How many times an animation plays. 0 means forever; None means it does not say."""
     alpha: bool = False
     sound: tuple[str, ...] = ()
     """The codecs of the sound streams."""
     subtitles: tuple[str, ...] = ()
     """The codecs of the subtitle streams."""
     sample_aspect: Fraction = Fraction(1)
+    """Width of a pixel divided by its height."""
     rotation: int = 0
-    """Degrees, counter-clockwise, that the frames were turned by to stand upright."""
+    """Degrees counterclockwise by which decoded frames are rotated to stand upright."""
     mirrored: bool = False
+    """Whether they are then mirrored left to right."""
     color: str = "sRGB"
     attached: tuple[str, ...] = ()
-    """What else is in the file: covers, fonts, time codes."""
+    """Descriptions of other content in the file: covers, fonts, time codes."""
     metadata: Mapping[str, str] = field(default_factory=dict)
     chapters: tuple[Mapping[str, Any], ...] = ()
-    """As PyAV gives and takes them: start and end in ticks of their time_base, and metadata."""
+    """Chapters in PyAV's format: start and end in ticks of their time_base, and metadata."""
 
 
 class Clip(Protocol):
-    """Something that can be read from start to end, as often as is wanted."""
+    """A clip whose frames can be read from start to end, any number of times."""
 
     info: ClipInfo
     notes: list[str]
-    """What was wrong with the file but could be read over; complete once all frames are read."""
+    """Problems in the file that reading got past. Complete once all frames are read."""
 
     def __iter__(self) -> Iterator[Frame]: ...
 
 
 def check_pixels(path: Path, width: int, height: int, max_pixels: int | None) -> None:
-    """Refuse frames that are larger than is sane, before one is decoded.
+    """Refuse a file with frames that are too large, before any frame is decoded.
+
+    Args:
+        path: the file, for the error message.
+        width: pixels.
+        height: pixels.
+        max_pixels: the most pixels that a frame may have. None means no limit.
 
     Raises:
-        UsageError: there are more than ``max_pixels``.
+        UsageError: a frame has more than ``max_pixels``.
     """
     if max_pixels is not None and width * height > max_pixels:
         raise UsageError(
@@ -82,9 +92,18 @@ def check_pixels(path: Path, width: int, height: int, max_pixels: int | None) ->
 
 
 def resample(frames: Iterable[Frame], rate: Fraction, first: int = 0) -> Iterator[Frame]:
-    """The frames at a constant ``rate`` a second: each moment shows what was shown then.
+    """Resample frames to a constant frame rate.
 
-    Begins with number ``first``, counted from 0; ``frames`` need not begin before that one.
+    Each new frame shows what the clip shows at that moment.
+
+    Args:
+        frames: frames in order.
+        rate: frames per second.
+        first: number of the first new frame, counted from 0. It starts at ``first / rate``
+            seconds, and ``frames`` may begin with the one shown at that time.
+
+    Yields:
+        Frames from number ``first`` on, each of ``1 / rate`` seconds.
     """
     shown: Frame | None = None
     count = first
@@ -108,7 +127,18 @@ def trim(
     end: Fraction | None = None,
     max_frames: int | None = None,
 ) -> Iterator[Frame]:
-    """The first ``max_frames`` shown between ``start`` and ``end`` seconds, from time 0 on."""
+    """Cut frames to a part of the clip.
+
+    Args:
+        frames: frames in order.
+        start: start of the part, in seconds.
+        end: end of the part, in seconds. None means the end of the clip.
+        max_frames: the most frames to yield. None means no limit.
+
+    Yields:
+        The frames shown between ``start`` and ``end``, with their times counted from ``start``
+        and their durations cut to the part.
+    """
     taken = 0
     for frame in frames:
         if (end is not None and frame.time >= end) or taken == max_frames:

@@ -1,4 +1,4 @@
-"""Video codecs, and how FFmpeg's encoders are asked for them."""
+"""Video codecs, and the settings of FFmpeg's encoders for them."""
 
 from __future__ import annotations
 
@@ -11,35 +11,39 @@ from .formats import Format
 
 @dataclass(frozen=True)
 class Codec:
-    """How a video codec is asked for: FFmpeg's name, pixel format, options."""
+    """A video codec, with the settings of FFmpeg's encoder for it."""
 
     encoder: str
+    """FFmpeg's name for the encoder."""
     pixels: str
+    """FFmpeg's name for the pixel format of frames without transparency."""
     crf: int | None = None
-    """The quality that is used unless another is asked for; None for codecs without one."""
+    """The default quality (``--crf``). None if the codec has no such setting."""
     worst: int = 0
-    """The largest ``crf`` that it knows."""
+    """The largest ``crf`` that the codec accepts, which gives the lowest quality."""
     alpha: str = ""
-    """The pixel format that holds transparency, if one does."""
+    """The pixel format of frames with transparency. Empty if the codec has none."""
     muxer: str = "nut"
-    """The container of a part of a file: NUT keeps exact times, and the data as they are encoded;
-    Matroska has what NUT cannot hold."""
+    """FFmpeg's name for the container of encoded parts of a file. NUT keeps the times exact and
+    the encoded data unchanged. Matroska is for the codecs that NUT cannot hold."""
     even: bool = False
-    """Whether it has no odd sizes: what is odd is written with its edge repeated by one pixel."""
+    """Whether width and height must be even. An odd side is extended by repeating its edge once."""
     early: int = 0
-    """By how many frames a picture may be decoded before its turn: it is one that others lean
-    on."""
+    """How many frames earlier than it is shown a picture may be decoded, because other pictures
+    refer to it. Set it for codecs with B-frames."""
     options: Mapping[str, str] = field(default_factory=dict)
+    """Options of the encoder."""
     alpha_options: Mapping[str, str] = field(default_factory=dict)
+    """Options that are added for frames with transparency."""
 
     def written(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height of a file of frames of ``width`` x ``height`` pixels."""
+        """Return the width and height in pixels at which frames of this size are encoded."""
         return (width + width % 2, height + height % 2) if self.even else (width, height)
 
 
 CODECS = {
-    # What they make of the same frames depends on how many threads they have, and by themselves
-    # they have as many as there are processors.
+    # The numbers of threads are fixed, because the encoded bytes depend on them. By default, there
+    # are as many threads as processors.
     "h264": Codec(
         "libx264",
         "yuv420p",
@@ -47,7 +51,7 @@ CODECS = {
         51,
         even=True,
         early=2,
-        # Macroblock-tree rate control makes of the same frames another file now and then.
+        # With macroblock-tree rate control, the same frames sometimes give a different file.
         options={"preset": "medium", "threads": "4", "mbtree": "0"},
     ),
     "h265": Codec(
@@ -83,11 +87,16 @@ CODECS = {
 
 
 def check_codec(file_format: Format, name: str | None, crf: int | None) -> Codec:
-    """The codec called ``name`` for a format, or its own.
+    """Return the codec for a format, and check that the two and ``crf`` fit.
+
+    Args:
+        file_format: the format of the output.
+        name: the name of the codec. None means the format's default.
+        crf: the wanted quality. None means the codec's default.
 
     Raises:
-        UsageError: there is none of this name, the format cannot hold it, or it does not know this
-            ``crf``.
+        UsageError: there is no codec of this name, the format cannot hold it, or ``crf`` is larger
+            than the codec accepts.
     """
     name = name or file_format.codecs[0]
     if name not in CODECS:

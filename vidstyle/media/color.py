@@ -1,4 +1,4 @@
-"""Colors of video: exact conversion, and HDR (PQ and HLG, BT.2020) mapped to sRGB."""
+"""Colors of video: reproducible conversion, and mapping of wide gamuts and HDR to sRGB."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from av.video.reformatter import Interpolation
 from numpy.typing import NDArray
 
 EXACT = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
-"""How swscale converts to the same values on every processor, wherever in memory a frame lies."""
+"""swscale flags that give the same values on every processor and at any memory address."""
 REFERENCE_WHITE = 203.0
-"""cd/m² that a diffuse white has in HDR (ITU-R BT.2408)."""
+"""Luminance of diffuse white in HDR, in cd/m² (ITU-R BT.2408)."""
 PEAK = 1000.0
-"""cd/m² that is mapped to the brightest white; what is brighter is clipped."""
+"""Luminance that is mapped to the brightest white, in cd/m². Higher values are clipped."""
 
 # Linear BT.2020 to linear BT.709 (ITU-R BT.2087).
 GAMUT = np.array(
@@ -22,23 +22,30 @@ GAMUT = np.array(
     np.float32,
 )
 DISPLAY_GAMMA = 2.4
-"""Of a display for BT.709 and BT.2020 (ITU-R BT.1886)."""
+"""Gamma of a display for BT.709 and BT.2020 (ITU-R BT.1886)."""
 Gamut = Literal["BT.2020", "Display P3"]
-"""Colors that are wider than those of sRGB."""
+"""Color gamuts wider than that of sRGB."""
 TO_SRGB: dict[Gamut, NDArray[np.float32]] = {
     "BT.2020": GAMUT,
-    # By the chromaticities of SMPTE EG 432-1, both with a D65 white.
+    # From the chromaticities in SMPTE EG 432-1. Both gamuts have a D65 white.
     "Display P3": np.array(
         [[1.2249, -0.2249, 0.0], [-0.0420, 1.0420, 0.0], [-0.0197, -0.0786, 1.0983]], np.float32
     ),
 }
-"""Linear RGB to that of sRGB, whose primaries BT.709 has, too."""
+"""Matrices from linear RGB of each gamut to linear sRGB, which has the primaries of BT.709."""
 
 
 def to_srgb(rgb: NDArray[np.uint8], gamut: Gamut) -> NDArray[np.uint8]:
-    """RGB (H, W, 3) of a wider ``gamut`` in sRGB; what that cannot show is clipped.
+    """Convert RGB of a wider gamut to sRGB, clipping colors that sRGB cannot show.
 
-    By the curve of a display (ITU-R BT.1886) on both sides, as grays stay what they are.
+    Decoding and encoding both use the curve of a display (ITU-R BT.1886), so grays are unchanged.
+
+    Args:
+        rgb: (H, W, 3) uint8, in ``gamut``.
+        gamut: the gamut of ``rgb``.
+
+    Returns:
+        (H, W, 3) uint8 sRGB.
     """
     light = ((np.arange(256) / 255) ** DISPLAY_GAMMA).astype(np.float32)
     shown = np.clip(light[rgb] @ TO_SRGB[gamut].T, 0, 1) ** (1 / DISPLAY_GAMMA)
@@ -47,7 +54,7 @@ def to_srgb(rgb: NDArray[np.uint8], gamut: Gamut) -> NDArray[np.uint8]:
 
 @cache
 def _linear(pq: bool) -> NDArray[np.float32]:
-    """Light in cd/m² for each 16-bit code."""
+    """Return the light in cd/m² of each 16-bit code value, as an array (65536,)."""
     code = np.linspace(0, 1, 1 << 16)
     if pq:  # SMPTE ST 2084
         m1, m2, c1, c2, c3 = 0.1593017578125, 78.84375, 0.8359375, 18.8515625, 18.6875
@@ -61,10 +68,17 @@ def _linear(pq: bool) -> NDArray[np.float32]:
 
 
 def to_sdr(deep: NDArray[np.uint16], *, pq: bool) -> NDArray[np.uint8]:
-    """BT.2020 RGB (H, W, 3), 16 bits, to sRGB (H, W, 3), 8 bits.
+    """Convert HDR in BT.2020 RGB to sRGB.
 
-    The extended Reinhard curve on luminance: a diffuse white stays light, ``PEAK`` becomes
-    white, colors keep their hue.
+    The extended Reinhard curve is applied to the luminance: diffuse white stays bright, ``PEAK``
+    becomes white, and colors keep their hue.
+
+    Args:
+        deep: (H, W, 3) uint16 RGB.
+        pq: whether the transfer function is PQ. Otherwise it is HLG.
+
+    Returns:
+        (H, W, 3) uint8 sRGB.
     """
     light = np.maximum(_linear(pq)[deep] @ GAMUT.T, 0) / REFERENCE_WHITE
     luminance = np.maximum(light @ np.array([0.2126, 0.7152, 0.0722], np.float32), 1e-6)

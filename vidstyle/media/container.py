@@ -1,4 +1,4 @@
-"""Files that FFmpeg reads and writes: opened safely, and what they say of their streams."""
+"""Containers that FFmpeg reads and writes: safe opening, and facts about their streams."""
 
 from __future__ import annotations
 
@@ -21,34 +21,41 @@ CODEC_NAMES = {
     "matroska": rb"(V_[A-Z0-9/_]+)",
     "avi": rb"vids([\x20-\x7e]{4})",
 }
-"""Where the name of a codec stands, by the format of the file."""
+"""Patterns whose first group matches the codec's name in a file, by container format."""
 SEARCHED = 1 << 22
-"""Bytes at both ends of a file that this is looked for in."""
+"""Bytes at each end of a file that are searched for the codec's name."""
 WRITES = 2
-"""Among FFmpeg's flags for opening: for writing, too."""
+"""FFmpeg's flag for opening a file for writing."""
 FASTEST_RATE = 1000
-"""Frames a second, at most: what is more is not believed."""
+"""Highest credible frame rate, in frames per second."""
 LONGEST_WAIT = Fraction(1)
+"""The longest wait before the first frame, in seconds, that counts as part of the clip."""
 
 
 def opened(path: Path) -> Any:
-    """The container at ``path``, to be closed by ``with``, or one clear line.
+    """Open the container at ``path`` for reading.
 
-    FFmpeg takes a path for an address, as ``http:`` or ``concat:`` are, and follows what a playlist
-    or a list of files refers to. Here every path is a file, and what it refers to may only be
-    another file of its own folder.
+    FFmpeg interprets a path as an address, such as ``http:`` or ``concat:``, and follows the
+    references in a playlist or a list of files. Here every path is a file, and it may only refer
+    to other files in its own folder.
 
-    Metadata that is not UTF-8 must not stop it: PyAV before 19 has an argument for that and
-    raises without it, PyAV from 19 on has neither.
+    Metadata that is not UTF-8 must not prevent opening. PyAV before 19 raises an error for it
+    unless an argument is given; PyAV from 19 on has neither the argument nor the error.
+
+    Returns:
+        PyAV's input container, to be closed by ``with``.
 
     Raises:
-        UsageError: it is not there, may not be read, or is nothing that can be shown.
+        UsageError: the file does not exist, may not be read, or is not a video, an animation or
+            an image.
     """
-    # libav would print over the progress bar. Worse, where messages go through Python, a decoder
-    # that has one waits for the interpreter, which waits for the decoder to end. Again each time:
-    # older versions of torchvision set a level of their own as they are imported.
+    # FFmpeg's messages would be printed over the progress bar. Worse, messages that go through
+    # Python can deadlock: the decoder waits for the interpreter, which waits for the decoder to
+    # end. The level is set at each call because older versions of torchvision set their own when
+    # they are imported.
     av.logging.set_level(None)
-    # Its name without what FFmpeg cannot be told: the file itself is opened here.
+    # FFmpeg accepts only UTF-8 names. Replacing other characters is harmless because
+    # ``_file_beside`` opens the file itself.
     url = f"file:{path.name.encode(errors='replace').decode()}"
     beside = partial(_file_beside, path, url)
     try:
@@ -68,10 +75,18 @@ def opened(path: Path) -> Any:
 
 
 def created(path: Path, muxer: str, options: dict[str, str]) -> Any:
-    """A container to be written to the file ``path``, in a format of FFmpeg's.
+    """Create a container to be written to the file ``path``.
+
+    Args:
+        path: the file to write.
+        muxer: FFmpeg's name of the container format.
+        options: options of the muxer.
+
+    Returns:
+        PyAV's output container.
 
     Raises:
-        UsageError: the name of its folder is none that FFmpeg can be told.
+        UsageError: the folder's name is not UTF-8, so FFmpeg cannot open it.
     """
     try:
         return av.open(f"file:{path}", "w", format=muxer, options=options)
@@ -82,11 +97,17 @@ def created(path: Path, muxer: str, options: dict[str, str]) -> Any:
 
 
 def _file_beside(path: Path, own: str, url: str, flags: int, options: dict[str, str]) -> BinaryIO:
-    """Open for reading what the file ``path``, called ``own``, refers to by ``url``: itself, or
-    another file of its folder.
+    """Open for reading a file that ``path`` refers to: itself, or another file in its folder.
+
+    Args:
+        path: the file that FFmpeg was told to open.
+        own: its URL.
+        url: the URL to open, either ``own`` or a reference in the file.
+        flags: FFmpeg's flags for opening.
+        options: not used.
 
     Raises:
-        UsageError: it is none.
+        UsageError: ``url`` is not a file in that folder.
     """
     if url == own:
         return path.open("rb")
@@ -101,11 +122,17 @@ def _file_beside(path: Path, own: str, url: str, flags: int, options: dict[str, 
 
 
 def video_stream(container: Any, path: Path) -> Any:
-    """The stream that players show: the one that the file names as its default, of several the
-    largest, of several of a size the longest. The cover of a song is a picture, not a video.
+    """Return the video stream that players show.
+
+    That is a stream marked as default; among several, the largest; among several of one size, the
+    longest. The cover of a song is a picture and does not count as video.
+
+    Args:
+        container: PyAV's container.
+        path: its file, for error messages.
 
     Raises:
-        UsageError: there is none, or none that can be decoded.
+        UsageError: there is no video stream, or none that can be decoded.
     """
     shown = _moving(container)
     if not shown and container.streams.audio:
@@ -134,13 +161,12 @@ def video_stream(container: Any, path: Path) -> Any:
 
 
 def _moving(container: Any) -> list[Any]:
-    """The streams of video that are no attached pictures."""
+    """List the video streams that are not attached pictures."""
     return [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
 
 
 def _coded_as(container: Any, path: Path) -> str:
-    """What is known of video that FFmpeg has no decoder for: the name that the file has for its
-    codec, or what kind of file it is."""
+    """Describe video that FFmpeg has no decoder for: by its codec's name, or its file format."""
     kind = container.format.name.split(",")[0]
     if kind in CODEC_NAMES:
         with path.open("rb") as file:
@@ -153,10 +179,10 @@ def _coded_as(container: Any, path: Path) -> str:
 
 
 def start_time(container: Any) -> Fraction:
-    """The second on the file's clock that times are counted from.
+    """Return the time on the file's clock from which the clip's times are counted, in seconds.
 
-    A broadcast's clock starts anywhere. Elsewhere a short wait before the first frame belongs to
-    the clip, for its sound may begin earlier.
+    A broadcast's clock starts anywhere, so its times are counted from its start. In other files,
+    a short wait before the first frame is part of the clip, because its sound may begin earlier.
     """
     start = Fraction(container.start_time or 0, av.time_base)
     broadcast = container.format.name.startswith("mpeg")
@@ -164,13 +190,15 @@ def start_time(container: Any) -> Fraction:
 
 
 def read_chapters(container: Any) -> tuple[dict[str, Any], ...]:
-    """The container's chapters, as PyAV gives them; none before PyAV 14."""
+    """Return the container's chapters in PyAV's format. PyAV before 14 gives none."""
     return tuple(container.chapters()) if hasattr(container, "chapters") else ()
 
 
 def frame_rate(stream: Any) -> Fraction | None:
-    """Average frames a second; None where the file says none, or one that no clip has (the clock
-    of a time code, as a tape's is)."""
+    """Return the average frame rate in frames per second, or None if the file gives none.
+
+    A rate that no clip has is ignored: it is the clock of a time code, such as a tape's.
+    """
     for rate in (stream.average_rate, stream.guessed_rate, stream.base_rate):
         if rate and 0 < rate <= FASTEST_RATE:
             return Fraction(rate)
@@ -178,7 +206,7 @@ def frame_rate(stream: Any) -> Fraction | None:
 
 
 def is_even(stream: Any) -> bool:
-    """Whether a stream says that its frames come at a constant rate."""
+    """Return whether a stream declares a constant frame rate."""
     entries = stream.index_entries
     if stream.frames and len(entries) == stream.frames:
         times = [entry.timestamp for entry in entries]
@@ -188,10 +216,10 @@ def is_even(stream: Any) -> bool:
 
 
 def shown_frames(stream: Any) -> int | None:
-    """How many frames a stream claims to show; None where it does not say.
+    """Return how many frames a stream claims to show, or None if it does not say.
 
-    What an edit list leaves out does not count: a clip that was cut without being encoded again
-    holds frames that only others lean on.
+    Frames that an edit list leaves out do not count. A clip that was cut without reencoding holds
+    such frames, because other frames refer to them.
     """
     entries = stream.index_entries
     if stream.frames and len(entries) == stream.frames:
@@ -200,7 +228,7 @@ def shown_frames(stream: Any) -> int | None:
 
 
 def attachments(container: Any) -> tuple[str, ...]:
-    """What a file holds beside pictures, sound and subtitles, once each."""
+    """Describe a file's content besides the shown video, sound and subtitles, each kind once."""
     names = {"attachment": "attachments (fonts)", "data": "data (time codes, telemetry)"}
     found = [names[stream.type] for stream in container.streams if stream.type in names]
     pictures = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
@@ -211,7 +239,9 @@ def attachments(container: Any) -> tuple[str, ...]:
 
 
 def codecs_of(streams: Iterable[Any]) -> tuple[str, ...]:
+    """Return the name of each stream's codec, "unknown" without a decoder."""
     return tuple(getattr(stream.codec_context, "name", "unknown") for stream in streams)
 
 
 TECHNICAL = {"major_brand", "minor_version", "compatible_brands", "encoder", "alpha_mode"}
+"""Metadata keys that describe the coding of the file, not the clip."""

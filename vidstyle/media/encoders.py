@@ -1,4 +1,4 @@
-"""Encoders of video (PyAV) and of still formats and animations (Pillow)."""
+"""Encoders for video (PyAV), and for still pictures and animations (Pillow)."""
 
 from __future__ import annotations
 
@@ -28,19 +28,34 @@ from .sound import Sound
 from .stills import save_image
 
 SHORTEST_MS = 11
-"""Milliseconds: what is shorter, browsers show for 100."""
+"""Milliseconds. Browsers show shorter frames for 100 ms."""
 DISK = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT, errno.EIO)
-"""What the disk is to blame for."""
+"""The error numbers for which the disk is the cause."""
 MOV_CLOCKS = 1_000_000
-"""The finest clock that is kept as it is; players stumble over finer ones."""
+"""The finest clock that is kept, in ticks per second. Players have trouble with finer ones, so
+these are replaced by 90,000 ticks per second."""
 
 
+# Errors only: otherwise the AV1 encoder prints over the progress bar.
 os.environ.setdefault("SVT_LOG", "1")
-"""Errors only: the encoder of AV1 would print over the progress bar."""
 
 
 class VideoEncoder:
-    """mp4, mov, mkv and webm, frame times kept to the tick of the source's clock."""
+    """An encoder for mp4, mov, mkv and webm that keeps frame times to the source's clock tick.
+
+    Args:
+        path: the file to write.
+        source: the clip whose time base, metadata, chapters, pixel aspect and transparency the
+            file takes over.
+        file_format: the format of the file.
+        size: (width, height) of the frames in pixels.
+        sound: the sound and subtitles to write as well. None for a file without.
+        crf: the quality. None means the codec's default.
+        codec: the name of the codec. None means the format's default.
+
+    Raises:
+        UsageError: the format or the encoder does not accept these settings.
+    """
 
     def __init__(
         self,
@@ -55,16 +70,16 @@ class VideoEncoder:
         self.path, self.sound = path, sound
         self.width, self.height = size
         self.codec = check_codec(file_format, codec, crf)
-        # In an mp4, there is no place for the alpha of VP9.
+        # An mp4 cannot store the alpha of VP9.
         self.keeps_alpha = bool(self.codec.alpha) and file_format.muxer != "mp4"
         self.with_alpha = source.alpha and self.keeps_alpha
         base = source.time_base
         self.base = base if base.denominator <= MOV_CLOCKS else Fraction(1, 90000)
         self.mov = mov = file_format.muxer in ("mp4", "mov")
-        # Sound may begin before the picture, by the samples that its codec needs to warm up:
-        # Matroska would move the picture back by as much.
+        # Sound may begin before the picture by the priming samples of its codec. Without this
+        # option, the Matroska muxer would delay the picture by as much.
         options = {"movflags": "+faststart"} if mov else {"avoid_negative_ts": "disabled"}
-        options["fflags"] = "+bitexact"  # Matroska gives each file a random number otherwise
+        options["fflags"] = "+bitexact"  # otherwise Matroska puts a random number in each file
         self.output: Any = created(path, file_format.muxer, options)
         self.output.metadata.update(source.metadata)
         if source.chapters and hasattr(self.output, "set_chapters"):
@@ -74,14 +89,15 @@ class VideoEncoder:
         self._set_up(source, crf)
         self.frames = 0
         self.last = -1
-        """The tick at which the frame before begins."""
+        """The tick at which the previous frame begins."""
         self.end = 0
-        """The tick at which it ends."""
+        """The tick at which the previous frame ends."""
         self.durations: dict[int, int] = {}
+        """Durations in ticks, by the tick at which the frame begins."""
         self.held: list[Any] = []
-        """The last packet of a part that was joined: it may be the last one of all."""
+        """The last joined packet, held back because ``close`` changes the last one of the file."""
         self.decoded: deque[int] = deque()
-        """The ticks at which the next packets of parts are decoded."""
+        """The decoding times, in ticks, of the next joined packets."""
         self.encodes = False
         """Whether the encoder has been given a frame."""
         try:
@@ -138,8 +154,8 @@ class VideoEncoder:
         self._mux(self._encode(raw))
 
     def _begin(self, frame: Frame) -> int:
-        """The tick at which the next frame begins; notes how long that lasts."""
-        # Two frames may begin within one tick: times must rise.
+        """Return the tick at which the next frame begins, and record its duration."""
+        # Two frames may begin within one tick, but times must increase.
         self.last = max(self.last + 1, round(frame.time / self.base))
         until = round((frame.time + frame.duration) / self.base)
         self.end = max(self.last + 1, until)
@@ -148,11 +164,14 @@ class VideoEncoder:
         return self.last
 
     def join(self, part: Path, frames: Sequence[Frame]) -> None:
-        """Write ``frames``, the next ones, as another encoder of the same settings has encoded
-        them into the file ``part`` (``part_writer``).
+        """Write the next frames by copying their packets from a part that is already encoded.
+
+        Args:
+            part: a file by an encoder of the same settings (``part_writer``).
+            frames: the frames in that file, for their times and durations.
 
         Raises:
-            VidstyleError: they do not fit what is written here.
+            VidstyleError: the part does not match the frames or this encoder.
         """
         ticks = [self._begin(frame) for frame in frames]
         if not self.decoded:
@@ -181,7 +200,7 @@ class VideoEncoder:
 
     @contextmanager
     def _told(self, what: str) -> Iterator[None]:
-        """Tell what FFmpeg raises in one line; what the disk is to blame for stays what it is."""
+        """Raise FFmpeg's errors as a ``VidstyleError`` of one line, but leave disk errors as is."""
         try:
             yield
         except av.error.FFmpegError as error:
@@ -190,11 +209,11 @@ class VideoEncoder:
             raise VidstyleError(f"{what}: {_reason(error)}") from error
 
     def begin_shot(self) -> None:
-        """A codec finds its own key frames."""
+        """Nothing to do: the codec places its own key frames."""
 
     def _mux(self, packets: list[Any]) -> None:
         for packet in packets:
-            # The encoder does not know how long the last frame lasts; the container must.
+            # The container needs the duration of the last frame, which the encoder does not know.
             packet.duration = self.durations.pop(packet.pts, packet.duration)
             self._mux_sound(packet.dts * Fraction(packet.time_base))
             with self._told("the video could not be written"):
@@ -214,10 +233,10 @@ class VideoEncoder:
         packets = self._encode(None) if self.encodes else self.held
         if self.frames <= 2:
             for packet in packets:
-                packet.dts = packet.pts  # so few frames keep their order, and x265 leaves it unset
+                packet.dts = packet.pts  # two frames are never reordered, and x265 sets no dts
         if packets and self.mov:
-            # mp4 adds up durations in the order of decoding: unless the frame that is decoded last
-            # lasts until the end, the one that is shown last is cut short.
+            # mp4 adds up durations in decoding order. Unless the frame that is decoded last lasts
+            # until the end, the frame that is shown last is cut short.
             last = packets[-1]
             last.dts = last.pts
             self.durations[last.pts] = self.end - last.pts
@@ -237,7 +256,15 @@ def _reason(error: Exception) -> str:
 
 
 class AnimationEncoder:
-    """APNG and animated WebP. Pillow wants all frames at once: memory grows with the clip."""
+    """An encoder for APNG and animated WebP.
+
+    Pillow needs all frames at once, so memory grows with the clip.
+
+    Args:
+        path: the file to write.
+        file_format: the format of the file.
+        loop: how often the animation plays. 0 means forever.
+    """
 
     keeps_alpha = True
 
@@ -245,8 +272,10 @@ class AnimationEncoder:
         self.path, self.format, self.loop = path, file_format, loop
         self.pictures: list[Image.Image] = []
         self.begins: list[int] = []
-        """Milliseconds, rounded on the whole, not frame by frame: 30 a second stays in time."""
+        """When each frame begins, in milliseconds. These times are rounded, not the durations, so
+        that rounding errors do not add up: 30 frames a second stay in time."""
         self.end = 0
+        """When the previous frame ends, in milliseconds."""
 
     def write(self, frame: Frame) -> None:
         begin = round(frame.time * 1000)
@@ -282,7 +311,12 @@ class AnimationEncoder:
 
 
 class StillEncoder:
-    """One picture. A clip of more frames cannot be one."""
+    """An encoder for a single picture. It refuses a second frame.
+
+    Args:
+        path: the file to write.
+        file_format: the format of the file.
+    """
 
     def __init__(self, path: Path, file_format: Format) -> None:
         self.path, self.format = path, file_format
@@ -299,14 +333,14 @@ class StillEncoder:
         """Nothing to do."""
 
     def close(self) -> None:
-        """Nothing to do: the picture is written."""
+        """Nothing to do: the picture is already written."""
 
     def abort(self) -> None:
-        """Nothing to do: the picture is whole or was never begun."""
+        """Nothing to do: the picture is complete or was never begun."""
 
 
 class FolderEncoder:
-    """A folder of numbered PNG."""
+    """An encoder for a folder of numbered PNG files. ``path`` is the folder."""
 
     keeps_alpha = True
 
@@ -322,7 +356,7 @@ class FolderEncoder:
         """Nothing to do."""
 
     def close(self) -> None:
-        """Nothing to do: every frame is written."""
+        """Nothing to do: every frame is already written."""
 
     def abort(self) -> None:
-        """Nothing to do: the folder is taken away as a whole."""
+        """Nothing to do: the writer removes the whole folder."""

@@ -1,4 +1,4 @@
-"""The formats vidstyle writes, by the name of the file."""
+"""The output formats, and how a file name selects one."""
 
 from __future__ import annotations
 
@@ -14,26 +14,28 @@ FormatKind = Literal["video", "gif", "animation", "still", "folder"]
 
 @dataclass(frozen=True)
 class Format:
-    """A file format that clips can be written in."""
+    """A file format in which clips can be written."""
 
     name: str
+    """The usual suffix without its dot, or "folder"."""
     kind: FormatKind
     codecs: tuple[str, ...] = ()
-    """The video codecs that it can hold; the first is used unless another is asked for."""
+    """The video codecs that it can hold. The first one is the default."""
     sound: str = ""
-    """FFmpeg's encoder of sound that cannot be copied."""
+    """FFmpeg's encoder for sound that cannot be copied."""
     muxer: str = ""
-    """FFmpeg's name of the container."""
+    """FFmpeg's name for the container."""
     largest: int | None = None
-    """Pixels of the longer side at most, where the format itself has a limit."""
+    """The maximum width and height in pixels. None if the format itself has no limit."""
     most_plays: int | None = None
-    """How often an animation can say that it plays, at most."""
+    """The maximum number of plays that an animation can store. None if there is no limit."""
     longest_delay: Fraction | None = None
-    """Seconds that a frame of an animation may last: a tick less than the format can say, since
-    the tick at which each frame begins is rounded."""
+    """The maximum duration of a frame in seconds. It is a tick less than the format can store,
+    since the start of each frame is rounded to a tick. None if there is no limit."""
 
     @property
     def suffix(self) -> str:
+        """The suffix with its dot; empty for a folder."""
         return "" if self.kind == "folder" else f".{self.name}"
 
 
@@ -45,9 +47,9 @@ FORMATS = {
         Format("mov", "video", ("h264", "h265", "prores"), "aac", "mov"),
         Format("mkv", "video", ALL_CODECS, "aac", "matroska"),
         Format("webm", "video", ("vp9", "av1"), "libopus", "webm"),
-        # GIF counts repeats and hundredths of seconds in 16 bits (GIF89a), WebP plays in 16 and
-        # milliseconds in 24 (its container specification), APNG plays in 31 and, as Pillow writes
-        # it, milliseconds in 16 (PNG, third edition).
+        # GIF stores repeats and hundredths of a second in 16 bits each (GIF89a). WebP stores plays
+        # in 16 bits and milliseconds in 24 (its container specification). APNG stores plays in 31
+        # bits (PNG, third edition) and, as Pillow writes it, milliseconds in 16.
         Format(
             "gif",
             "gif",
@@ -69,27 +71,29 @@ FORMATS = {
     )
 }
 SAME_SUFFIX = {"png", "apng"}
+"""The formats that may be written under each other's suffix."""
 SUFFIX_ALIASES = {"m4v": "mp4", "jpeg": "jpg"}
+"""Names of formats, by their alternative suffixes."""
 
 
 def only_one_frame(still: Format) -> UsageError:
-    """The error for a clip of more frames than the format ``still`` holds."""
+    """Return the error for a clip of several frames, written in the format ``still``."""
     return UsageError(
         f"a {still.name} holds one frame: name a video, a GIF or a folder, or use --max-frames 1"
     )
 
 
 def named_format(path: Path) -> Format | None:
-    """The format that the suffix of ``path`` says; None where it says none."""
+    """Return the format that the suffix of ``path`` names. None if it names none."""
     name = path.suffix.lower().removeprefix(".")
     return FORMATS.get(SUFFIX_ALIASES.get(name, name)) if name != "folder" else None
 
 
 def format_of(path: Path) -> Format:
-    """The format that ``path`` names: by its suffix; a name without one is a folder of frames.
+    """Return the format of an output path: a folder of frames if it has no suffix.
 
     Raises:
-        UsageError: no format is written under that suffix.
+        UsageError: no format has this suffix.
     """
     if not path.suffix:
         return FORMATS["folder"]

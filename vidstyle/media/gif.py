@@ -1,8 +1,9 @@
-"""Writing GIF: 256 colors that hold still.
+"""Encoding of GIF with 256 colors that do not flicker.
 
-A painted frame has thousands of colors. A palette made afresh for each frame flickers, error
-diffusion crawls. Here a shot shares one palette, found by k-means over all its frames, and each
-pixel takes its nearest color: what does not change in the painting does not change in the GIF.
+A painted frame has thousands of colors. With a new palette for each frame, a GIF flickers, and
+with error diffusion, its dots crawl. So all frames of a shot share one palette, found by k-means
+over all of them, and each pixel gets the nearest color, without dithering. What does not change in
+the painting does not change in the GIF.
 """
 
 from __future__ import annotations
@@ -23,40 +24,51 @@ from ..core.frames import Frame
 from .container import created
 
 PALETTE_COLORS = 255
-"""A palette's colors; one more place is for what is transparent."""
+"""The number of colors in a palette. One more entry, with this index, is transparent."""
 SHARE = 4000
-"""Pixels of each frame that are looked at for it, while a shot is short."""
+"""Pixels sampled from each frame for the palette. In a long shot, there are fewer per frame."""
 PALETTE_SAMPLES = 60_000
-"""Pixels that a shot's palette is found from."""
+"""The maximum number of pixels from which a shot's palette is computed."""
 EYE = np.array([0.55, 0.75, 0.40], np.float32)
-"""How much an error in red, green and blue is seen."""
+"""How visible an error in red, green and blue is: weights of color distances."""
 OPAQUE_FROM = 128
-"""From this alpha on: a pixel of a GIF is seen, or is not."""
+"""The lowest alpha (0..255) of opaque pixels. Below it, a pixel becomes fully transparent."""
 SHORTEST_CS = 2
-"""Centiseconds: browsers slow down anything shorter."""
+"""Hundredths of a second. Browsers slow down shorter frames."""
 
 
 @dataclass(frozen=True)
 class _Spooled:
-    """A frame that waits on disk: so many bytes there, and its time, duration and kind."""
+    """A compressed frame that waits on disk."""
 
     length: int
+    """Bytes on disk."""
     time: Fraction
+    """Seconds."""
     duration: Fraction
+    """Seconds."""
     has_alpha: bool
     clears: bool
-    """Whether something of it is transparent."""
+    """Whether any of its pixels become transparent."""
 
 
 class GifEncoder:
-    """Frames wait on disk, compressed, until all palettes are known, and how long the last lasts:
-    that stands in a GIF's header, for FFmpeg."""
+    """An encoder for GIF.
+
+    Compressed frames wait on disk until the whole clip is known. A shot's palette depends on all
+    its frames, and FFmpeg needs the duration of the last frame before it writes the header.
+
+    Args:
+        path: the file to write.
+        size: (width, height) of the frames in pixels.
+        loop: how often the animation plays. 0 means forever.
+    """
 
     keeps_alpha = True
 
     def __init__(self, path: Path, size: tuple[int, int], loop: int) -> None:
         self.size = size
-        # For FFmpeg -1 plays once and n repeats n times after the first; here n plays n times.
+        # For FFmpeg, -1 plays once, and n repeats n times after the first. Here, n plays n times.
         self.loop = {0: 0, 1: -1}.get(loop, loop - 1)
         self.path = path
         self.output: Any = None
@@ -82,7 +94,7 @@ class GifEncoder:
         self.shot.append(_Spooled(len(packed), frame.time, frame.duration, has_alpha, clears))
 
     def _sample(self, pixels: NDArray[np.uint8]) -> None:
-        """Take some pixels of each frame, the fewer the longer the shot: memory is bounded."""
+        """Sample pixels of a frame, fewer in a longer shot, so that memory is bounded."""
         count = min(len(pixels), self.share)
         self.samples.append(self.random.choice(pixels, count, replace=False))
         if sum(map(len, self.samples)) > 4 * PALETTE_SAMPLES:
@@ -126,7 +138,7 @@ class GifEncoder:
             self.output.mux(packet)
 
     def _read(self, spooled: _Spooled) -> Frame:
-        """The next frame on the disk."""
+        """Read the next frame from the disk."""
         width, height = self.size
         data = np.frombuffer(zlib.decompress(self.spool.read(spooled.length)), np.uint8)
         rgb = data[: width * height * 3].reshape(height, width, 3)
@@ -137,7 +149,7 @@ class GifEncoder:
         indices = _nearest(frame.rgb, palette)
         if frame.alpha is not None:
             indices[frame.alpha < OPAQUE_FROM] = PALETTE_COLORS
-        # Places that no color takes are opaque: the first clear one is what a GIF calls clear.
+        # Unused entries are opaque, since a GIF's transparent index is the first transparent entry.
         argb = np.full((256, 4), 255, np.uint8)
         argb[: len(palette), 1:] = palette
         argb[PALETTE_COLORS] = 0
@@ -151,19 +163,22 @@ class GifEncoder:
 
 
 def _take_away(data: memoryview) -> None:
-    """Let a frame, as FFmpeg has encoded it, be taken away before the next one is drawn.
+    """Mark an encoded frame, in place, to be cleared before the next frame is drawn.
 
-    FFmpeg asks for that only of a frame that is itself transparent somewhere, so what is opaque
-    would stay behind what comes after it. It is the "disposal" of the graphic control extension
-    (GIF89a, section 23). Frames must be drawn whole.
+    This is the disposal method in the graphic control extension (GIF89a, section 23). FFmpeg sets
+    it only for frames that have transparent pixels themselves, so opaque frames would remain
+    visible behind the transparent pixels of later ones. Frames must be encoded whole.
+
+    Args:
+        data: a packet of FFmpeg's GIF encoder.
     """
     at = 0
     if bytes(data[:6]) == b"GIF89a":
         at = 13 + (3 << (data[10] & 7) + 1 if data[10] & 0x80 else 0)
     while data[at] == 0x21:
         if data[at + 1] == 0xF9:
-            if not data[at + 3] & 1:  # a frame without a clear color leaves an opaque ground
-                data[at + 6] = PALETTE_COLORS  # no pixel of an opaque frame has this one
+            if not data[at + 3] & 1:  # without a transparent color, clearing leaves opaque pixels
+                data[at + 6] = PALETTE_COLORS  # no pixel of an opaque frame has this index
             data[at + 3] = data[at + 3] & ~0x1C | 2 << 2 | 1
             return
         at += 2
@@ -173,9 +188,10 @@ def _take_away(data: memoryview) -> None:
 
 
 def _begins(times: list[Fraction]) -> dict[Fraction, int]:
-    """When each frame begins, in hundredths. What comes faster than a GIF can is left out.
+    """Map the time of each frame, in seconds, to its start in hundredths of a second.
 
-    Times are rounded on the whole, never delay by delay: 30 frames a second stay in time.
+    Frames that follow too soon for a GIF are left out. The start times are rounded, not the delays,
+    so that rounding errors do not add up: 30 frames a second stay in time.
     """
     begins: dict[Fraction, int] = {}
     last = -SHORTEST_CS
@@ -187,7 +203,7 @@ def _begins(times: list[Fraction]) -> dict[Fraction, int]:
 
 
 def _palette(samples: list[NDArray[np.uint8]], random: np.random.Generator) -> NDArray[np.uint8]:
-    """The colors (up to 255, 3) of a shot, by k-means in a space weighted as the eye sees."""
+    """Compute a shot's palette, (up to 255, 3), by k-means in a perceptually weighted space."""
     if not samples:
         return np.zeros((1, 3), np.uint8)  # all transparent
     pixels = np.concatenate(samples)
@@ -210,7 +226,7 @@ def _palette(samples: list[NDArray[np.uint8]], random: np.random.Generator) -> N
 
 
 def _nearest(rgb: NDArray[np.uint8], palette: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The index (H, W) of each pixel's nearest color."""
+    """Return the palette index (H, W) of the color nearest to each pixel."""
     colors = palette.astype(np.float32) * EYE
     lengths = np.square(colors).sum(1)
     rows = [(lengths - 2 * (row.astype(np.float32) * EYE) @ colors.T).argmin(1) for row in rgb]

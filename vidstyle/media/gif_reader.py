@@ -1,7 +1,7 @@
 """Reading GIFs as browsers show them.
 
-Pillow decodes each picture, but draws what was never drawn, or was disposed of, in the background
-color of the file. Browsers leave it clear; so the pictures are put together here.
+Pillow decodes each picture, but it fills areas that were never drawn, or were disposed of, with the
+background color of the file. Browsers leave them transparent, so frames are composed here.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 EXTENSION, PICTURE, END = 0x21, 0x2C, 0x3B
-"""What a block of a GIF begins with (GIF89a)."""
+"""The first byte of each kind of block in a GIF (GIF89a)."""
 CONTROL = 0xF9
-"""The extension that says how the next picture is shown."""
+"""Label of the extension that says how the next picture is shown."""
 GIF_CLEARED, GIF_RESTORED = 2, 3
-"""What becomes of the place of a picture after it was shown, where it does not stay."""
+"""Disposal methods that clear a picture's area, or restore what was there, after it was shown."""
 
 
 @dataclass(frozen=True)
@@ -29,17 +29,21 @@ class Control:
     """How a picture is shown."""
 
     disposal: int = 0
+    """The disposal method. 0 lets the picture stay."""
     delay: int = 0
-    """Hundredths of seconds."""
+    """Hundredths of a second."""
     clear: int | None = None
-    """The color that is not drawn."""
+    """Index of the transparent color, which is not drawn. None means that all are drawn."""
 
 
 def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], int]]:
-    """Each frame of a GIF (H, W, 4), and for how many milliseconds it says that it is shown.
+    """Yield the composed frames of a GIF.
+
+    Yields:
+        Each frame (H, W, 4) uint8 RGBA, and its duration in milliseconds, as given by the file.
 
     Raises:
-        EOFError, OSError, ValueError, DecompressionBombError: what is left of the file is damaged.
+        EOFError, OSError, ValueError, DecompressionBombError: the rest of the file is damaged.
     """
     signature, width, height, flags, _, _ = struct.unpack("<6sHHBBB", _read(file, 13))
     if not signature.startswith(b"GIF8"):
@@ -55,7 +59,7 @@ def composed(file: BinaryIO) -> Iterator[tuple[NDArray[np.uint8], int]]:
                 control = Control(packed >> 2 & 7, delay, clear if packed & 1 else None)
         elif kind == PICTURE:
             at = struct.unpack("<HHHHB", _read(file, 9))
-            if canvas is None:  # the first picture may be larger than what the header says
+            if canvas is None:  # the first picture may be larger than the header says
                 size = max(height, at[1] + at[3]), max(width, at[0] + at[2])
                 canvas = np.zeros((*size, 4), np.uint8)
             before = canvas.copy() if control.disposal == GIF_RESTORED else canvas
@@ -76,12 +80,14 @@ def _draw(
     common: NDArray[np.uint8] | None,
     clear: int | None,
 ) -> tuple[slice, slice]:
-    """Draw the picture that is next in a file; returns where it lies.
+    """Draw the next picture of a file on the canvas, and return the area that it covers.
 
     Args:
-        at: left, top, width, height and flags, which stand before it.
-        common: the colors (N, 3) of pictures without their own.
-        clear: the number of the color that is not drawn.
+        file: read from where the picture's own palette or its data begin.
+        at: left, top, width, height and flags, from the picture's header.
+        canvas: (H, W, 4) uint8 RGBA, changed in place.
+        common: the palette (N, 3) of pictures without their own.
+        clear: index of the transparent color, which is not drawn.
     """
     left, top, width, height, flags = at
     palette = _palette(file, flags)
@@ -104,7 +110,7 @@ def _draw(
 
 
 def _decoded(file: BinaryIO, width: int, height: int, flags: int) -> NDArray[np.uint8]:
-    """The colors' numbers (H, W) of a picture whose data come next, by a GIF of it alone."""
+    """Decode the next picture to color indices (H, W) by wrapping its data in a GIF of its own."""
     start = _read(file, 1)
     data = _blocks(file)
     gray = bytes(value for number in range(256) for value in (number,) * 3)
@@ -121,14 +127,14 @@ def _decoded(file: BinaryIO, width: int, height: int, flags: int) -> NDArray[np.
 
 
 def _palette(file: BinaryIO, flags: int) -> NDArray[np.uint8] | None:
-    """The colors (N, 3) that come next, if the ``flags`` of what they belong to say so."""
+    """Read the palette (N, 3) that comes next, or return None if ``flags`` announce none."""
     if not flags & 0x80:
         return None
     return np.frombuffer(_read(file, 3 << (flags & 7) + 1), np.uint8).reshape(-1, 3)
 
 
 def _blocks(file: BinaryIO) -> bytes:
-    """Blocks of data up to an empty one, each after its length."""
+    """Read blocks of data up to an empty one, each with its length in front."""
     found = io.BytesIO()
     while True:
         length = _read(file, 1)

@@ -1,4 +1,4 @@
-"""What FFmpeg does not hand on of a Matroska file: the part of the picture that is to be shown."""
+"""Reading the crop of a Matroska track, which FFmpeg does not expose."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import BinaryIO
 
 SEGMENT, TRACKS, TRACK, VIDEO, CLUSTER = 0x18538067, 0x1654AE6B, 0xAE, 0xE0, 0x1F43B675
 CROP_BOTTOM, CROP_TOP, CROP_LEFT, CROP_RIGHT = 0x54AA, 0x54BB, 0x54CC, 0x54DD
-"""The numbers of elements (RFC 9559)."""
+"""IDs of elements (RFC 9559)."""
 
 
 @dataclass(frozen=True)
 class Crop:
-    """Pixels at each side of a coded picture that are not to be shown."""
+    """Pixels to hide at each side of a coded picture."""
 
     top: int = 0
     bottom: int = 0
@@ -23,7 +23,15 @@ class Crop:
 
 
 def crop_of(path: Path, index: int) -> Crop:
-    """What is not to be shown of track number ``index`` of a file, counted from 0."""
+    """Read the crop of a track.
+
+    Args:
+        path: the Matroska file.
+        index: number of the track, counted from 0.
+
+    Returns:
+        The crop. It is empty if the file has none or cannot be parsed.
+    """
     try:
         with path.open("rb") as file:
             size = path.stat().st_size
@@ -43,10 +51,10 @@ def crop_of(path: Path, index: int) -> Crop:
 
 
 def _within(file: BinaryIO, begin: int, end: int, *path: int) -> Iterator[tuple[int, int]]:
-    """Where the content of each element lies that the numbers of a ``path`` lead to."""
+    """Yield the start and end offset of the content of each element at a ``path`` of IDs."""
     wanted, *rest = path
     for number, first, last in _elements(file, begin, end):
-        if number == CLUSTER:  # the pictures: what describes them stands before
+        if number == CLUSTER:  # clusters hold the frames, and all descriptions come before them
             return
         if number == wanted:
             if rest:
@@ -56,7 +64,7 @@ def _within(file: BinaryIO, begin: int, end: int, *path: int) -> Iterator[tuple[
 
 
 def _elements(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[int, int, int]]:
-    """The number of each element in a part of a file, and where its content lies."""
+    """Yield each element's ID and its content's start and end offset, in a range of bytes."""
     while begin < end:
         file.seek(begin)
         number, _ = _variable(file, marked=True)
@@ -67,10 +75,12 @@ def _elements(file: BinaryIO, begin: int, end: int) -> Iterator[tuple[int, int, 
 
 
 def _variable(file: BinaryIO, *, marked: bool) -> tuple[int, bool]:
-    """A number whose first byte says how long it is, with that mark or without; and whether it
-    stands for an unknown one (RFC 8794)."""
+    """Read a variable-size integer (RFC 8794), and whether it stands for an unknown value.
+
+    Its first byte marks its length. The mark is part of the value only if ``marked``.
+    """
     first = _bytes(file, file.tell(), file.tell() + 1)[0]
-    if not first:  # longer than any number is
+    if not first:  # longer than any number may be
         raise EOFError
     more = 8 - first.bit_length()
     data = bytes([first]) + _bytes(file, file.tell(), file.tell() + more)

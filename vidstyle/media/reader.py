@@ -1,4 +1,4 @@
-"""Opening whatever the user points at."""
+"""Opening clips of any kind, and reading frames at given times."""
 
 from __future__ import annotations
 
@@ -21,20 +21,24 @@ from .stills import STILL_FORMATS, StillsClip, folder_images, natural_order
 from .video import VideoClip
 
 ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
-"""How an address on a network begins, also where it has been taken for a path."""
+"""Start of a network address, also after conversion to a path (``http:/``)."""
 MOST_JPEG = 1 << 24
-"""Bytes of a file in which the end of its first JPEG is looked for."""
+"""Bytes of a file that are searched for the end of its first JPEG."""
 ANIMATION_FORMATS = ("GIF", "PNG", "WEBP", "AVIF")
 
 
 def open_clip(path: str | Path, max_pixels: int | None = None) -> Clip:
     """Open a video, an animation, a still, a folder of stills or a glob of them.
 
-    What a file is, is read from its content, never from its name.
+    The type of a file is detected from its content, never from its name.
+
+    Args:
+        path: a file, a folder of images, or a glob of images.
+        max_pixels: the most pixels that a frame may have. None means no limit.
 
     Raises:
-        UsageError: nothing there, nothing that can be shown, or frames of more than
-            ``max_pixels``, which is told before one is decoded.
+        UsageError: nothing exists at ``path``, it cannot be shown, or a frame has more than
+            ``max_pixels``, which is checked before any frame is decoded.
     """
     address = ADDRESS.match(str(path))
     path = Path(path)
@@ -59,16 +63,18 @@ def open_clip(path: str | Path, max_pixels: int | None = None) -> Clip:
 
 
 def _matching(path: Path) -> list[str]:
-    """The names that a glob means; the name of its folder may have brackets itself."""
+    """List the files that match a glob, even if the name of its folder has brackets."""
     inside = os.path.join(glob.escape(str(path.parent)), path.name)  # noqa: PTH118
     return glob.glob(str(path)) or glob.glob(inside)  # noqa: PTH207
 
 
 def frame_at(clip: Clip, time: Fraction) -> Frame:
-    """The frame of a clip that is shown at ``time`` seconds, or its last one.
+    """Return the frame of a clip shown at ``time`` (in seconds), or its last one.
+
+    A frame of a video has a duration of 0.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no frame can be decoded.
     """
     if isinstance(clip, VideoClip):
         return clip.at(time)
@@ -83,24 +89,26 @@ def frame_at(clip: Clip, time: Fraction) -> Frame:
 
 
 def frames_since(clip: Clip, time: Fraction) -> Iterator[Frame]:
-    """The frames of a clip from the one that is shown at ``time`` seconds on, or from the first
-    one, where each is drawn over those before."""
+    """Return the frames of a clip from the one shown at ``time`` (in seconds) on.
+
+    Animations start from their first frame, because each frame is drawn over those before it.
+    """
     if isinstance(clip, (VideoClip, StillsClip)):
         return clip.since(time)
     return iter(clip)
 
 
 def _frames(path: Path) -> int | None:
-    """How many frames an image file claims to have; None where it is damaged."""
+    """Return how many frames an image file claims to have, or None if it is damaged."""
     try:
         with Image.open(path) as image:
             return int(getattr(image, "n_frames", 1))
-    except Exception:  # Pillow raises whatever damage leads it to
+    except Exception:  # damage can make Pillow raise any error
         return None
 
 
 def _image_format(path: Path) -> str | None:
-    """The format of an image file by its content, or None if it is not one."""
+    """Detect the format of an image file from its content, or return None for other files."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -108,13 +116,16 @@ def _image_format(path: Path) -> str | None:
                 return None if image.format == "JPEG" and _goes_on(path) else image.format
     except Image.DecompressionBombError as error:
         raise UsageError(f"{path}: the picture is too large to be opened safely") from error
-    except Exception:  # Pillow raises whatever damage leads it to
+    except Exception:  # damage can make Pillow raise any error
         return None
 
 
 def _goes_on(path: Path) -> bool:
-    """Whether a JPEG follows right after the first one in a file: that is video (raw MJPEG). The
-    further pictures of a camera's file (MPO) are announced in the first one."""
+    """Return whether a file is raw MJPEG video: a second JPEG directly follows the first.
+
+    A camera's file with several pictures (MPO) is not video. Its first picture announces the
+    others.
+    """
     with path.open("rb") as file:
         start = file.read(MOST_JPEG)
     first = start.find(b"\xff\xd9\xff\xd8\xff")
@@ -122,7 +133,11 @@ def _goes_on(path: Path) -> bool:
 
 
 def describe(clip: Clip) -> dict[str, Any]:
-    """Everything that is understood of ``clip``, by name, from reading all its frames."""
+    """Describe a clip from its information and from reading all its frames.
+
+    Returns:
+        Each known fact by its name, for example "size" or "seconds".
+    """
     info = clip.info
     count, end = 0, Fraction(0)
     durations: set[Fraction] = set()
@@ -132,7 +147,7 @@ def describe(clip: Clip) -> dict[str, Any]:
         end = frame.time + frame.duration
         durations.add(frame.duration)
         transparent |= frame.alpha is not None
-    # A clock of whole milliseconds makes even frames uneven by one.
+    # With a clock of whole milliseconds, equal durations can differ by one tick.
     even = not durations or max(durations) - min(durations) <= info.time_base
     facts = {
         "clip": str(info.path),

@@ -1,5 +1,7 @@
-"""The source's sound and subtitles: copied bit for bit where the container can hold them; sound
-that it cannot hold is encoded anew."""
+"""Sound and subtitles of the source, copied bit for bit if the container can hold them.
+
+Sound that it cannot hold is encoded again; subtitles that it cannot hold are left out.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +19,27 @@ from .container import opened, start_time
 from .formats import Format
 
 LAYOUTS = ("mono", "stereo", "3.0", "quad", "5.0", "5.1", "6.1", "7.1")
-"""The layouts that all encoders know, by their number of channels, from 1 on."""
+"""Channel layouts that all encoders accept, with 1, 2, 3 … channels."""
 TRIED = 2
-"""Packets of a stream that are tried in a container."""
+"""The number of packets that are muxed as a test of whether a container accepts a stream."""
 DESCRIBING = {"language", "title", "handler_name"}
-"""What of the metadata of a stream is about what it says; the rest is about its file."""
+"""The metadata keys that describe the content of a stream. The others describe its file."""
 SoundMode = Literal["copy", "encode", "none"]
 
 
 class Sound:
-    """The sound and subtitles of a clip between ``start`` and ``end`` seconds, for a
-    container ``file_format``.
+    """The sound and subtitles of a part of a clip, for an output file.
 
-    ``notes`` says what could not be copied.
+    Args:
+        path: the source file.
+        file_format: the format of the output.
+        mode: "copy" (sound that the output cannot hold is encoded), "encode" (all sound is), or
+            "none" (subtitles only).
+        start: where the part begins, in seconds of the clip.
+        end: where the part ends, in seconds of the clip. None means at the end of the clip.
+
+    Attributes:
+        notes: one line for each thing that could not be copied, complete after the last packet.
     """
 
     def __init__(
@@ -48,7 +58,7 @@ class Sound:
         self.packets: Iterator[tuple[Fraction, Any]] = iter(())
 
     def attach(self, output: Any) -> None:
-        """Add a stream to ``output`` for each of the source that goes along."""
+        """Add a stream to the PyAV container ``output`` for each source stream that is kept."""
         container = self._container = opened(self.path)
         for stream in (*container.streams.audio, *container.streams.subtitles):
             track = self._track(stream, output)
@@ -84,7 +94,7 @@ class Sound:
         )
 
     def until(self, time: Fraction | None) -> Iterator[Any]:
-        """The packets to be written before ``time`` seconds; all that are left for None."""
+        """Yield the packets due up to ``time``, in seconds of the output. None: all the rest."""
         while True:
             if not self.waiting:
                 following = next(self.packets, None)
@@ -96,7 +106,7 @@ class Sound:
             yield self.waiting.popleft()[1]
 
     def give_up(self, why: str) -> None:
-        """Go on without: a painting is not lost for its sound."""
+        """End the sound and note ``why``, so that a painting is not lost because of its sound."""
         self.notes.append(f"the sound ends early: {why}")
         self.waiting.clear()
         self.packets = iter(())
@@ -121,7 +131,7 @@ class Sound:
                 continue
             base = Fraction(packet.time_base)
             time = (packet.pts if packet.pts is not None else packet.dts) * base - shift
-            # Priming before time 0 belongs to the sound; a packet before a later start does not.
+            # Priming before time 0 belongs to the sound. A packet before a later start does not.
             if self.start and time + (packet.duration or 0) * base <= 0:
                 continue
             if self.end is not None and time >= self.end - self.start:
@@ -138,7 +148,7 @@ class Sound:
 
 
 class _Track:
-    """One stream of the output: packets passed on, or decoded and encoded anew."""
+    """A stream of the output. Its packets are copied, or with a ``resampler`` encoded again."""
 
     def __init__(self, stream: Any, resampler: Any) -> None:
         self.stream, self.resampler = stream, resampler
@@ -148,7 +158,7 @@ class _Track:
         base = Fraction(packet.time_base)
         if self.resampler is None:
             ticks = round(shift / base)
-            if self.stream.type == "subtitle" and time < 0:  # on since before the start
+            if self.stream.type == "subtitle" and time < 0:  # shown since before the start
                 ticks += round(time / base)
                 packet.duration += round(time / base)
             packet.dts -= ticks
@@ -177,16 +187,17 @@ class _Track:
 
 
 def _described(made: Any, source: Any) -> Any:
-    """A stream ``made``, with the language, title and flags of the one that it comes from."""
+    """Copy the language, title and flags of the stream ``source`` to ``made``, and return it."""
     made.metadata.update({k: v for k, v in source.metadata.items() if k.lower() in DESCRIBING})
     made.disposition = source.disposition
     return made
 
 
 def _holds(file_format: Format, path: Path, stream: Any) -> bool:
-    """Whether a container takes a stream as it is.
+    """Return whether a container accepts a stream without encoding it again.
 
-    Tried with its first packets, for some containers say so only at the header, or at the end.
+    Its first packets are muxed as a test, because some containers refuse a stream only when the
+    header or the end of the file is written.
     """
     try:
         with (
@@ -196,7 +207,7 @@ def _holds(file_format: Format, path: Path, stream: Any) -> bool:
             target = trial.add_stream_from_template(source.streams[stream.index])
             trial.start_encoding()
             packets = source.demux(source.streams[stream.index])
-            some = TRIED if stream.type == "audio" else 0  # the first words may be far away
+            some = TRIED if stream.type == "audio" else 0  # the first subtitle may be far into it
             for packet in islice((p for p in packets if p.size and p.dts is not None), some):
                 packet.stream = target
                 trial.mux(packet)
@@ -206,7 +217,10 @@ def _holds(file_format: Format, path: Path, stream: Any) -> bool:
 
 
 def _encodable(encoder: str, source: Any) -> tuple[int, str] | None:
-    """The rate and layout nearest to those of ``source`` that an encoder takes: tried."""
+    """Find the sample rate and channel layout nearest to the source's that an encoder accepts.
+
+    Layouts are found by trying to open the encoder. None if it accepts none.
+    """
     if source is None or not source.sample_rate:
         return None
     known = sorted(av.Codec(encoder, "w").audio_rates or [source.sample_rate])

@@ -1,4 +1,4 @@
-"""Still images: as a clip (a folder, a glob, or one), as a style, and as output."""
+"""Still images: as a clip (one image, a folder or a glob), as a style, and as output."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from .clip import ClipInfo, check_pixels
 STILL_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".avif"}
 OPAQUE_MODES = {"P": "RGB", "PA": "RGB", "RGBA": "RGB", "LA": "L"}
-"""The mode of a picture's colors by themselves, by Pillow's name of its mode."""
+"""Pillow mode for the colors of a picture without palette and alpha, by the picture's mode."""
 STILLS_RATE = Fraction(25)
-"""Frames a second of a folder of stills, which does not say."""
+"""Frames per second of a folder of stills, which gives no frame rate of its own."""
 
 
 def natural_order(paths: Iterable[Path]) -> list[Path]:
-    """Sort as people count: frame2 before frame10."""
+    """Sort paths by the numbers in them, so that frame2 comes before frame10."""
     return sorted(
         paths, key=lambda p: [int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", str(p))]
     )
 
 
 def folder_images(folder: Path) -> list[Path]:
-    """The images in ``folder`` in natural order.
+    """Return the images in ``folder`` in natural order.
 
     Raises:
-        UsageError: there are none.
+        UsageError: the folder has no images, or may not be read.
     """
     try:
         found = natural_order(path for path in folder.iterdir() if _is_image(path))
@@ -50,8 +50,11 @@ def folder_images(folder: Path) -> list[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    """Whether a path is that of an image by its name; what is hidden is none, as the companions
-    are that macOS leaves beside each file (``._0001.png``)."""
+    """Return whether ``path`` is a file with the suffix of an image.
+
+    Hidden files do not count, because macOS leaves a hidden companion beside each file
+    (``._0001.png``).
+    """
     named = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
     return named and path.is_file()
 
@@ -59,11 +62,18 @@ def _is_image(path: Path) -> bool:
 def read_image(
     path: Path, max_pixels: int | None = None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """sRGB (H, W, 3) and alpha (H, W), or None where all is opaque, upright by its EXIF tag.
+    """Read an image as sRGB, turned upright by its EXIF tag.
+
+    Args:
+        path: the image.
+        max_pixels: the most pixels that it may have. None means no limit.
+
+    Returns:
+        The picture (H, W, 3) uint8 sRGB, and its alpha (H, W) uint8, None if all is opaque.
 
     Raises:
-        UsageError: not there, not an image, or of more than ``max_pixels``, which is told before
-            anything is decoded.
+        UsageError: the file does not exist, is not an image, may not be read, or has more than
+            ``max_pixels``, which is checked before anything is decoded.
     """
     if not path.is_file():
         raise UsageError(f"{path}: no such image: check the name")
@@ -79,14 +89,17 @@ def read_image(
         raise UsageError(f"{path}: permission denied: make it readable") from error
     except Image.DecompressionBombError as error:
         raise UsageError(f"{path}: the picture is too large to be opened safely") from error
-    except Exception as error:  # Pillow raises whatever damage leads it to
+    except Exception as error:  # damage can make Pillow raise any error
         raise UsageError(f"{path}: cannot be read as an image: use a JPEG or PNG") from error
     return split_alpha(rgba)
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """A picture whose colors its ICC ``profile`` explains in sRGB; unchanged without one, or with
-    one that is damaged or of other colors than the picture's."""
+    """Convert a picture from the colors of its ICC ``profile`` to sRGB.
+
+    It is returned unchanged if the profile is missing, damaged, or for another kind of colors than
+    the picture has.
+    """
     if not profile:
         return image
     alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
@@ -108,7 +121,7 @@ def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _profile_name(path: Path) -> str:
-    """What the ICC profile of an image is called, which its colors are read by."""
+    """Return the name of an image's ICC profile, or "sRGB" without a readable one."""
     try:
         with Image.open(path, formats=STILL_FORMATS) as image:
             profile = image.info.get("icc_profile")
@@ -119,10 +132,13 @@ def _profile_name(path: Path) -> str:
 
 
 def in_eight_bits(image: Image.Image) -> Image.Image:
-    """A gray picture of 16 or 32 bits or of floats in 8: ``convert`` would clip it, not scale it.
+    """Scale a gray picture of 16 or 32 bits or of floats to 8 bits.
 
-    What its largest value stands for is guessed from that value: 1, 255, 65,535 or all 32 bits;
-    floats above 255 are scaled to the largest.
+    Pillow's ``convert`` would clip the values instead of scaling them. Other pictures are returned
+    unchanged.
+
+    The value of white is guessed from the largest value: 1, 255, 65,535 or all 32 bits. If floats
+    exceed 255, their largest value becomes white.
     """
     if not image.mode.startswith(("I", "F")):
         return image
@@ -138,18 +154,30 @@ def in_eight_bits(image: Image.Image) -> Image.Image:
 
 
 def split_alpha(rgba: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """RGB and alpha; the latter None where every pixel is opaque."""
+    """Split RGBA (H, W, 4) uint8 into RGB (H, W, 3) and alpha (H, W).
+
+    The alpha is None if every pixel is opaque.
+    """
     alpha = rgba[..., 3]
     return np.ascontiguousarray(rgba[..., :3]), None if alpha.min() == 255 else alpha.copy()
 
 
 class StillsClip:
-    """A clip of still images: one, or a folder of them at 25 frames a second."""
+    """A clip of still images at 25 frames per second.
+
+    Args:
+        path: the image, folder or glob that the clip was opened from.
+        images: the images in order.
+        max_pixels: the most pixels that an image may have. None means no limit.
+
+    Raises:
+        UsageError: the first image cannot be read or is too large.
+    """
 
     def __init__(self, path: Path, images: list[Path], max_pixels: int | None = None) -> None:
         self.images, self.max_pixels = images, max_pixels
         self.fit = False
-        """Whether images of another size than the first are cut and scaled to it, not refused."""
+        """Whether images that differ in size from the first are cropped and scaled, not refused."""
         self.notes: list[str] = []
         rgb, alpha = read_image(images[0], max_pixels)
         self.info = ClipInfo(
@@ -171,7 +199,7 @@ class StillsClip:
         return self.since(Fraction(0))
 
     def since(self, time: Fraction) -> Iterator[Frame]:
-        """The frames from the one that is shown at ``time`` seconds on."""
+        """Yield the frames from the one shown at ``time`` (in seconds) on."""
         shape = (self.info.height, self.info.width)
         self.notes = []
         first = int(max(time, Fraction(0)) * STILLS_RATE)
@@ -190,7 +218,7 @@ class StillsClip:
 def _covering(
     rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None, shape: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8] | None]:
-    """The middle of a picture, scaled to ``shape`` (height, width)."""
+    """Crop a picture around its center and scale it to ``shape`` (height, width)."""
     picture = Image.fromarray(rgb if alpha is None else np.dstack([rgb, alpha]))
     fitted = ImageOps.fit(picture, shape[::-1], Image.Resampling.BICUBIC)
     return split_alpha(np.asarray(fitted.convert("RGBA")))
@@ -202,14 +230,30 @@ def save_image(
     alpha: NDArray[np.uint8] | None = None,
     suffix: str | None = None,
 ) -> None:
-    """Write a picture as PNG or, without its alpha, JPEG; by the path's suffix or another."""
+    """Write a picture as PNG, or as JPEG without its alpha.
+
+    Args:
+        path: the file to write.
+        rgb: (H, W, 3) uint8 RGB.
+        alpha: (H, W) uint8. None means opaque.
+        suffix: the suffix that selects the format. None means that of ``path``.
+    """
     path.write_bytes(encoded_image(rgb, alpha, suffix or path.suffix.lower()))
 
 
 def encoded_image(
     rgb: NDArray[np.uint8], alpha: NDArray[np.uint8] | None = None, suffix: str = ".png"
 ) -> bytes:
-    """A picture as PNG or, without its alpha, JPEG."""
+    """Encode a picture as PNG, or as JPEG without its alpha.
+
+    Args:
+        rgb: (H, W, 3) uint8 RGB.
+        alpha: (H, W) uint8. None means opaque.
+        suffix: ".jpg" or ".jpeg" for JPEG. Any other means PNG.
+
+    Returns:
+        The encoded file.
+    """
     if suffix in (".jpg", ".jpeg"):
         return bytes(iio.imwrite("<bytes>", rgb, extension=".jpg", quality=95, subsampling=0))
     mark = PngInfo()

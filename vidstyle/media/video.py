@@ -1,4 +1,4 @@
-"""Reading video with PyAV: every frame once, upright, in sRGB, at its exact time."""
+"""Reading video with PyAV: each frame once, upright, in sRGB, at its exact time."""
 
 from __future__ import annotations
 
@@ -33,15 +33,26 @@ from .matroska import Crop, crop_of
 from .pictures import alpha_decoder, color_name, has_alpha, orientation, shown_picture
 
 GUESSED_RATE = Fraction(25)
+"""Frames per second of a video that gives no frame rate."""
 RUN_UP = Fraction(1)
-"""Seconds that are decoded before the part of a clip that is wanted: frames there may lean on some
-before, and a deinterlacer on its neighbors."""
+"""Seconds decoded before the wanted part of a clip.
+
+Its frames may refer to earlier ones, and the deinterlacer needs neighboring frames.
+"""
 MOST_DELAY = 16
-"""Frames that a decoder may hold back: what H.264 allows."""
+"""The most frames that a decoder may hold back, which is the limit of H.264."""
 
 
 class VideoClip:
-    """A video file."""
+    """A video file.
+
+    Args:
+        path: the file.
+        max_pixels: the most pixels that a frame may have. None means no limit.
+
+    Raises:
+        UsageError: the file cannot be read, no frame can be decoded, or frames are too large.
+    """
 
     def __init__(self, path: Path, max_pixels: int | None = None) -> None:
         self.path = path
@@ -91,7 +102,7 @@ class VideoClip:
         self.notes = []
 
     def __iter__(self) -> Iterator[Frame]:
-        """Decode; each frame lasts until the next one begins."""
+        """Decode all frames. Each one lasts until the next begins."""
         count = 0
         for frame in self._frames():
             yield frame
@@ -102,13 +113,15 @@ class VideoClip:
             )
 
     def _is_short(self, count: int) -> bool:
-        """Whether so many frames are too few for what the file claims."""
+        """Return whether ``count`` frames are too few for the number that the file claims."""
         claimed = self.info.frames or 0
         return claimed - count > max(2, claimed // 50)
 
     def since(self, time: Fraction) -> Iterator[Frame]:
-        """The frames from the one that is shown at ``time`` seconds on, decoded from an intra frame
-        before it."""
+        """Yield the frames from the one shown at ``time`` (in seconds) on.
+
+        Decoding starts at an intra frame before it.
+        """
         return self._frames(time)
 
     def _frames(self, since: Fraction | None = None) -> Iterator[Frame]:
@@ -125,10 +138,10 @@ class VideoClip:
             for raw, time in self._progressive(self._decode(container, stream)):
                 time -= offset
                 if held is not None:
-                    if time <= held[1]:  # times must rise; a clock that stumbles is carried on
+                    if time <= held[1]:  # times must increase, so go on by one tick
                         time = held[1] + Fraction(stream.time_base)
                     if since is not None and time <= since:
-                        step = time - held[1]  # the last frame may have to last as long
+                        step = time - held[1]  # the last frame's duration, if none is given
                         held = raw, time
                         continue
                     rgb, alpha = shown_picture(held[0], self.crop)
@@ -149,9 +162,13 @@ class VideoClip:
             self.notes.append(f"{scaled} frames of another size scaled to {size}")
 
     def at(self, time: Fraction) -> Frame:
-        """The frame that is shown at ``time`` seconds, or the last one, without its duration.
+        """Return the frame shown at ``time`` (in seconds), or the last one, with a duration of 0.
 
-        Decodes from the nearest intra frame before it on; what is interlaced stays so.
+        Decoding starts at the nearest intra frame before it. Interlaced frames are not
+        deinterlaced.
+
+        Raises:
+            UsageError: no frame can be decoded there.
         """
         with opened(self.path) as container:
             stream = video_stream(container, self.path)
@@ -168,13 +185,18 @@ class VideoClip:
         return Frame(rgb, shown[1], Fraction(0), alpha)
 
     def _last_duration(self, frame: Any, time: Fraction, stream: Any) -> Fraction | None:
-        """How long the last frame lasts, in containers that say; others only guess.
+        """Return the duration of the last frame in seconds, or None if the container gives none.
 
-        ``time`` is when it begins, on the file's clock.
+        Only the durations in MOV and Matroska are used, because those in others are guesses.
+
+        Args:
+            frame: PyAV's decoded frame.
+            time: its start, in seconds on the file's clock.
+            stream: its stream.
         """
         base = Fraction(stream.time_base)
         if self.info.container == "mov" and stream.duration:
-            # Durations are counted in the order of decoding: their sum is right, or too small.
+            # Durations are stored in decoding order. Their sum is right, or too small.
             end = ((stream.start_time or 0) + stream.duration) * base
             if end > time:
                 return end - time
@@ -184,7 +206,7 @@ class VideoClip:
     def _progressive(
         self, frames: Iterator[tuple[Any, Fraction]]
     ) -> Iterator[tuple[Any, Fraction]]:
-        """``frames``, deinterlaced where they need it: a comb would be painted as strokes."""
+        """Deinterlace the frames that need it, since combing would be painted as strokes."""
         graph: Any = None
         kind: tuple[int, int, str] | None = None
         times: deque[Fraction] = deque()
@@ -206,7 +228,7 @@ class VideoClip:
             yield from _rest(graph, times)
 
     def _decode(self, container: Any, stream: Any) -> Iterator[tuple[Any, Fraction]]:
-        """Raw frames with their times in seconds on the file's clock."""
+        """Yield raw frames with their times in seconds on the file's clock."""
         stream.thread_type = "AUTO"
         decoder = alpha_decoder(stream)
         clock = _Clock(stream)
@@ -221,7 +243,7 @@ class VideoClip:
             if packet is None:
                 break
             if packet.size == 0 and packet.dts is not None:
-                continue  # "repeat the picture before": it simply lasts longer
+                continue  # an empty packet repeats the frame before, which just lasts longer
             clock.begin(packet)
             try:
                 frames = decoder.decode(packet) if decoder else packet.decode()
@@ -235,13 +257,13 @@ class VideoClip:
 
 
 def _seek(container: Any, time: Fraction) -> None:
-    """Go on with the intra frame before ``time``, in seconds on the file's clock."""
-    with suppress(av.error.FFmpegError):  # where it cannot seek, it reads from the start
+    """Seek to the intra frame before ``time``, in seconds on the file's clock."""
+    with suppress(av.error.FFmpegError):  # without seeking, read from the start
         container.seek(int(time * av.time_base), backward=True)
 
 
 def _deinterlacer(frame: Any) -> Any:
-    """A filter graph for frames like this one, that gives as many as it takes."""
+    """Create a deinterlacing filter graph for frames like this, with one output per input."""
     graph: Any = av.filter.Graph()
     graph.link_nodes(
         graph.add_buffer(
@@ -257,16 +279,18 @@ def _deinterlacer(frame: Any) -> Any:
 
 
 def _kind(frame: Any) -> tuple[int, int, str]:
-    """What a filter graph cannot have change on the way."""
+    """Return the width, height and pixel format, which must not change within a filter graph."""
     return frame.width, frame.height, frame.format.name
 
 
 def _rest(graph: Any, times: deque[Fraction]) -> Iterator[tuple[Any, Fraction]]:
+    """End the input of a filter graph, and yield the frames left in it."""
     graph.vpush(None)
     yield from _pulled(graph, times)
 
 
 def _pulled(graph: Any, times: deque[Fraction]) -> Iterator[tuple[Any, Fraction]]:
+    """Yield the frames that a filter graph has ready, each with the next of the ``times``."""
     while times:
         try:
             frame = graph.vpull()
@@ -276,8 +300,10 @@ def _pulled(graph: Any, times: deque[Fraction]) -> Iterator[tuple[Any, Fraction]
 
 
 def _fitting(frame: Frame, shape: tuple[int, int]) -> Frame:
-    """A ``frame`` in the ``shape`` (height, width) of its clip, as players stretch one whose size
-    changes on the way."""
+    """Scale ``frame`` to its clip's ``shape`` (height, width).
+
+    Players also stretch frames when the size changes in the course of a video.
+    """
     if frame.rgb.shape[:2] == shape:
         return frame
     size = shape[1], shape[0]
@@ -288,10 +314,10 @@ def _fitting(frame: Frame, shape: tuple[int, int]) -> Frame:
 
 
 class _Clock:
-    """Times of a stream's frames, whatever its container left out.
+    """Times of a stream's frames, even if its container leaves some out.
 
-    PyAV's pts is not FFmpeg's best-effort time: AVI has only the order of decoding, raw H.264
-    nothing at all.
+    They are needed because PyAV's pts is not FFmpeg's best-effort time. AVI has only the decoding
+    order, and raw H.264 has no times at all.
     """
 
     def __init__(self, stream: Any) -> None:
@@ -301,15 +327,16 @@ class _Clock:
         self.stream = stream
         self.first: int | None = None
         self.delay: int | None = None if self.by_dts else 0
-        """Ticks that the decoder holds frames back for, to put them in order."""
+        """Ticks by which the decoder delays frames to put them in order. None if not known yet."""
         self.last: Fraction | None = None
 
     def begin(self, packet: Any) -> None:
-        """Note when the first packet is decoded."""
+        """Record the decoding time (dts) of the first packet."""
         if self.first is None:
             self.first = packet.dts
 
     def time(self, frame: Any) -> Fraction:
+        """Return the time of the next decoded frame, in seconds on the file's clock."""
         ticks = frame.dts if self.by_dts else frame.pts
         if ticks is None and not self.by_dts:
             ticks = frame.dts

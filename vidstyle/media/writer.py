@@ -1,4 +1,4 @@
-"""Writing: into a temporary name first, moved into place only when whole."""
+"""Writing of outputs under a temporary name, moved into place only when complete."""
 
 from __future__ import annotations
 
@@ -23,25 +23,37 @@ from .video import VideoClip
 
 
 class Encoder(Protocol):
-    """What turns frames into a file. Knows nothing of where the file ends up."""
+    """An encoder of frames into a file. It does not know the final path of the file."""
 
     keeps_alpha: bool
-    """Whether what is transparent stays so."""
+    """Whether transparency is kept."""
 
     def write(self, frame: Frame) -> None: ...
 
     def begin_shot(self) -> None:
-        """The next frame begins a new shot."""
+        """Begin a new shot with the next frame."""
 
     def close(self) -> None:
-        """Finish the file. Nothing may be written after."""
+        """Finish the file. Nothing may be written afterwards."""
 
     def abort(self) -> None:
-        """Let go of the file, whole or not."""
+        """Close the file, complete or not."""
 
 
 class Writer:
-    """An output being written. Leaving the ``with`` by an exception leaves nothing behind."""
+    """An output that is being written, used in a ``with`` statement.
+
+    If the ``with`` ends without an exception, the output is moved into place. If it ends with one,
+    the unfinished output is removed, unless ``keep`` has moved it.
+
+    Args:
+        output: the final path.
+        partial: the temporary file or folder beside it.
+        encoder: writes ``partial``.
+        overwrite: whether an existing output may be replaced.
+        longest: the longest duration of a frame, in seconds, that the format can store. Longer
+            frames are written several times. None means no limit.
+    """
 
     def __init__(
         self,
@@ -54,11 +66,10 @@ class Writer:
         self.output, self.partial = output, partial
         self.encoder = encoder
         self.longest = longest
-        """Seconds that the format can say that a frame lasts; None: any."""
         self.overwrite = overwrite
         self.frames = 0
         self.kept = False
-        """Whether what is there was left somewhere else."""
+        """Whether the unfinished output was moved elsewhere by ``keep``."""
 
     def write(self, frame: Frame) -> None:
         for part in _lasting(frame, self.longest):
@@ -66,8 +77,14 @@ class Writer:
         self.frames += 1
 
     def join(self, part: Path, frames: Sequence[Frame]) -> None:
-        """Write ``frames`` as they are encoded in the file ``part``, or once more where a format
-        has no parts."""
+        """Write the next frames from a part that is already encoded.
+
+        A video copies its packets. For other formats, the part is decoded and encoded again.
+
+        Args:
+            part: the file of the part (``part_writer``).
+            frames: the frames in that file, for their times, durations and shots.
+        """
         if isinstance(self.encoder, VideoEncoder):
             self.encoder.join(part, frames)
             self.frames += len(frames)
@@ -81,7 +98,12 @@ class Writer:
         self.encoder.begin_shot()
 
     def keep(self, path: Path, overwrite: bool) -> None:
-        """Close what is there, and leave that at ``path`` instead."""
+        """Finish the output with the frames so far, and move it to ``path`` instead.
+
+        Args:
+            path: where the incomplete output is kept.
+            overwrite: whether an existing file at ``path`` may be replaced.
+        """
         self.encoder.close()
         files.put_in_place(self.partial, path, overwrite)
         self.kept = True
@@ -119,12 +141,28 @@ def open_writer(
     crf: int | None = None,
     codec: str | None = None,
 ) -> Writer:
-    """A writer of frames of ``size`` (width, height) with the properties of ``source``.
+    """Open a writer for an output with the properties of a source clip.
 
-    Encoders of video and sound are open when it returns: what they cannot do is told here.
+    The encoders of video and sound are opened here, so that unsupported settings are found before
+    the first frame.
+
+    Args:
+        output: the final path.
+        source: the clip whose time base, metadata and loop count the output takes over.
+        file_format: the format of the output.
+        size: (width, height) of the frames in pixels.
+        loop: how often an animation plays, 0 for forever. None means as often as the source.
+        overwrite: whether an existing output may be replaced.
+        sound: the sound and subtitles of a video. None for a video without.
+        crf: the quality of a video. None means the codec's default.
+        codec: the name of the video codec. None means the format's default.
+
+    Returns:
+        The writer, to be used in a ``with`` statement.
 
     Raises:
-        UsageError: the output exists, its folder cannot be written to, or an encoder refuses.
+        UsageError: the output exists, its folder cannot be written to, or an encoder does not
+            accept the settings.
     """
     files.check_writable(output, overwrite)
     folder = file_format.kind == "folder"
@@ -151,12 +189,12 @@ def open_writer(
 
 
 def _lasting(frame: Frame, longest: Fraction | None) -> Iterator[Frame]:
-    """A ``frame`` in equal parts, as few as last no longer than ``longest`` seconds each."""
+    """Split a frame into as few equal parts as last at most ``longest`` seconds each."""
     count = 1 if longest is None else max(1, ceil(frame.duration / longest))
     each = frame.duration / count
     for number in range(count):
         rgb = frame.rgb
-        if number % 2:  # Pillow would join what is the same
+        if number % 2:  # one bit differs, because Pillow merges identical frames
             rgb = rgb.copy()
             rgb[0, 0, 2] ^= 1
         yield replace(frame, rgb=rgb, time=frame.time + number * each, duration=each)
@@ -171,8 +209,21 @@ def part_writer(
     crf: int | None = None,
     codec: str | None = None,
 ) -> VideoEncoder:
-    """An encoder of a part of a file of this format, for its writer to ``join``; the parts of what
-    is no video are without loss."""
+    """Open an encoder for a part of an output, which the output's writer will ``join``.
+
+    Parts of outputs that are not video are encoded losslessly (FFV1).
+
+    Args:
+        path: the file of the part.
+        source: the clip whose properties the output takes over.
+        file_format: the format of the whole output.
+        size: (width, height) of the frames in pixels.
+        crf: the quality, as for the whole output.
+        codec: the name of the codec, as for the whole output.
+
+    Raises:
+        UsageError: the encoder does not accept the settings.
+    """
     if file_format.kind == "video":
         codec = codec or file_format.codecs[0]
     else:
@@ -182,7 +233,12 @@ def part_writer(
 
 
 def loop_count(source: ClipInfo, asked: int | None) -> int:
-    """How often an animation plays, 0 for ever: as asked, as the source does, else for ever."""
+    """Return how often an animation plays, where 0 means forever.
+
+    Args:
+        source: the source clip, whose loop count is used if none is asked for.
+        asked: the wanted count, or None. If the source has none either, the result is 0.
+    """
     if asked is not None:
         return asked
     return 0 if source.loop is None else source.loop

@@ -13,7 +13,7 @@ from .network import Features, Network, Surroundings, Vjp
 from .vgg import VGG, Pooling, layers, shapes
 
 NETWORKS_KEPT = 4
-"""Networks that a process keeps for whoever asks for the same once more: 20 to 60 MB each."""
+"""How many loaded networks a process caches for reuse. Each takes 20 to 60 MB."""
 
 __all__ = ["VGG", "Features", "Network", "Surroundings", "Vjp", "layers", "load", "shapes"]
 
@@ -28,9 +28,19 @@ def load(
     seed: int = 0,
     pooling: Pooling = "max",
 ) -> Network:
-    """``network`` with ``weights``, cut after its last ``wanted`` layer, ready on ``device``.
+    """Load ``network`` with ``weights``, cut after its last ``wanted`` layer, onto ``device``.
 
-    It is shared by all that ask for the same, and must stay as it is.
+    Args:
+        network: "vgg16", "vgg19" or "googlenet".
+        weights: "bundled", "torchvision", "random" or the path of a file.
+        wanted: names of the layers whose features are wanted.
+        device: where the network runs.
+        dtype: precision of the network's layers.
+        seed: seed of random weights.
+        pooling: "max", or "avg" for average pooling.
+
+    Returns:
+        The network. Callers with the same arguments share it, so it must not be modified.
 
     Raises:
         UsageError: unknown layer, or weights that are missing or do not fit.
@@ -41,7 +51,10 @@ def load(
 
 
 def _version(path: Path) -> tuple[int, int] | None:
-    """What tells the weights in the file ``path`` from those that it had before; None: no file."""
+    """Return a file's modification time (ns) and size (bytes), which change with its weights.
+
+    None if there is no such file.
+    """
     try:
         facts = path.stat()
     except OSError:
@@ -65,14 +78,14 @@ def _loaded(
         net = _googlenet(weights, wanted, seed, pooling)
     else:
         net = VGG(network, _weights.load(weights, network, shapes(network), seed), wanted, pooling)
-    # What brings pictures into range stays exact; only the network itself is rounded.
+    # Only the layers change precision; the normalization of pictures stays in float32.
     for part in net.children():
         part.to(dtype)
     return net.to(device)
 
 
 def _googlenet(weights: str, wanted: Iterable[str], seed: int, pooling: Pooling) -> Network:
-    from . import googlenet  # torchvision's models take a while to come
+    from . import googlenet  # importing torchvision's models is slow
 
     if weights == "random":
         state = googlenet.random(seed)

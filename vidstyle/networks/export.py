@@ -1,4 +1,4 @@
-"""Models for use elsewhere: as ONNX."""
+"""Export of models to ONNX, for use in other programs."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..core.errors import UsageError
 from .transformer import TransformerNet
 
 OPSET = 18
-"""Of ONNX: the first whose resizing is the one that models do."""
+"""ONNX operator set version: the first one with the resizing that the models do."""
 
 
 class Clamped(nn.Module):
-    """A model whose paintings stay in 0..1."""
+    """A model whose paintings are clamped to 0..1."""
 
     def __init__(self, model: TransformerNet) -> None:
         super().__init__()
@@ -30,13 +30,13 @@ class Clamped(nn.Module):
 
 
 def onnx(model: TransformerNet) -> bytes:
-    """A ``model`` as an ONNX file, for pictures of any size.
+    """Return ``model`` as the bytes of an ONNX file, for pictures of any size.
 
-    Its inputs are a ``picture`` (1, 3, H, W), RGB in 0..1, and the ``weights`` (S,) of the styles,
-    which add up to 1; its output is the ``painting`` (1, 3, H, W), in 0..1.
+    The inputs in the file are a ``picture`` (1, 3, H, W), RGB in 0..1, and the ``weights`` (S,) of
+    the S styles, which add up to 1. The output is the ``painting`` (1, 3, H, W), RGB in 0..1.
 
     Raises:
-        UsageError: the packages that write it are missing.
+        UsageError: the packages that write ONNX are missing.
     """
     if find_spec("onnx") is None:
         raise UsageError('the package onnx is missing: pip install "vidstyle[export]"')
@@ -45,7 +45,8 @@ def onnx(model: TransformerNet) -> bytes:
     sides = {2: "height", 3: "width"}
     with warnings.catch_warnings(), TemporaryDirectory(prefix="vidstyle") as folder:
         path = Path(folder) / "model.onnx"
-        warnings.simplefilter("ignore")  # of what the exporter does not fold, and of its age
+        # The exporter warns about constants that it does not fold, and about being outdated.
+        warnings.simplefilter("ignore")
         torch.onnx.export(
             Clamped(model).eval(),
             example,

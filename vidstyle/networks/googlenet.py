@@ -17,13 +17,19 @@ LAYERS = (
     *("inception4a", "inception4b", "inception4c", "inception4d", "inception4e", "maxpool4"),
     *("inception5a", "inception5b", "avgpool"),
 )
-"""What a layer can be asked for by, in order. The last one is the mean over all positions."""
+"""Names of the layers, in order. The last one is the mean over all positions."""
 CENTER, SCALE = (0.5, 0.5, 0.5), (2.0, 2.0, 2.0)
-"""torchvision's weights of it come from TensorFlow, which saw values in -1..1."""
+"""Normalization to -1..1: torchvision's weights come from TensorFlow, which used that range."""
 
 
 class GoogLeNet(Network):
-    """The Inception network, first version."""
+    """The first version of the Inception network.
+
+    Args:
+        state: its state dict in torchvision's layout, from ``fitting`` or ``random``.
+        wanted: names of the layers whose features are wanted.
+        pooling: "max", or "avg" to make the ``maxpool`` layers average their inputs.
+    """
 
     def __init__(
         self, state: Mapping[str, Tensor], wanted: Iterable[str], pooling: Pooling = "max"
@@ -42,13 +48,13 @@ class GoogLeNet(Network):
         self.ready()
 
     def step(self, name: str, x: Tensor) -> Tensor:
-        # A picture of a few pixels still has deep features.
+        # Skipping the pooling gives even a picture of a few pixels deep features.
         small = name.startswith("maxpool") and min(x.shape[2:]) < 2
         return x if small else self.steps[name](x)
 
 
 def built() -> nn.Module:
-    """torchvision's network, without what only classifies."""
+    """Build torchvision's network without its classifiers, with uninitialized weights."""
     with torch.device("meta"):
         network = TorchvisionGoogLeNet(aux_logits=False, init_weights=False)
     network.fc = nn.Identity()
@@ -56,10 +62,17 @@ def built() -> nn.Module:
 
 
 def fitting(given: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
-    """What the network needs of a state dict in torchvision's layout.
+    """Select the tensors that the network needs from a state dict in torchvision's layout.
+
+    Args:
+        given: the state dict.
+        source: where it comes from, for the error message.
+
+    Returns:
+        A state dict for the network, with its weights in float32.
 
     Raises:
-        UsageError: something is missing or has another shape.
+        UsageError: a tensor is missing or has another shape.
     """
     needed = built().state_dict()
     found = {
@@ -67,7 +80,7 @@ def fitting(given: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
         for name, value in needed.items()
         if name in given and given[name].shape == value.shape
     }
-    # Counters of batches are of no use, and some files leave them out.
+    # The batch counters are never used, and some files leave them out.
     found |= {n: v for n, v in needed.items() if n.endswith("num_batches_tracked")}
     if len(found) != len(needed):
         raise UsageError(
@@ -78,7 +91,10 @@ def fitting(given: Mapping[str, Tensor], source: str) -> dict[str, Tensor]:
 
 
 def random(seed: int) -> dict[str, Tensor]:
-    """Untrained: convolutions after He et al. (2015), and normalization that does nothing."""
+    """Return an untrained state dict with convolutions after He et al. (2015).
+
+    Its batch normalization is the identity.
+    """
     generator = torch.Generator().manual_seed(seed)
     state = {}
     for name, value in built().state_dict().items():

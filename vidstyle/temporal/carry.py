@@ -1,7 +1,7 @@
 """Paint carried from key frames to the frames between them, along composed flow.
 
-The flows from frame to frame are composed, so that paint is sampled once, however far it goes:
-strokes that are sampled again and again turn to fog.
+The flows from frame to frame are composed, so that paint is sampled once, however far it is
+carried. Strokes that are sampled again and again blur.
 """
 
 from __future__ import annotations
@@ -14,48 +14,50 @@ import cv2
 import numpy as np
 
 from ..core.images import Field, Image, difference, unit
-from .flow import Both, outside, squared_length, warp
-from .warm_start import Painting
+from .flow import FlowPair, outside, squared_length, warp
+from .painting import Painting
 
 SAME_COLOR = 20.0
-"""Levels of 255 by which a source differs, carried to another frame, where it is a third certain
-to be the same thing."""
+"""Color difference, in levels of 0..255, that lowers the confidence to a third.
+
+It is the difference of a frame from the source of the key frame, warped to it.
+"""
 SURE, UNSURE = 0.7, 0.3
-"""Confidence from which on carried paint is left as it is, and below which it is not used."""
+"""Confidence from which carried paint is kept as it is, and below which it is not used."""
 DECISIVE = 2
-"""Power of the confidence when paint of two keys is mixed."""
+"""Exponent of the confidence when the paint of two key frames is mixed."""
 STROKE_SIGMA, CONTRAST_SIGMA = 2.0, 6.0
-"""Strokes are what a blur by so many pixels takes away; their contrast is that of such an area."""
+"""Sigma, in pixels, of the blur that removes strokes, and of the area of their contrast."""
 STRONGEST = 1.6
-"""The factor by which strokes that paled in the mixture are strengthened, at most."""
+"""Largest factor that strengthens strokes after mixing has made them paler."""
 
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """How a frame moved from another one of its shot."""
+    """The motion between a frame and another frame of its shot."""
 
     flow: Field
-    """Of the frame into the other one (H, W, 2)."""
+    """The flow of the frame into the other one (H, W, 2), in pixels."""
     agreement: Field
-    """Whether the flow back agrees, all the way; 0..1 (H, W)."""
+    """How well the flow back agrees, at every step of the way (H, W), 0..1."""
 
     @classmethod
     def none(cls, shape: Sequence[int]) -> Motion:
-        """That of a frame from itself."""
+        """Return the motion between a frame of this ``shape`` (H, W, …) and itself."""
         return cls(np.zeros((*shape[:2], 2), np.float32), np.ones(shape[:2], np.float32))
 
     @classmethod
     def between(cls, flow: Field, backward: Field) -> Motion:
-        """The motion along ``flow``, given the opposite flow ``backward``."""
+        """Return the motion along ``flow``, given the opposite flow ``backward``; both (H, W, 2)."""
         returned = warp(backward, flow)
-        # What Ruder et al. (2016) allow; softly here, since it goes on over many frames.
+        # The tolerance of Ruder et al. (2016), but soft, since motion is composed over many frames.
         allowed = 0.01 * (squared_length(flow) + squared_length(returned)) + 0.5
         agreement = np.exp(-squared_length(flow + returned) / allowed)
         agreement[outside(flow)] = 0
         return cls(flow, agreement.astype(np.float32))
 
     def after(self, before: Motion) -> Motion:
-        """This motion into a frame, and from there on as that one moved from ``before``."""
+        """Compose this motion into a frame with ``before``, the motion of that frame into another."""
         flow = self.flow + warp(before.flow, self.flow)
         agreement = np.minimum(self.agreement, warp(before.agreement, self.flow))
         agreement[outside(flow)] = 0
@@ -64,18 +66,23 @@ class Motion:
 
 @dataclass(frozen=True, eq=False)
 class Span:
-    """Frames from one key frame to the next, and how each moved."""
+    """The motions of the frames from one key frame to the next."""
 
     backward: Sequence[Motion]
-    """Of each frame into the one before it; of the first one, none."""
+    """The motion of each frame into the one before it. The first frame has no motion."""
     to_first: Sequence[Motion]
-    """Of each frame into the first one …"""
+    """The motion of each frame into the first one."""
     to_last: Sequence[Motion]
-    """… and into the last one."""
+    """The motion of each frame into the last one."""
 
     @classmethod
-    def of(cls, sources: Sequence[Image], flows: Both) -> Span:
-        """The span of these frames (H, W, 3), both key frames with them."""
+    def of(cls, sources: Sequence[Image], flows: FlowPair) -> Span:
+        """Compute the motions of a span.
+
+        Args:
+            sources: its frames (H, W, 3), including both key frames.
+            flows: maps a frame and another one to the flow into it, and the flow back.
+        """
         still = Motion.none(sources[0].shape)
         backward, forward = [still], list[Motion]()
         for before, after in pairwise(sources):
@@ -88,35 +95,63 @@ class Span:
 
     @property
     def length(self) -> int:
-        """How many frames the last one comes after the first."""
+        """Number of steps from the first frame to the last."""
         return len(self.backward) - 1
 
 
 def confidence(key: Image, source: Image, motion: Motion) -> Field:
-    """How certain it is that the frame ``source`` shows what the source of a ``key`` frame does,
-    along ``motion``: 0..1 (H, W)."""
+    """Return the confidence that a frame shows the same as a key frame.
+
+    Args:
+        key: the source of the key frame (H, W, 3).
+        source: the frame (H, W, 3).
+        motion: the motion of the frame into the key frame.
+
+    Returns:
+        The confidence at each pixel of the frame (H, W), 0..1.
+    """
     differs = difference(source, warp(key, motion.flow)) / SAME_COLOR
     return np.asarray(motion.agreement * np.exp(-np.square(differs)), np.float32)
 
 
 def carried(painting: Painting, source: Image, motion: Motion) -> tuple[Field, Field]:
-    """A ``painting`` laid over the frame ``source`` (H, W, 3), in 0..1, and with which confidence
-    (H, W)."""
+    """Carry a painting to another frame.
+
+    Args:
+        painting: a painted frame and its source.
+        source: the frame (H, W, 3) to carry it to.
+        motion: the motion of this frame into the painted one.
+
+    Returns:
+        The painting warped to the frame (H, W, 3), 0..1, and its confidence (H, W), 0..1.
+    """
     picture = unit(warp(painting.painted, motion.flow, cv2.INTER_CUBIC))
     return picture, confidence(painting.source, source, motion)
 
 
 def certain(confidence: Field) -> Field:
-    """How much of what is carried with this ``confidence`` is kept (0..1), all or nothing but for
-    what is in between: half-transparent paint is a ghost."""
+    """Return which share of carried paint is kept, 0..1, given its ``confidence`` (H, W).
+
+    It is all or nothing except between ``UNSURE`` and ``SURE``, because half-transparent paint
+    looks like a ghost image.
+    """
     return np.clip((confidence - UNSURE) / (SURE - UNSURE), 0, 1)
 
 
 def blended(
     before: tuple[Field, Field], after: tuple[Field, Field], share: float
 ) -> tuple[Field, Field]:
-    """What is carried from the key ``before`` and the one ``after``, with the confidence of each:
-    by that and by time, of which ``share`` (0..1) has passed between them."""
+    """Mix what is carried from two key frames, by confidence and by time.
+
+    Args:
+        before: the picture (H, W, 3), 0..1, carried from the key frame before, and its
+            confidence (H, W), 0..1.
+        after: the same from the key frame after.
+        share: share of the time between the key frames that has passed, 0..1.
+
+    Returns:
+        The mixture (H, W, 3), which may leave 0..1 slightly, and the larger of both confidences.
+    """
     weight, other = before[1] ** DECISIVE * (1 - share), after[1] ** DECISIVE * share
     part = (other / np.maximum(weight + other, 1e-12)).astype(np.float32)[..., None]
 
@@ -125,7 +160,7 @@ def blended(
 
     ground = [_soft(picture, STROKE_SIGMA) for picture, _ in (before, after)]
     strokes = [picture - soft for (picture, _), soft in zip((before, after), ground, strict=True)]
-    # Where strokes do not quite meet, their mean is paler than either.
+    # Where the strokes of both are not quite aligned, their mean is paler than either.
     faded = mixed(*strokes)
     wanted = _soft(mixed(*(np.square(one) for one in strokes)).mean(-1), CONTRAST_SIGMA)
     gain = np.sqrt(wanted / np.maximum(_soft(np.square(faded).mean(-1), CONTRAST_SIGMA), 1e-8))

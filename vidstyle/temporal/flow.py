@@ -1,9 +1,9 @@
 """Optical flow between two frames of the source, where to trust it, and warping along it.
 
-A flow (H, W, 2), float32, in pixels, belongs to a frame and points into another one: the pixel at
-p of the frame is found at p + w(p) of the other. So warping the other frame *back* along the flow
-lays it over the frame. (To negate the opposite flow instead is a common error: it belongs to the
-other frame's pixels.)
+A flow w (H, W, 2), float32, in pixels, belongs to a frame and points into another one: the pixel at
+p of the frame is at p + w(p) in the other. Warping the other frame *back* along the flow lays it
+over the frame. (Negating the opposite flow instead is a common error, since that belongs to the
+pixels of the other frame.)
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ from ..core.errors import UsageError, unknown
 from ..core.images import Field, Image, resized
 
 Estimator = Callable[[Image, Image], Field]
-"""Maps a frame and another one to the flow of the first into the second."""
+"""Estimates the flow of a frame into another one."""
 Pixels = TypeVar("Pixels", Image, Field)
-Both = Callable[[Image, Image], tuple[Field, Field]]
-"""Maps a frame and another one to the flow of the first into the second, and the flow back."""
+FlowPair = Callable[[Image, Image], tuple[Field, Field]]
+"""Estimates the flow of a frame into another one, and the flow back."""
 
-SMALLEST_SIDE = 12  # DIS fails on pictures with a shorter side
-FLAT_GRAY = 2.0  # a gray picture whose standard deviation is below this has nothing to follow
-LARGEST_SIDE = 1024  # longer side at which flow is estimated for larger pictures: that is enough
-RAFT_LEAST = 128  # RAFT fails on pictures with a shorter side …
-RAFT_STEP = 8  # … and on sides that are no multiple of this
+SMALLEST_SIDE = 12
+"""Pixels. DIS fails on pictures with a shorter side."""
+FLAT_GRAY = 2.0
+"""Levels of 255. A gray picture with a smaller standard deviation has nothing to follow."""
+LARGEST_SIDE = 1024
+"""Pixels of the longer side. The flow of larger pictures is estimated at this size."""
+RAFT_LEAST, RAFT_STEP = 128, 8
+"""Pixels. RAFT needs sides of at least the first that are multiples of the second."""
 
 
 def _gray(picture: Image) -> Image:
@@ -69,10 +72,10 @@ def raft(frame: Image, other: Image) -> Field:
 
 @cache
 def _raft() -> torch.nn.Module:
-    """The network, on the GPU if there is one, with weights that are there already.
+    """Load the network from torch's cache, onto the GPU if there is one.
 
     Raises:
-        UsageError: they are not, or are damaged.
+        UsageError: its weights are missing or damaged.
     """
     from torchvision.models.optical_flow import Raft_Small_Weights, raft_small
 
@@ -89,7 +92,7 @@ def _raft() -> torch.nn.Module:
 
 
 def _padded(picture: Image) -> Tensor:
-    """``picture`` (H, W, 3) as RAFT takes it: (1, 3, H, W), in -1..1, its sides grown to fit."""
+    """Convert ``picture`` (H, W, 3) to RAFT's input (1, 3, H, W), in -1..1, padded to fit."""
     below, right = (max(RAFT_LEAST, -(-n // RAFT_STEP) * RAFT_STEP) - n for n in picture.shape[:2])
     grown = cv2.copyMakeBorder(picture, 0, below, 0, right, cv2.BORDER_REPLICATE)
     return torch.from_numpy(grown).permute(2, 0, 1)[None].float() / 127.5 - 1
@@ -99,10 +102,12 @@ ESTIMATORS: dict[str, Estimator] = {"dis": dis, "farneback": farneback, "raft": 
 
 
 def estimator(name: str) -> Estimator:
-    """The estimator called ``name``, safe on pictures too small or too flat to be followed.
+    """Return the estimator called ``name``: ``dis``, ``farneback`` or ``raft``.
+
+    It returns no motion for pictures that are too small or too flat to be followed.
 
     Raises:
-        UsageError: there is none of this name, or its weights are missing.
+        UsageError: the name is unknown, or the weights of the network are missing.
     """
     if name not in ESTIMATORS:
         raise unknown("flow", name, ESTIMATORS)
@@ -126,32 +131,34 @@ def estimator(name: str) -> Estimator:
     return guarded
 
 
+def both_ways(estimate: Estimator) -> FlowPair:
+    """Return an estimator of the flow between two frames, forward and backward."""
+    return lambda frame, other: (estimate(frame, other), estimate(other, frame))
+
+
 class Flows:
-    """Both flows between two frames, forward and backward, perhaps ahead of need."""
+    """The flow between two frames, forward and backward, which may be estimated ahead of need."""
 
     def __init__(self, estimate: Estimator) -> None:
-        self.estimate = estimate
+        self.estimate = both_ways(estimate)
         self.worker = ThreadPoolExecutor(1, "flow")
-        # Two: those of the next frame are expected before those of this one are asked for.
+        # Two, because the next frame's flow is begun before this frame's is asked for.
         self.expected: deque[tuple[Image, Image, Future[tuple[Field, Field]]]] = deque(maxlen=2)
 
     def prefetch_flow(self, frame: Image, other: Image) -> None:
-        """Begin with these two, on another thread."""
-        self.expected.append((frame, other, self.worker.submit(self._both, frame, other)))
+        """Begin to estimate the flow between two frames on another thread."""
+        self.expected.append((frame, other, self.worker.submit(self.estimate, frame, other)))
 
     def __call__(self, frame: Image, other: Image) -> tuple[Field, Field]:
-        """The flow of ``frame`` into ``other``, and the flow back."""
+        """Return the flow of ``frame`` into ``other``, and the flow back."""
         for one, before, found in self.expected:
             if one is frame and before is other:
                 return found.result()
-        return self._both(frame, other)
-
-    def _both(self, frame: Image, other: Image) -> tuple[Field, Field]:
-        return self.estimate(frame, other), self.estimate(other, frame)
+        return self.estimate(frame, other)
 
 
 def blind(picture: Image) -> bool:
-    """Whether ``picture`` is too small or too flat for any flow of it to mean something."""
+    """Whether ``picture`` is too small or too flat for its flow to mean anything."""
     return min(picture.shape[:2]) < SMALLEST_SIDE or float(_gray(picture).std()) < FLAT_GRAY
 
 
@@ -162,30 +169,46 @@ def _grid(shape: tuple[int, ...]) -> Field:
 
 
 def warp(picture: Pixels, flow: Field, interpolation: int = cv2.INTER_LINEAR) -> Pixels:
-    """``picture``, of the frame that ``flow`` points into, laid over the frame it belongs to."""
+    """Warp a picture backward along a flow.
+
+    Args:
+        picture: of the frame that ``flow`` points into (H, W) or (H, W, C).
+        flow: of another frame (H, W, 2), in pixels.
+        interpolation: OpenCV's constant.
+
+    Returns:
+        The picture as seen from the frame that ``flow`` belongs to, of the same type.
+    """
     x, y = cv2.split(_grid(flow.shape) + flow)
     warped = cv2.remap(picture, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, picture.dtype)
 
 
 def squared_length(flow: Field) -> Field:
-    """Of the motion at each pixel (H, W)."""
+    """Return the squared length of the motion at each pixel (H, W)."""
     x, y = cv2.split(flow)
     return np.asarray(x * x + y * y, np.float32)
 
 
 def outside(flow: Field) -> NDArray[np.bool_]:
-    """Where ``flow`` leads out of the other frame (H, W)."""
+    """Return where ``flow`` points outside the other frame (H, W)."""
     height, width = flow.shape[:2]
     x, y = cv2.split(_grid(flow.shape) + flow)
     return (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
 
 
 def trust(flow: Field, backward: Field) -> Field:
-    """Where ``flow`` may be believed, 0..1, given the opposite flow ``back`` (Ruder et al. 2016).
+    """Compute where a flow can be trusted (Ruder et al. 2016).
 
-    Not where both flows disagree (something was uncovered), not at a boundary of motion, not
-    outside the other frame. Softened by a Gaussian of 0.8 pixels that only takes away.
+    It is not where the two flows disagree (something was uncovered), at a motion boundary, or
+    outside the other frame. A Gaussian of 0.8 pixels softens the edges, inward only.
+
+    Args:
+        flow: (H, W, 2), in pixels.
+        backward: the opposite flow.
+
+    Returns:
+        The trust (H, W), in 0..1.
     """
     warped = warp(backward, flow)
     length = squared_length(flow)

@@ -14,7 +14,7 @@ import numpy as np
 from ..core.frames import Frame
 from ..core.images import Field, Image, within
 from .carry import Motion, confidence
-from .flow import estimator
+from .flow import both_ways, estimator
 
 VIEW_SIDE = 160
 """Longer side of the pictures that are looked at."""
@@ -102,8 +102,8 @@ def _next(view: _View | None, frame: Frame) -> _View:
     small = within(frame.rgb, VIEW_SIDE)
     if view is None or frame.starts_shot or frame.starts_segment:
         return _View.of(small)
-    estimate = estimator("dis")
-    step = Motion.between(estimate(small, view.small), estimate(view.small, small))
+    flows = both_ways(estimator("dis"))
+    step = Motion.between(*flows(small, view.small))
     return _View(view.key, small, step.after(view.motion), view.age + 1)
 
 

@@ -1,8 +1,8 @@
-"""Noise that moves with the scene, for a network to make strokes of.
+"""Noise that moves with the scene, from which a network makes strokes.
 
-A network that sees only the source has nothing to make strokes of where that is flat. Noise that
-is fixed to the screen would help, but then its strokes would be fixed, too, and the scene would
-move behind them as behind a dirty pane. So the noise is warped along the optical flow, as paint is.
+A network that sees only the source has nothing to make strokes from in flat areas. Noise that is
+fixed to the screen would help, but then its strokes would be fixed as well, and the scene would
+move behind them. So the noise is warped along the optical flow, as paint is.
 """
 
 from __future__ import annotations
@@ -15,35 +15,46 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.images import Field, Image, difference, within
-from .flow import estimator, warp
-from .warm_start import NOISE, trusted
+from .flow import both_ways, estimator, warp
+from .warm_start import VIDEO_NOISE, trusted
 
 FLOW_SIDE = 160
-"""Longer side of the pictures whose flow moves the noise: strokes need no finer flow."""
+"""Longer side, in pixels, of the small pictures whose flow moves the noise.
+
+Strokes need no finer flow.
+"""
 STILL_EDGE, EDGE_SIGMA = 0.1, 3.0
-"""Pixels of those that an edge may move by from frame to frame, and lie still; and how far around
-a place its edges are looked at."""
+"""How far a still edge may move per frame, and the sigma of the area whose edges count.
+
+Both are in pixels of the small pictures.
+"""
 REACHES = (5, 19, 75)
-"""Pixels of those around what is new, down and across, whose motion it takes: the nearest that
-there are."""
+"""Sides of the squares from whose known part a new pixel takes its offset.
+
+They are in pixels of the small pictures. The smallest square with a known part is used.
+"""
 
 
 class NoiseField:
-    """How far the noise has moved since the beginning of a shot."""
+    """The motion of the noise since the beginning of a shot.
+
+    Args:
+        follows: whether the noise follows the scene. Otherwise it is fixed to the screen.
+    """
 
     def __init__(self, follows: bool = True) -> None:
-        self.estimate = estimator("dis") if follows else None
+        self.flows = both_ways(estimator("dis")) if follows else None
         self.source: Image | None = None
-        """The frame before, small."""
+        """The frame before, as a small picture."""
         self.offset: Field | None = None
-        """Which place of the noise lies under each pixel, as seen from that pixel (h, w, 2)."""
+        """The vector from each pixel to its position in the noise (h, w, 2), in the frame's pixels."""
 
     def reset(self) -> None:
-        """Begin a new shot: the noise offset is arbitrary."""
+        """Begin a new shot, whose noise may have any offset."""
         self.source = self.offset = None
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """All of it, for ``restore``."""
+        """Return the state by name, for ``restore``. It is empty before the first frame."""
         if self.source is None or self.offset is None:
             return {}
         return {"ground.source": self.source, "ground.offset": self.offset}
@@ -53,14 +64,21 @@ class NoiseField:
         self.source, self.offset = state.get("ground.source"), state.get("ground.offset")
 
     def under(self, source: Image) -> Field:
-        """The offset under another frame ``source`` of the shot, in its pixels; (h, w, 2), small:
-        it is smooth."""
+        """Move the noise on to the next frame of the shot.
+
+        Args:
+            source: the frame (H, W, 3).
+
+        Returns:
+            The offset of the noise under the frame (h, w, 2): x, then y, in pixels of ``source``.
+            It has the size of the small picture, since it is smooth.
+        """
         scale = min(1.0, FLOW_SIDE / max(source.shape[:2]))
         small = within(source, FLOW_SIDE)
-        if self.source is None or self.offset is None or self.estimate is None:
+        if self.source is None or self.offset is None or self.flows is None:
             self.offset = np.zeros((*small.shape[:2], 2), np.float32)
         else:
-            forward, backward = self.estimate(small, self.source), self.estimate(self.source, small)
+            forward, backward = self.flows(small, self.source)
             still = _still(small, self.source, forward)
             forward[still] = 0
             known = still | (trusted(small, self.source, forward, backward) > 0)
@@ -70,10 +88,12 @@ class NoiseField:
 
 
 def _still(picture: Image, before: Image, forward: Field) -> NDArray[np.bool_]:
-    """Where a picture is as ``before``: neither it nor the edges around it move. Flat places alone
-    do not tell: they look the same while a camera moves over them, and when they lie still, the
-    flow ``forward`` is noise."""
-    changed = difference(picture, before) >= NOISE
+    """Find where a picture is still: it looks as ``before``, and the edges around do not move.
+
+    Flat areas alone are no evidence. They look the same while a camera moves over them, and where
+    they are still, the flow ``forward`` is noise.
+    """
+    changed = difference(picture, before) >= VIDEO_NOISE
     gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
     edges = cv2.magnitude(cv2.Sobel(gray, cv2.CV_32F, 1, 0), cv2.Sobel(gray, cv2.CV_32F, 0, 1))
     moved = np.where(changed | (np.abs(forward).max(-1) > STILL_EDGE), edges, 0)
@@ -82,7 +102,7 @@ def _still(picture: Image, before: Image, forward: Field) -> NDArray[np.bool_]:
 
 
 def _filled(offset: Field, known: NDArray[np.bool_]) -> Field:
-    """``offset`` where it is ``known``, and elsewhere as around there."""
+    """Fill ``offset`` where it is not ``known``, with the mean of the known offsets around."""
     weight = known.astype(np.float32)[..., None]
     found = (offset * weight).sum((0, 1)) / max(1.0, float(weight.sum()))
     for reach in sorted(REACHES, reverse=True):

@@ -1,4 +1,4 @@
-"""Where a new shot begins: at cuts, when a dissolve is over, and out of the dark."""
+"""Shot detection: shots begin at cuts, at the end of dissolves and after darkness."""
 
 from __future__ import annotations
 
@@ -20,30 +20,36 @@ Thumb = NDArray[Any]
 
 THUMB = (64, 36)
 LEAST_CHANGE = 15.0
-"""Mean change of hue, saturation and value (0..255) that a cut has at least …"""
+"""Least mean change of hue, saturation and value at a cut, in levels of 0..255."""
 STAND_OUT = 3.0
-"""… and how many times that of the steps around it: fast motion lasts, a cut does not."""
+"""A cut changes more than this many times the mean change of the steps around it.
+
+This tells a cut from fast motion, which lasts for several steps.
+"""
 STEPS_AROUND = 2
-"""Steps looked at before and after."""
+"""Steps (from frame to frame) before and after a possible cut that it is compared with."""
 DARK_DEVIATION = 4.0
-"""A frame whose colors have a standard deviation below this shows nothing."""
+"""Standard deviation of the colors, in levels of 0..255, below which a frame is dark."""
 DISSOLVES = (8, 12, 18, 26, 38)
-"""Frames that a dissolve may take, more or less."""
+"""The lengths of dissolves that are tried, in frames. A dissolve fits one of them roughly."""
 MIXED = 0.25
-"""In a dissolve, the middle is the mean of both ends but for this share of their difference …"""
+"""The middle of a dissolve is the mean of both ends, within this share of their difference."""
 ENDS_ALIKE = 0.6
-"""… and the ends do not look alike (correlation), as they do when only the light changes."""
+"""Correlation that the ends of a dissolve stay below.
+
+When only the light changes, the ends are more alike.
+"""
 
 
 @dataclass(frozen=True)
 class _Glance:
     frame: Frame
     small: Thumb
-    """RGB, at the size of a thumb."""
+    """RGB, at the size of a thumbnail."""
     color: Thumb
-    """The same as points of hue, saturation and value."""
+    """The thumbnail with its colors as points made of hue, saturation and value."""
     change: float
-    """From the frame before."""
+    """Mean difference from the color of the frame before; 0 for the first frame."""
 
     @cached_property
     def dark(self) -> bool:
@@ -51,9 +57,15 @@ class _Glance:
 
 
 def shots(frames: Iterable[Frame], cuts: Cuts = "auto") -> Iterator[Frame]:
-    """Each frame with whether it begins a shot: as found, or at the times ``cuts`` (seconds).
+    """Mark the frames that begin a shot.
 
-    Looks two frames ahead.
+    Args:
+        frames: the frames of a clip, in order.
+        cuts: "auto" to detect shots, "none" for a single shot, or the times (seconds) at which
+            shots begin.
+
+    Yields:
+        Each frame, with ``starts_shot`` set. Detection reads two frames ahead.
     """
     return _found(frames) if cuts == "auto" else _told(frames, () if cuts == "none" else cuts)
 
@@ -89,8 +101,16 @@ def _see(frame: Frame, before: _Glance | None) -> _Glance:
 
 
 def segmented(frames: Iterable[Frame], length: int | None) -> Iterator[Frame]:
-    """Each frame with whether it begins a segment: a shot's first one does, and every one that is
-    ``length`` frames after; None: no frame does."""
+    """Mark the frames that begin a segment.
+
+    Args:
+        frames: frames that are marked by ``shots``.
+        length: frames per segment. None means that no frame begins one.
+
+    Yields:
+        Each frame, with ``starts_segment`` set: true for the first frame of a shot and for every
+        ``length``-th frame after it.
+    """
     count = 0
     for frame in frames:
         count = 0 if frame.starts_shot else count + 1
@@ -99,7 +119,10 @@ def segmented(frames: Iterable[Frame], length: int | None) -> Iterator[Frame]:
 
 
 def thumbnail(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """All that is looked at of a picture (H, W, 3) to find shots; of this, it is the same again."""
+    """Shrink a picture (H, W, 3) to the thumbnail (36, 64, 3) that shot detection looks at.
+
+    A thumbnail's own thumbnail is the same, so thumbnails can stand in for frames.
+    """
     return np.asarray(cv2.resize(picture, THUMB, interpolation=cv2.INTER_AREA), np.uint8)
 
 
@@ -110,13 +133,13 @@ def _thumb(picture: NDArray[np.uint8]) -> Thumb:
 def _colors(small: Thumb) -> Thumb:
     hsv = cv2.cvtColor(small.astype(np.uint8), cv2.COLOR_RGB2HSV).astype(np.float32)
     hue = hsv[..., 0] * (2 * np.pi / 180)
-    # Hue is an angle, and means nothing without color: compare it as a point, not a number.
+    # Hue is an angle, and means nothing for grays, so it is compared as a point, not as a number.
     chroma = hsv[..., 1] * hsv[..., 2] / 255
     return np.stack([chroma * np.cos(hue), chroma * np.sin(hue), hsv[..., 2]], -1)
 
 
 def _judge(shot: deque[_Glance], changes: deque[float], ahead: deque[_Glance]) -> Frame:
-    """The next frame ``ahead``, with whether it begins another shot than that of ``shot``."""
+    """Take the next frame from ``ahead``, and mark whether it begins a new shot after ``shot``."""
     now = ahead.popleft()
     begins = (
         not shot
@@ -136,7 +159,7 @@ def _stands_out(now: _Glance, around: Sequence[float]) -> bool:
 
 
 def _dissolved(shot: deque[_Glance], now: _Glance, ahead: deque[_Glance]) -> bool:
-    """Whether ``now`` is the end of a dissolve: it was mixed from what is gone and what stays."""
+    """Whether a dissolve ends at ``now``: its middle was a mix of its first frame and ``now``."""
     for length in DISSOLVES:
         if len(shot) < length or not ahead:
             return False
@@ -161,5 +184,5 @@ def _correlation(one: Thumb, other: Thumb) -> float:
 
 
 def follows(picture: NDArray[np.uint8], other: NDArray[np.uint8]) -> bool:
-    """Whether ``picture`` (H, W, 3) may come after the ``other`` one without a cut."""
+    """Return whether ``picture`` may follow ``other`` without a cut, both (H, W, 3)."""
     return _distance(_colors(_thumb(picture)), _colors(_thumb(other))) <= LEAST_CHANGE

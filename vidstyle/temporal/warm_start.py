@@ -1,119 +1,75 @@
-"""What of a painted frame is kept for the next one.
+"""The warm start: how much of the paintings before is kept for the next frame.
 
-A warm start is what makes painting a clip affordable, and what freezes, smears or leaves
-unpainted whatever moves. So each pixel of the new frame gets one of three treatments:
+A warm start makes painting a clip affordable. It is also what freezes, smears or leaves unpainted
+whatever moves. So each pixel of the new frame is treated in one of three ways:
 
-- *still*: the source there is what it was when it was painted, or what lay there before
-  something passed by. The paint stays, or comes back, to the bit.
-- *trusted*: it moved, and the flow says where from. The paint is carried along.
+- *still*: its source is what it was when it was painted, or what it was before something passed
+  in front of it. The paint stays, or comes back, to the bit.
+- *trusted*: it moved, and the optical flow tells where it was. Its paint is warped along.
 - *untrusted*: it was not seen before. The source is recolored as the paint around it was,
   and painted anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 
-from ..core.images import Field, Image, difference, resized, unit
+from ..core.images import Field, Image, difference, unit
 from . import flow
-from .flow import Both
+from .flow import FlowPair
+from .painting import Painting
+from .strokes import strokes_for
 
-NOISE = 8.0
-"""A source color (0..255, mean of 5x5) that differs by less is unchanged: video is noisy."""
+VIDEO_NOISE = 8.0
+"""Levels of 255. A source color (mean of 5x5 pixels) that differs by less is unchanged."""
 MISMATCH = 25.0
-"""A flow is wrong where the colors that it joins differ by more."""
-SWAY = 0.4
-"""Where more than this share of the sharp places along the sides of the frame changes …"""
-SPREAD = 0.25
-"""… in more than this share of the outer cells of an 8x8 grid, the camera moves."""
+"""Levels of 255. The flow is wrong where it joins colors that differ by more."""
+SWAY, SPREAD = 0.4, 0.25
+"""The camera moves where more than the first share of all sharp edges near the frame's sides
+changes, in more than the second share of the outer cells of an 8x8 grid."""
 SHARP = 16.0
-"""A slope of color, in levels a pixel, that is seen to change when it moves by half a pixel."""
+"""Levels of 255 a pixel. A steeper edge changes visibly when it moves by half a pixel."""
 SETTLED = 5
-"""Frames that a place must be still for to be remembered as background."""
+"""Frames for which a place must be still to be remembered as background."""
 BORDER = 15
-"""What changes takes so much around it along, in pixels across: its outline is painted there."""
+"""Pixels across by which a change is widened: the outlines of what moves are painted there."""
 SMALLEST_CHANGE = 17
-"""Changes smaller than this, in pixels across, are the noise of compression."""
-SAMPLED = 3
-"""Pixels, across and down, of which the map of colors takes one: an odd number, since the patterns
-of dithered animations have even ones."""
-STROKE_TILE, OVERLAP = 32, 8
-"""Strokes are taken over in squares of so many pixels, that fade into each other."""
-UNLIKE = 3 * NOISE
-"""Levels by which sources differ, on average, that nothing there is alike."""
-ENOUGH = 0.05
-"""The share of a tile that strokes are known for, at least, to go on from them."""
-COARSE, SMALL = 2, 4
-"""The fractions of the size at which strokes are compared, and sources."""
-PLACES = 1000
-"""Alike places whose strokes are compared, at most."""
-TOGETHER = 64
-"""Tiles that are looked for at once."""
-_ramp = np.minimum(1, (np.arange(STROKE_TILE, dtype=np.float32) + 0.5) / OVERLAP)
-_ramp = np.minimum(_ramp, _ramp[::-1])
-FADE = (_ramp[:, None] * _ramp)[..., None]
-"""The weight of a tile's pixels (STROKE_TILE, STROKE_TILE, 1)."""
-
-
-@dataclass(frozen=True, eq=False)
-class Painting:
-    """A painted picture and the source that it is the painting of (H, W, 3)."""
-
-    source: Image
-    painted: Image
-
-    @cached_property
-    def colors(self) -> ColorMap:
-        """How its source was colored."""
-        return ColorMap(self)
-
-    @cached_property
-    def strokes(self) -> Field:
-        """What its colors cannot explain (H, W, 3), around 0: brush strokes."""
-        rest = unit(self.painted) - self.colors(self.source)
-        # Around 0 everywhere: what is lighter in one place would make it lighter in all others.
-        rest -= cv2.blur(rest, (STROKE_TILE, STROKE_TILE), borderType=cv2.BORDER_REPLICATE)
-        limit = 2 * rest.std()  # the outlines of things are not strokes, and stand out
-        return rest.clip(-limit, limit)
-
-    def where(self, mask: NDArray[np.bool_], other: Painting) -> Painting:
-        """This painting where ``mask`` (H, W) is, the ``other`` one elsewhere."""
-        mask = mask[..., None]
-        return Painting(
-            np.where(mask, self.source, other.source), np.where(mask, self.painted, other.painted)
-        )
+"""Pixels across. Smaller changes are the noise of compression."""
 
 
 @dataclass(frozen=True, eq=False)
 class TemporalState:
-    """What is remembered of a shot."""
+    """What is remembered of a shot. Pictures are (H, W, 3), masks (H, W)."""
 
     first: Painting
-    """The shot's first frame, whose look the others keep: copies of copies would fade."""
+    """The shot's first frame, whose look the others keep. Copies of copies would fade."""
     last: Painting
-    """The frame before; its still parts with the source of the frame that they were painted in."""
+    """The frame before. The source of its still parts is that of the frame they were painted in."""
     background: Painting
-    """What each place looked like when it last lay still for long: what comes back when a
-    passer-by has gone is not painted anew."""
+    """Each place as it was when it was last still for long, so that what a passer-by uncovers again
+    is not painted anew."""
     known: NDArray[np.bool_]
-    """Where the background has been seen."""
+    """Where the background is known."""
     calm: NDArray[np.uint8]
-    """For how many frames each place has been still (H, W)."""
+    """The number of frames for which each place has been still."""
     past: tuple[Painting, ...]
-    """The last frames as they were, the latest last."""
+    """The last frames as they were painted, the latest last."""
 
     @classmethod
     def begin(cls, source: Image, painted: Image, first: Painting | None = None) -> TemporalState:
-        """The state after the first frame of a shot, or of a pass through one."""
+        """Return the state after a frame from which nothing else is remembered.
+
+        Args:
+            source: the frame.
+            painted: its painting.
+            first: the shot's first frame. None means this one.
+        """
         last = Painting(source, painted)
         shape = source.shape[:2]
         return cls(
@@ -121,7 +77,7 @@ class TemporalState:
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """All of it by name, for ``of``."""
+        """Return all of it as arrays by name, for ``of``."""
         paintings = {"first": self.first, "last": self.last, "ground": self.background}
         paintings |= {f"past{i}": painting for i, painting in enumerate(self.past)}
         found = {
@@ -133,7 +89,7 @@ class TemporalState:
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> TemporalState:
-        """The state that ``arrays`` were taken of."""
+        """Return the state that ``arrays`` came from."""
 
         def painting(name: str) -> Painting:
             return Painting(arrays[f"{name}.source"], arrays[f"{name}.painted"])
@@ -147,22 +103,27 @@ class TemporalState:
 
 @dataclass(frozen=True, eq=False)
 class WarmStart:
-    """Where the painting of a new frame begins. Pictures (H, W, 3) and masks (H, W) in 0..1."""
+    """Where painting a frame begins. Pictures (H, W, 3) and masks (H, W), in 0..1."""
 
     start: Field
-    """What to paint over."""
+    """The picture to paint over."""
     warped: Field
-    """The paintings before, laid over this frame."""
+    """The paintings before, warped onto this frame."""
     trust: Field
-    """Where ``warped`` is to be kept."""
+    """How far to keep ``warped``."""
     still: NDArray[np.bool_]
     """Where nothing may change."""
     origin: Image
-    """The source that was there when it was painted, where it is still."""
+    """Where it is still: the source at the time it was painted."""
 
     def over(self, own: Image, share: float) -> WarmStart:
-        """For a frame that has a painting of its ``own``: only a ``share`` of the others' goes
-        into it, where they are trusted (Ruder et al. 2016, their multi-pass algorithm)."""
+        """Return a start that blends a frame's own painting with the warped one.
+
+        Args:
+            own: the frame's painting (H, W, 3).
+            share: the weight of the warped painting where it is trusted, in 0..1 (Ruder et al.
+                2016, the multi-pass algorithm).
+        """
         values = unit(own)
         warped = values + share * (self.warped - values)
         # As the optimizer will see it: a still pixel must be a color that can be written.
@@ -174,7 +135,7 @@ class WarmStart:
     def remember(
         self, state: TemporalState, source: Image, painted: Image, frames: int = 1
     ) -> TemporalState:
-        """The state for the next frame, with the last ``frames`` frames in it."""
+        """Return the state for the next frame, which holds the last ``frames`` frames."""
         last = Painting(np.where(self.still[..., None], self.origin, source), painted)
         calm = np.where(self.still, np.minimum(state.calm, 254) + 1, 0).astype(np.uint8)
         settled = calm >= SETTLED
@@ -184,15 +145,18 @@ class WarmStart:
 
 
 def warm_start(
-    state: TemporalState, source: Image, flows: Both, distances: Sequence[int] = (1,)
+    state: TemporalState, source: Image, flows: FlowPair, distances: Sequence[int] = (1,)
 ) -> WarmStart:
-    """Carry what is in ``state`` over to the frame ``source``.
+    """Carry the paint in ``state`` over to a frame.
 
-    ``distances`` says which earlier frames to take paint from, so many frames back. Each pixel is
-    trusted once: to an older frame it only goes where no nearer one is to be had (the long-term
-    consistency of Ruder et al. 2016; also after a motion that hides things for a while). Since
-    all trust adds up to 1 at most, one loss against the mean of what is carried has the
-    gradient of their sum of losses.
+    Args:
+        state: the state after the frame before.
+        source: the frame (H, W, 3).
+        flows: estimates the flow between two frames, both ways.
+        distances: which earlier frames to take paint from, in frames back. An older frame is used
+            only where no nearer one is trusted (the long-term consistency of Ruder et al. 2016).
+            Trust adds up to 1 at most, so one loss against the blend has the same gradient as
+            the sum of their losses.
     """
     same, bared = unchanged(state, source)
     still = same | bared
@@ -213,8 +177,17 @@ def warm_start(
 
 
 def trusted(source: Image, old: Image, forward: Field, backward: Field) -> Field:
-    """Where the flow ``forward`` of a frame ``source`` into an ``old`` one may be believed (H, W),
-    given the flow ``backward``: not where it joins different colors, either."""
+    """Compute where a flow can be trusted, by itself and by the colors that it joins.
+
+    Args:
+        source: the frame (H, W, 3).
+        old: the frame that the flow points into.
+        forward: the flow of ``source`` into ``old`` (H, W, 2), in pixels.
+        backward: the opposite flow.
+
+    Returns:
+        The trust (H, W), in 0..1.
+    """
     trust = flow.trust(forward, backward)
     if flow.blind(source):
         trust[:] = 0
@@ -222,8 +195,8 @@ def trusted(source: Image, old: Image, forward: Field, backward: Field) -> Field
     return trust
 
 
-def _along(old: Painting, source: Image, flows: Both) -> tuple[Field, Field]:
-    """An ``old`` painting laid over the frame ``source``, and where that is to be trusted."""
+def _along(old: Painting, source: Image, flows: FlowPair) -> tuple[Field, Field]:
+    """Warp an ``old`` painting onto the frame ``source``; return it and its trust."""
     forward, backward = flows(source, old.source)
     trust = trusted(source, old.source, forward, backward)
     # A sharper interpolation than bilinear: paint that is carried a hundred times must not fog.
@@ -231,11 +204,13 @@ def _along(old: Painting, source: Image, flows: Both) -> tuple[Field, Field]:
 
 
 def unchanged(state: TemporalState, source: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Where the source is what it was, but for noise, and where the background has come back.
+    """Find where a frame has not changed since it was painted, but for noise.
 
-    What changes has a border around it, for paint to join; the background may come close to it.
+    Returns:
+        Where the source is the same, less a border around each change for paint to join, and
+        where the background has come back. Both (H, W).
     """
-    changed = difference(source, state.last.source) >= NOISE
+    changed = difference(source, state.last.source) >= VIDEO_NOISE
     if _sways(state.last.source, changed):
         nothing = np.zeros_like(changed)
         return nothing, nothing
@@ -246,15 +221,14 @@ def unchanged(state: TemporalState, source: Image) -> tuple[NDArray[np.bool_], N
         )
         == 0
     )
-    other = (difference(source, state.background.source) >= NOISE).astype(np.uint8)
+    other = (difference(source, state.background.source) >= VIDEO_NOISE).astype(np.uint8)
     returned = state.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
     return same, returned & ~same
 
 
 def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
-    """Whether the camera moves: what cannot move unseen has changed, along the frame's sides, and
-    not in one place only. (What fills the middle may well be one thing that moves.)
-    """
+    """Whether the camera moves: sharp edges have changed along the sides of the frame, in several
+    places. (The middle may well be filled by one thing that moves.)"""
     gray = cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (5, 5))
     down, across = np.gradient(gray)
     sharp = np.hypot(down, across) > SHARP
@@ -264,154 +238,3 @@ def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
     outer = np.ones((8, 8), bool)
     outer[1:-1, 1:-1] = False
     return bool(sharp.any() and changed[sharp].mean() > SWAY and cells[outer].mean() > SPREAD)
-
-
-class ColorMap:
-    """How the colors of a source were painted, place by place.
-
-    The guided filter (He et al. 2013) as a map of colors: in every window of ``radius`` the
-    painting is fitted as a linear function of its source; where a window has too little in it
-    for that, as all the frame has it. Used on another source, the sky takes the colors of the
-    painted sky, and a coat those of painted coats. It changes slowly from place to place, so it is
-    made of one pixel in nine (the fast guided filter, He and Sun 2015).
-    """
-
-    def __init__(self, painting: Painting, radius: int = 24, smooth: float = 1e-2) -> None:
-        step = SAMPLED if min(painting.source.shape[:2]) >= 2 * radius * SAMPLED else 1
-        self.size = (2 * (radius // step) + 1,) * 2
-        guide = unit(painting.source[::step, ::step])
-        paint = unit(painting.painted[::step, ::step])
-        guide_mean, paint_mean = self._mean(guide), self._mean(paint)
-        variance = self._mean(guide[..., :, None] * guide[..., None, :])
-        variance -= guide_mean[..., :, None] * guide_mean[..., None, :]
-        shared = self._mean(guide[..., :, None] * paint[..., None, :])
-        shared -= guide_mean[..., :, None] * paint_mean[..., None, :]
-        ridge = smooth * np.eye(3, dtype=np.float32)
-        # NumPy's takes seven times as long for many small systems.
-        grad = torch.linalg.solve(
-            torch.from_numpy(variance + ridge),
-            torch.from_numpy(shared + ridge @ _global_slope(guide, paint)),
-        ).numpy()
-        offset = paint_mean - np.einsum("hwi,hwij->hwj", guide_mean, grad)
-        self.grad, self.offset = np.moveaxis(self._mean(grad), 2, 0).copy(), self._mean(offset)
-
-    def _mean(self, values: Field) -> Field:
-        flat = values.reshape(*values.shape[:2], -1)
-        blurred = cv2.blur(flat, self.size, borderType=cv2.BORDER_REPLICATE)
-        return np.asarray(blurred, np.float32).reshape(values.shape)
-
-    def __call__(self, source: Image) -> Field:
-        """``source`` in painted colors (0..1)."""
-        size = source.shape[1::-1]
-        found = cv2.resize(self.offset, size, interpolation=cv2.INTER_LINEAR)
-        for channel, slope in zip(cv2.split(unit(source)), self.grad, strict=True):
-            found += channel[..., None] * cv2.resize(slope, size, interpolation=cv2.INTER_LINEAR)
-        return np.asarray(found.clip(0, 1), np.float32)
-
-
-def _global_slope(guide: Field, paint: Field) -> Field:
-    """The linear map (3, 3) of all of a source to its painting, about their means."""
-    centered = [p.reshape(-1, 3) - p.mean((0, 1)) for p in (guide, paint)]
-    variance = centered[0].T @ centered[0] / len(centered[0]) + 1e-3 * np.eye(3)
-    slope = np.linalg.solve(variance, centered[0].T @ centered[1] / len(centered[0]))
-    return np.asarray(slope, np.float32)
-
-
-def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) -> Field:
-    """Brush strokes (H, W, 3), around 0, for the frame ``source``, where it has none to be
-    ``kept`` (H, W), in 0..1.
-
-    Each tile takes those of a place of ``painting`` whose source looks like its own; of any place,
-    where none does. Of these it takes the one that best goes on from the ``known`` strokes
-    (H, W, 3) beside it: what a scene uncovers frame by frame is one piece, not strip after strip
-    of the same strokes (by the neighborhoods of Efros and Leung 1999).
-    """
-    height, width = kept.shape
-    found = np.zeros((height, width, 3), np.float32)
-    if min(height, width) < STROKE_TILE:
-        return found
-    size = (width // COARSE, height // COARSE)
-    side = STROKE_TILE // COARSE
-    strokes, covered, laid = (
-        np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
-        for values in (painting.strokes, kept, kept[..., None] * known)
-    )
-    laid /= np.maximum(covered, 1e-6)[..., None]
-    patches = np.lib.stride_tricks.sliding_window_view(strokes, (side, side), (0, 1))
-    weight = np.full((height, width, 1), 1e-6, np.float32)
-    tiles = _bare_tiles(kept)
-    for (y, x), places in zip(tiles, _alike(painting.source, source, tiles), strict=True):
-        here = slice(y, y + side), slice(x, x + side)
-        share = covered[here]
-        if share.mean() > ENOUGH:
-            worth = _mismatch(patches[places[:, 0], places[:, 1]], laid[here], share)
-        else:
-            worth = np.square(places - (y, x)).sum(1)
-        there = (
-            slice(y * COARSE, y * COARSE + STROKE_TILE),
-            slice(x * COARSE, x * COARSE + STROKE_TILE),
-        )
-        y, x = places[worth.argmin()]
-        taken = np.s_[y * COARSE : y * COARSE + STROKE_TILE, x * COARSE : x * COARSE + STROKE_TILE]
-        found[there] += painting.strokes[taken] * FADE
-        weight[there] += FADE
-        added = strokes[y : y + side, x : x + side]
-        laid[here] += (1 - share[..., None]) * (added - laid[here])
-        covered[here] = 1
-    return found / weight
-
-
-def _bare_tiles(kept: Field) -> list[tuple[int, int]]:
-    """Where those tiles of a frame begin that are not all ``kept`` (H, W): row and column, at
-    1 / ``COARSE`` of its size."""
-    height, width = kept.shape
-    found = []
-    for top in range(0, height, STROKE_TILE - OVERLAP):
-        for left in range(0, width, STROKE_TILE - OVERLAP):
-            # The last tile of a row or column is moved in, to be whole.
-            y, x = (
-                (min(at, most - STROKE_TILE) // COARSE)
-                for at, most in ((top, height), (left, width))
-            )
-            if (kept[y * COARSE :, x * COARSE :][:STROKE_TILE, :STROKE_TILE] < 1).any():
-                found.append((y, x))
-    return found
-
-
-def _alike(
-    source: Image, other: Image, tiles: Sequence[tuple[int, int]]
-) -> Iterator[NDArray[np.intp]]:
-    """For each tile of the frame ``other``, the places (N, 2) of a ``source`` (H, W, 3) that look
-    like it, ``PLACES`` of them at most; of all, where none does. As ``_bare_tiles`` says where.
-
-    Compared at 1 / ``SMALL`` of the size, where sums of squares are exact in single precision.
-    """
-    size = (source.shape[1] // SMALL, source.shape[0] // SMALL)
-    side, step = STROKE_TILE // SMALL, SMALL // COARSE
-    old, new = (
-        torch.from_numpy(resized(picture, size)).permute(2, 0, 1)[None].float()
-        for picture in (source, other)
-    )
-    energy = F.conv2d(old.square(), torch.ones(1, 3, side, side))
-    for begin in range(0, len(tiles), TOGETHER):
-        cut = [
-            new[:, :, y // step : y // step + side, x // step : x // step + side]
-            for y, x in tiles[begin : begin + TOGETHER]
-        ]
-        looks = torch.cat(cut)
-        match = F.conv2d(old, looks).mul_(-2).add_(energy)
-        match.add_(looks.square().sum((1, 2, 3))[:, None, None]).div_(looks[0].numel())
-        for one in match[0].flatten(1).numpy():
-            least = one.min()
-            none = least > UNLIKE**2
-            found = np.arange(one.size) if none else np.flatnonzero(one <= least + NOISE**2)
-            found = found[:: -(-len(found) // PLACES)]
-            yield np.stack(np.unravel_index(found, energy.shape[2:]), -1) * step
-
-
-def _mismatch(patches: Field, tile: Field, share: Field) -> Field:
-    """How much each of some ``patches`` (N, 3, h, w) differs from a ``tile`` (h, w, 3), of which
-    each pixel counts by its ``share`` (h, w): (N,)."""
-    mean = (tile * share[..., None]).sum((0, 1)) / share.sum()
-    differs = (patches - (tile - mean).transpose(2, 0, 1)) * share
-    return np.asarray(np.einsum("nchw,nchw->n", differs, differs), np.float32)

@@ -1,0 +1,184 @@
+"""Content and style terms: sums of squares over feature maps, with their gradients written out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from ..networks import Features, Network
+from . import losses
+from .tiles import Place, Tile, Window, tiles
+
+
+@dataclass(frozen=True, eq=False)
+class ContentTerm:
+    """``factor`` · Σ d·(F − P)² over one layer."""
+
+    layer: str
+    targets: Sequence[Tensor]
+    """P, the features (1, C, h, w) of the content, for each tile."""
+    factor: float
+    detail: Tensor
+    """d, the weight of each position (1, 1, h, w), in 0..1."""
+
+
+@dataclass(frozen=True, eq=False)
+class StyleTerm:
+    """``factor`` · Σ (G − ``target``)² over one layer of one region."""
+
+    layer: str
+    target: Tensor
+    """The Gram matrix (C, C) of the style."""
+    factor: float
+    count: float
+    """The sum of ``mask``: G is divided by it."""
+    mask: Tensor
+    """The weight of each position in G (1, 1, h, w), in 0..1."""
+    outside: Tensor
+    """The part of G (C, C) that comes from around a window. Zeros for a whole picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureTerms:
+    """All content and style terms of a picture, which goes through the network tile by tile."""
+
+    network: Network
+    tiles: Sequence[Tile]
+    content: Sequence[ContentTerm]
+    style: Sequence[StyleTerm]
+    content_outside: Tensor
+    """The content loss of what is around a window, a scalar. 0 for a whole picture."""
+
+    @property
+    def empty(self) -> float:
+        """The loss of a picture without any features."""
+        found = 0.0
+        for one in self.content:
+            found += one.factor * sum(
+                float((one.detail[self._at(tile, one.layer)] * target.square()).sum())
+                for tile, target in zip(self.tiles, one.targets, strict=True)
+            )
+        for term in self.style:
+            found += term.factor * float(term.target.square().sum())
+        return found
+
+    @torch.no_grad()
+    def values(self, seen: Iterable[Features]) -> tuple[dict[str, Tensor], list[Tensor]]:
+        """Evaluate the terms.
+
+        Args:
+            seen: the features of each tile.
+
+        Returns:
+            The loss by the name of its term (scalars), and the Gram matrix (C, C) of each style
+            term.
+        """
+        content = self.content_outside
+        grams = [term.outside.clone() for term in self.style]
+        for number, (tile, features) in enumerate(zip(self.tiles, seen, strict=True)):
+            for one in self.content:
+                error = self.core(features, tile, one.layer).float() - one.targets[number]
+                detail = one.detail[self._at(tile, one.layer)]
+                content = content + one.factor * (detail * error.square()).sum()
+            for gram, term in zip(grams, self.style, strict=True):
+                core = self.core(features, tile, term.layer)
+                gram += losses.outer(core, term.mask[self._at(tile, term.layer)]) / term.count
+        terms = {}
+        if self.content:
+            terms["content"] = content
+        if self.style:
+            terms["style"] = torch.stack(
+                [
+                    term.factor * (gram - term.target).square().sum()
+                    for gram, term in zip(grams, self.style, strict=True)
+                ]
+            ).sum()
+        return terms, grams
+
+    @torch.no_grad()
+    def feature_grads(self, number: int, features: Features, grams: Sequence[Tensor]) -> Features:
+        """Differentiate the terms by the features of one tile.
+
+        Args:
+            number: of the tile.
+            features: its features.
+            grams: the Gram matrices of the whole picture, as ``values`` returns them.
+        """
+        tile = self.tiles[number]
+        grads: Features = {}
+
+        def add(layer: str, grad: Tensor) -> None:
+            if grad.shape != features[layer].shape:
+                core, grad = grad, torch.zeros_like(features[layer])
+                grad[tile.core(self.network.strides[layer])] = core
+            grads[layer] = grads[layer] + grad if layer in grads else grad
+
+        for one in self.content:
+            error = self.core(features, tile, one.layer).float() - one.targets[number]
+            grad = 2 * one.factor * one.detail[self._at(tile, one.layer)] * error
+            add(one.layer, grad.to(features[one.layer].dtype))
+        for gram, term in zip(grams, self.style, strict=True):
+            core, mask = (
+                self.core(features, tile, term.layer),
+                term.mask[self._at(tile, term.layer)],
+            )
+            grad = 2 * term.factor / term.count * (gram - term.target)
+            add(term.layer, losses.outer_grad(core, grad, mask))
+        return grads
+
+    def in_window(self, part: Window, features: Features) -> FeatureTerms:
+        """Return the terms of a window, while everything around it stays as it is.
+
+        Args:
+            part: the window, on the grid of the coarsest layer. The picture must be one tile.
+            features: those of the whole picture as it is now.
+        """
+        places = {
+            layer: Tile(part, self.tiles[0].window).at(self.network.strides[layer])
+            for layer in features
+        }
+        around = replace(
+            self,
+            content=[
+                replace(term, detail=_without(term.detail, places[term.layer]))
+                for term in self.content
+            ],
+            style=[
+                replace(term, mask=_without(term.mask, places[term.layer])) for term in self.style
+            ],
+        )
+        terms, grams = around.values([features])
+        return replace(
+            self,
+            tiles=tiles((part.bottom - part.top, part.right - part.left), None, None),
+            content=[
+                replace(
+                    term,
+                    targets=[term.targets[0][places[term.layer]]],
+                    detail=term.detail[places[term.layer]],
+                )
+                for term in self.content
+            ],
+            style=[
+                replace(term, mask=term.mask[places[term.layer]], outside=gram)
+                for term, gram in zip(self.style, grams, strict=True)
+            ],
+            content_outside=terms.get("content", self.content_outside),
+        )
+
+    def core(self, features: Features, tile: Tile, layer: str) -> Tensor:
+        """Return a tile's features (1, C, h, w) without those of its margin."""
+        return features[layer][tile.core(self.network.strides[layer])]
+
+    def _at(self, tile: Tile, layer: str) -> Place:
+        return tile.at(self.network.strides[layer])
+
+
+def _without(mask: Tensor, place: Place) -> Tensor:
+    """Return ``mask`` (1, 1, h, w) with zeros at ``place``."""
+    rest = mask.clone()
+    rest[place] = 0
+    return rest

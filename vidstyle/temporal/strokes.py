@@ -1,0 +1,142 @@
+"""Strokes for ground that no painting has shown before, copied from where the scene looks alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+
+from ..core.images import Field, Image, resized
+from .painting import STROKE_TILE, Painting
+
+OVERLAP = 8
+"""Pixels over which neighboring tiles fade into each other."""
+SAME_LOOK = 8.0
+"""Levels of 255, root mean square. Places are equally alike if they match so nearly as well as the
+best one."""
+UNLIKE = 24.0
+"""Levels of 255, root mean square, from which on two places do not look alike at all."""
+ENOUGH = 0.05
+"""The share of a tile whose strokes must be known for a candidate to be compared with them."""
+COARSE, SMALL = 2, 4
+"""Strokes are compared at one half of the size, sources at one quarter."""
+PLACES = 1000
+"""Candidates per tile, at most."""
+TOGETHER = 64
+"""Tiles that are searched for at once."""
+_ramp = np.minimum(1, (np.arange(STROKE_TILE, dtype=np.float32) + 0.5) / OVERLAP)
+_ramp = np.minimum(_ramp, _ramp[::-1])
+FADE = (_ramp[:, None] * _ramp)[..., None]
+"""The weight of each pixel of a tile (STROKE_TILE, STROKE_TILE, 1)."""
+
+
+def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) -> Field:
+    """Find brush strokes for the bare parts of a frame.
+
+    The candidates of a tile are the places of ``painting`` whose source looks like the tile, or all
+    places where none does. The candidate wins that best continues the strokes around the tile, so
+    that ground that a scene uncovers frame by frame becomes one piece, not strip after strip of the
+    same strokes (after the neighborhoods of Efros and Leung 1999).
+
+    Args:
+        source: the frame (H, W, 3).
+        painting: where strokes are copied from.
+        known: the strokes that the frame has already (H, W, 3), around 0.
+        kept: where it has them (H, W), in 0..1.
+
+    Returns:
+        Strokes (H, W, 3), around 0.
+    """
+    height, width = kept.shape
+    found = np.zeros((height, width, 3), np.float32)
+    if min(height, width) < STROKE_TILE:
+        return found
+    size = (width // COARSE, height // COARSE)
+    side = STROKE_TILE // COARSE
+    strokes, covered, laid = (
+        np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
+        for values in (painting.strokes, kept, kept[..., None] * known)
+    )
+    laid /= np.maximum(covered, 1e-6)[..., None]
+    patches = np.lib.stride_tricks.sliding_window_view(strokes, (side, side), (0, 1))
+    weight = np.full((height, width, 1), 1e-6, np.float32)
+    tiles = _bare_tiles(kept)
+    for (y, x), places in zip(tiles, _alike(painting.source, source, tiles), strict=True):
+        here = slice(y, y + side), slice(x, x + side)
+        share = covered[here]
+        if share.mean() > ENOUGH:
+            cost = _mismatch(patches[places[:, 0], places[:, 1]], laid[here], share)
+        else:
+            cost = np.square(places - (y, x)).sum(1)
+        row, column = places[cost.argmin()]
+        found[_full_size(y, x)] += painting.strokes[_full_size(row, column)] * FADE
+        weight[_full_size(y, x)] += FADE
+        added = strokes[row : row + side, column : column + side]
+        laid[here] += (1 - share[..., None]) * (added - laid[here])
+        covered[here] = 1
+    return found / weight
+
+
+def _full_size(y: int, x: int) -> tuple[slice, slice]:
+    """Return the place, at full size, of the tile that begins at ``y``, ``x`` at 1 / ``COARSE``."""
+    top, left = y * COARSE, x * COARSE
+    return slice(top, top + STROKE_TILE), slice(left, left + STROKE_TILE)
+
+
+def _bare_tiles(kept: Field) -> list[tuple[int, int]]:
+    """List the tiles that are not wholly ``kept`` (H, W): row and column at 1 / ``COARSE``."""
+    height, width = kept.shape
+    found = []
+    for top in range(0, height, STROKE_TILE - OVERLAP):
+        for left in range(0, width, STROKE_TILE - OVERLAP):
+            # The last tile of a row or column is moved in, to be whole.
+            y, x = (
+                (min(at, most - STROKE_TILE) // COARSE)
+                for at, most in ((top, height), (left, width))
+            )
+            if (kept[y * COARSE :, x * COARSE :][:STROKE_TILE, :STROKE_TILE] < 1).any():
+                found.append((y, x))
+    return found
+
+
+def _alike(
+    source: Image, other: Image, tiles: Sequence[tuple[int, int]]
+) -> Iterator[NDArray[np.intp]]:
+    """Yield, for each tile of the frame ``other``, the places (N, 2) of ``source`` that look like
+    it, or all places where none does; ``PLACES`` at most, at 1 / ``COARSE`` of the size.
+
+    Pictures are compared at 1 / ``SMALL``, where sums of squares are exact in single precision.
+    """
+    size = (source.shape[1] // SMALL, source.shape[0] // SMALL)
+    side, step = STROKE_TILE // SMALL, SMALL // COARSE
+    old, new = (
+        torch.from_numpy(resized(picture, size)).permute(2, 0, 1)[None].float()
+        for picture in (source, other)
+    )
+    energy = F.conv2d(old.square(), torch.ones(1, 3, side, side))
+    for begin in range(0, len(tiles), TOGETHER):
+        cut = [
+            new[:, :, y // step : y // step + side, x // step : x // step + side]
+            for y, x in tiles[begin : begin + TOGETHER]
+        ]
+        looks = torch.cat(cut)
+        match = F.conv2d(old, looks).mul_(-2).add_(energy)
+        match.add_(looks.square().sum((1, 2, 3))[:, None, None]).div_(looks[0].numel())
+        for one in match[0].flatten(1).numpy():
+            least = one.min()
+            none = least > UNLIKE**2
+            found = np.arange(one.size) if none else np.flatnonzero(one <= least + SAME_LOOK**2)
+            found = found[:: -(-len(found) // PLACES)]
+            yield np.stack(np.unravel_index(found, energy.shape[2:]), -1) * step
+
+
+def _mismatch(patches: Field, tile: Field, share: Field) -> Field:
+    """Compare ``patches`` (N, 3, h, w) with a ``tile`` (h, w, 3) whose pixels have the weights
+    ``share`` (h, w): the sum of squares, (N,)."""
+    mean = (tile * share[..., None]).sum((0, 1)) / share.sum()
+    differs = (patches - (tile - mean).transpose(2, 0, 1)) * share
+    return np.asarray(np.einsum("nchw,nchw->n", differs, differs), np.float32)
