@@ -203,5 +203,5 @@ def test_the_map_of_colors_of_a_large_frame_is_that_of_all_its_pixels(
     paint = (source * [0.9, 0.5, 0.2] + [0, 40, 90]).astype(np.uint8)
     source[::2, ::2] += 40
     quick = ColorMap(Painting(source, paint))(source)
-    monkeypatch.setattr("vidstyle.temporal.warm_start.SAMPLED", 1)
+    monkeypatch.setattr("vidstyle.temporal.painting.SAMPLED", 1)
     assert np.abs(quick - ColorMap(Painting(source, paint))(source)).max() * 255 < 1.5

@@ -29,7 +29,4 @@ class Frame:
     painting: NDArray[np.uint8] | None = None
     """The given painting of this frame (H, W, 3) uint8 RGB. None if there is none."""
     is_key: bool = True
-    """Whether it is a key frame, painted in full.
-
-    In other frames, only the parts that the key frames around them do not show are painted.
-    """
+    """Whether it is a key frame, which is painted. Others take their paint from key frames."""

@@ -1,4 +1,4 @@
-"""The colors of a painting, where they are to be those of the clip."""
+"""Color transfer from the source to a painting or a style."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..core.images import Field, Image
 
 
 def with_chroma(painted: Image, source: Image) -> Image:
-    """The lightness of ``painted`` with the colors of ``source``, both (H, W, 3).
+    """Combine the lightness of ``painted`` with the colors of ``source``, both (H, W, 3).
 
-    Each frame takes the colors of its own source, so they move and rest as those do.
+    Each frame takes the colors of its own source, so they move and stay still as the source does.
     """
     light = cv2.cvtColor(painted, cv2.COLOR_RGB2YCrCb)
     light[..., 1:] = cv2.cvtColor(source, cv2.COLOR_RGB2YCrCb)[..., 1:]
@@ -22,16 +22,22 @@ def with_chroma(painted: Image, source: Image) -> Image:
 
 
 def mixed(painted: Image, source: Image, strength: float | Field) -> Image:
-    """``painted`` laid over ``source``, both (H, W, 3), so strongly: 0..1, or that (H, W)."""
+    """Lay ``painted`` over ``source``, both (H, W, 3), with an opacity in 0..1, or (H, W) of them."""
     if isinstance(strength, np.ndarray):
         strength = strength[..., None]
     return np.rint(painted * strength + source * (1 - strength)).astype(np.uint8)
 
 
 def matched(style: Image, source: Image, by: Literal["histogram", "covariance"]) -> Image:
-    """``style`` (H, W, 3) in the colors of ``source`` (Gatys et al. 2016, Preserving Color in
-    Neural Artistic Style Transfer): ``histogram`` matches each channel's, ``covariance`` the mean
-    and covariance of all three.
+    """Return ``style`` in the colors of ``source``.
+
+    This follows Gatys et al. 2016, Preserving Color in Neural Artistic Style Transfer.
+
+    Args:
+        style: the picture to recolor (H, W, 3).
+        source: the picture that the colors come from (h, w, 3).
+        by: "histogram" matches the histogram of each channel, "covariance" the mean and
+            covariance of all three channels.
     """
     if by == "histogram":
         channels = [_histogram(style[..., i], source[..., i]) for i in range(3)]
@@ -40,7 +46,7 @@ def matched(style: Image, source: Image, by: Literal["histogram", "covariance"])
 
 
 def _histogram(channel: Image, model: Image) -> Image:
-    """``channel`` (H, W) with the distribution of values of ``model``."""
+    """Map the values of ``channel`` (H, W) to the distribution of the values of ``model``."""
     share, wanted = (
         np.bincount(values.ravel(), minlength=256).cumsum() / values.size
         for values in (channel, model)
@@ -56,6 +62,9 @@ def _covariance(style: Image, source: Image) -> Image:
 
 
 def _root(pixels: NDArray[np.float64], power: float) -> NDArray[np.float64]:
-    """The covariance (3, 3) of ``pixels`` (N, 3) to this power; a level's noise keeps it finite."""
+    """Return the covariance (3, 3) of ``pixels`` (N, 3), raised to ``power``.
+
+    Noise of one level is added to it, which keeps negative powers finite.
+    """
     values, vectors = np.linalg.eigh(np.cov(pixels.T) + np.eye(3))
     return np.asarray((vectors * values**power) @ vectors.T)

@@ -19,11 +19,13 @@ Layer = Image
 
 
 def check(mask: Clip, clip: Clip) -> list[str]:
-    """What there is to say about a ``mask`` for a ``clip``: it is one picture for all frames, or
-    has one for each.
+    """Check that a ``mask`` fits a ``clip``: one picture for all frames, or one for each.
+
+    Returns:
+        Notices for the user about the mask, if any.
 
     Raises:
-        UsageError: it has another number of frames.
+        UsageError: the mask has another number of frames than the clip.
     """
     info, whole = mask.info, clip.info
     if not _one(mask):
@@ -42,7 +44,10 @@ def check(mask: Clip, clip: Clip) -> list[str]:
 
 
 def masked(frames: Iterable[Frame], masks: Sequence[Clip]) -> Iterator[Frame]:
-    """``frames``, each with its masks.
+    """Add its layer of each of the ``masks`` to every frame.
+
+    Yields:
+        Each frame with its layers, in the order of ``masks``.
 
     Raises:
         UsageError: a mask ends before the clip does.
@@ -59,8 +64,13 @@ def masked(frames: Iterable[Frame], masks: Sequence[Clip]) -> Iterator[Frame]:
 
 
 def shares(masks: Sequence[Layer]) -> list[Field]:
-    """How much of each pixel (H, W) belongs to no mask, to the first, the second …; they add up
-    to 1. Where masks overlap, the last one counts.
+    """Return how much of each pixel belongs to no mask and to each of the ``masks``.
+
+    Args:
+        masks: at least one. Where they overlap, the last one counts.
+
+    Returns:
+        Shares (H, W) in 0..1 for no mask, the first mask, the second …; they add up to 1.
     """
     rest: Field = np.ones(masks[0].shape, np.float32)
     found: list[Field] = []
@@ -72,7 +82,7 @@ def shares(masks: Sequence[Layer]) -> list[Field]:
 
 
 def softened(mask: Layer, size: tuple[int, int], feather: float) -> Layer:
-    """``mask`` at ``size`` (width, height), its edge ``feather`` pixels wide."""
+    """Resize ``mask`` to ``size`` (width, height), and blur its edge to ``feather`` pixels."""
     scaled = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     if feather:
         scaled = cv2.GaussianBlur(scaled, (0, 0), feather / 2, borderType=cv2.BORDER_REPLICATE)
@@ -80,9 +90,9 @@ def softened(mask: Layer, size: tuple[int, int], feather: float) -> Layer:
 
 
 def _layers(mask: Clip) -> Iterator[Layer]:
-    """White is inside; in a mask of which some frame is transparent somewhere, opaque is."""
+    """Yield a mask's layers: white is inside, or opaque if any frame has transparent parts."""
     by_shape = mask.info.alpha
-    if mask.info.kind == "stills" and not by_shape:  # only the first one has been looked at
+    if mask.info.kind == "stills" and not by_shape:  # info only covers the first picture
         by_shape = any(frame.alpha is not None for frame in mask)
     for frame in mask:
         if not by_shape:
@@ -98,5 +108,5 @@ def _one(mask: Clip) -> bool:
 
 
 def _count(clip: Clip) -> int:
-    """Files that do not say how many frames they have are read through."""
+    """Count the frames of a clip, reading all of it if its file does not say how many there are."""
     return clip.info.frames if clip.info.frames is not None else sum(1 for _ in clip)

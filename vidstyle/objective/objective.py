@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..core.images import Field
-from ..networks import Features, Network, Surroundings
+from ..networks import Features, Network, Surroundings, Vjp
 from ..settings import Settings
 from . import losses
 from .terms import ContentTerm, FeatureTerms, StyleTerm
@@ -71,13 +71,12 @@ class Loss:
         if pixels:
             (gradient,) = torch.autograd.grad(torch.stack([*pixels.values()]).sum(), picture)
         picture = picture.detach()
-        traces = (
+        traces: Iterable[tuple[Features, Vjp]] = (
             self.network.forward_vjp(picture[tile.shown], self.surroundings) for tile in self.tiles
         )
         if len(self.tiles) == 1:
-            kept = [*traces]
-            traces = iter(kept)
-            values, grams = self.features.values(features for features, _ in kept)
+            traces = [*traces]
+            values, grams = self.features.values(features for features, _ in traces)
         else:
             values, grams = self.features.values(self._seen(picture))
         for number, (features, vjp) in enumerate(traces):

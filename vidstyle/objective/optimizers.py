@@ -1,8 +1,8 @@
-"""Optimizers that keep a picture inside its box.
+"""Optimizers that keep a picture inside its box: between a lower and an upper bound per pixel.
 
-A painting is judged as it is written, clamped to 0..1. An optimizer that leaves the box and is
-clamped at the end is several times worse than it believed. Each pixel here has its own box, so
-a pixel that must not change is one whose box is a point.
+A painting is judged as it is written, clamped to 0..1. If an optimizer leaves the box and its result
+is clamped at the end, the loss is several times what the optimizer reported. Since each pixel has
+its own box, a pixel that must not change gets a box that is a single point.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import torch
 from torch import Tensor
 
 Closure = Callable[[Tensor], tuple[float, Tensor]]
-"""Maps a picture to its loss and the gradient of it, of the picture's shape."""
+"""Maps a picture to its loss and the gradient of the loss, in the picture's shape."""
 
 
 class Optimizer(Protocol):
-    """What lowers a loss step by step."""
+    """Protocol of an optimizer, which lowers a loss step by step."""
 
     picture: Tensor
 
@@ -27,12 +27,17 @@ class Optimizer(Protocol):
 
 
 class BoxLBFGS:
-    """L-BFGS (Nocedal 1980) by projection: only the free pixels take part in a step.
+    """L-BFGS (Nocedal 1980) with projection: only the free pixels take part in a step.
 
-    A pixel at the side of its box, whose gradient points out of it, is held (the two-metric
+    A pixel at a bound of its box is held if a descent would leave the box (the two-metric
     projection of Bertsekas 1982). A step must lower the loss (Armijo's rule along the
-    projected path); if it does not, it is shortened, and after a few failures the curvature is
+    projected path). If it does not, it is shortened, and after a few failures the curvature is
     forgotten. So the loss never rises, and no run diverges.
+
+    Args:
+        start: the initial picture.
+        lower, upper: the bounds of each pixel, in the picture's shape.
+        history: number of past steps that the curvature is estimated from.
     """
 
     def __init__(self, start: Tensor, lower: Tensor, upper: Tensor, *, history: int = 12) -> None:
@@ -43,7 +48,10 @@ class BoxLBFGS:
         self.gradient = torch.zeros_like(start)
 
     def step(self, closure: Closure) -> float:
-        """Take one step and return the loss after it; mostly one evaluation, two the first time."""
+        """Take one step and return the loss after it.
+
+        This mostly takes one evaluation of ``closure``, and two the first time.
+        """
         if self.loss is None:
             self.loss, self.gradient = closure(self.picture)
         for _ in range(2):
@@ -76,7 +84,7 @@ class BoxLBFGS:
                 self._remember(moved, gradient - self.gradient)
                 self.picture, self.loss, self.gradient = picture, loss, gradient
                 return True
-            # The minimum of the parabola through both values and the slope.
+            # Try the minimum of the parabola through both losses and the slope.
             bend = loss - self.loss - expected
             length *= min(0.5, max(0.1, -expected / (2 * bend))) if bend < float("inf") else 0.1
         return False
@@ -87,9 +95,9 @@ class BoxLBFGS:
             self.pairs.append((moved, turned, curvature))
 
     def _direction(self, gradient: Tensor) -> Tensor:
-        """Minus the inverse Hessian times ``gradient``, by the two-loop recursion."""
+        """Return minus the inverse Hessian times ``gradient``, by the two-loop recursion."""
         if not self.pairs:
-            # No scale is known yet: let the largest pixel move by a tenth of the range.
+            # No scale is known yet: let the largest gradient move its pixel by a tenth of 0..1.
             return -gradient * (0.1 / gradient.abs().max().clamp_min(1e-20))
         q = gradient.clone()
         alphas = []
@@ -105,7 +113,15 @@ class BoxLBFGS:
 
 
 class BoxAdam:
-    """Adam (Kingma and Ba 2015), the picture clamped to its box after each step."""
+    """Adam (Kingma and Ba 2015) that clamps the picture to its box after each step.
+
+    Args:
+        start: the initial picture.
+        lower, upper: the bounds of each pixel, in the picture's shape.
+        rate: the learning rate.
+        betas: decay of the mean gradient and of the mean squared gradient, per step.
+        epsilon: added to the denominator of a step, to keep it from being 0.
+    """
 
     def __init__(
         self,
@@ -138,7 +154,12 @@ class BoxAdam:
 
 
 class Average:
-    """The mean of a run's pictures, each counting ``keep`` (0..1) times what the next one does."""
+    """A weighted mean of the pictures of a run, in which later ones count more.
+
+    Args:
+        keep: the weight of a picture relative to the next one, 0..1. With 0, only the last picture
+            counts.
+    """
 
     def __init__(self, keep: float) -> None:
         self.keep = keep

@@ -1,4 +1,4 @@
-"""What a clip is to look like: one style, a blend, another as time goes on, others by region."""
+"""The styles of a clip: one style or a blend, which may change over time and by region."""
 
 from __future__ import annotations
 
@@ -16,42 +16,54 @@ from ..core.errors import UsageError
 from ..core.images import Image, at_area, filled
 
 Weights = tuple[float, ...]
-"""How much of each picture is in a style; they add up to 1."""
+"""The share of each style picture in a blend. The shares add up to 1."""
 
 BROAD = 700
-"""Pixels of a side (the root of the area) from which on a painting has the style at its own size.
-In smaller ones strokes are broader for their size: lines of three pixels are grain."""
+"""Size of a frame, as the root of its area in pixels, from which the style has the frame's size.
+
+In smaller frames, strokes are broader relative to the frame: lines of three pixels would look like
+grain.
+"""
 BORDER_ALIKE = 32
-"""Levels of 255 by which a pixel of a plain border differs from its color, at most."""
+"""Largest difference of a pixel of a plain border from the border's color, in levels of 0..255."""
 PLAIN, FRAYED = 0.9, 0.2
-"""The share of a line that has the border's color where it is plain, and where it still ends."""
+"""Least share of a line in the border's color, in its plain part and in its frayed inner edge."""
 WIDEST = 1 / 8
-"""A border that is not all around is no wider than this share of the picture: else it is a sky."""
+"""Widest border that is not all around, as a share of the picture.
+
+A wider one is taken for a sky.
+"""
 LEAST_LEFT = 1 / 4
-"""What is left of a picture's width and height, at least: else the border is the picture."""
+"""Least share of a picture's width and height that must be left without the border.
+
+If less is left, the border is taken for the picture itself.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class StyleSchedule:
-    """Style pictures, and which of them is wanted when and where."""
+    """Style pictures, and which of them apply when and where."""
 
     pictures: tuple[Image, ...]
     """The style images (H, W, 3)."""
     names: tuple[str, ...] = ()
     keyframes: Mapping[float, Weights] = field(default_factory=dict)
-    """The style from these seconds on, blended in between; none where only content is painted."""
+    """The blend at each of these times (seconds), interpolated in between.
+
+    Empty if only content is painted.
+    """
     regions: tuple[int | None, ...] = ()
-    """Each mask's picture, by number; None where nothing is to be painted."""
+    """The index of each mask's picture. None where nothing is painted."""
     notes: tuple[str, ...] = ()
-    """What there is to say of the pictures."""
+    """Notices for the user about the pictures."""
 
     @classmethod
     def of(cls, picture: Image) -> StyleSchedule:
-        """One style for all of a clip."""
+        """Return the schedule of a single style for a whole clip."""
         return cls((picture,), ("style",), {0.0: (1.0,)})
 
     def at(self, time: float) -> Weights:
-        """The style outside all masks, ``time`` seconds after the clip's start."""
+        """Return the blend outside all masks, ``time`` seconds after the clip's start."""
         times = sorted(self.keyframes)
         if not times:
             return ()
@@ -70,10 +82,16 @@ class StyleSchedule:
 
 
 def style_picture(path: Path, max_pixels: int | None = None) -> Image:
-    """A style (H, W, 3): of a picture with transparent parts, what is seen.
+    """Read a style (H, W, 3), cropped to what is not transparent.
+
+    Transparent parts within the crop get the mean color of the rest.
+
+    Args:
+        path: the picture's file.
+        max_pixels: largest number of pixels to accept. None means any.
 
     Raises:
-        UsageError: it cannot be read, or shows nothing.
+        UsageError: the picture cannot be read, is too large, or is wholly transparent.
     """
     picture, alpha = media.read_image(path, max_pixels)
     if alpha is None:
@@ -88,22 +106,32 @@ def style_picture(path: Path, max_pixels: int | None = None) -> Image:
 def at_scale(
     picture: Image, size: tuple[int, int], frame: tuple[int, int], scale: float | None = None
 ) -> Image:
-    """A style at the size whose strokes a painting of ``size`` (width, height) has.
+    """Scale a style to the size at which its strokes are those of a painting.
 
-    ``scale`` is a factor of the painting's size. Without one, the style is larger where the whole
-    ``frame`` (width, height) is small; ``size`` is smaller than that while it is painted coarsely.
+    Args:
+        picture: the style (H, W, 3).
+        size: width and height of the painting, which are smaller than those of the frame while it
+            is painted coarsely.
+        frame: width and height of the whole frame.
+        scale: size of the style as a factor of the painting's size. None means the painting's
+            size, or more where the frame is small (see ``BROAD``).
+
+    Returns:
+        The style with its aspect kept, so that its area has the wanted size.
     """
     area = size[0] * size[1]
     if scale is not None:
         return at_area(picture, round(area * scale**2))
     broader = area * max(1, BROAD / (frame[0] * frame[1]) ** 0.5)
-    # Enlarged beyond its own pixels a style has no larger strokes, only softer ones.
+    # Enlarging a style beyond its own pixels makes its strokes softer, not larger.
     return at_area(picture, round(min(broader, max(area, picture.shape[0] * picture.shape[1]))))
 
 
 def trimmed(picture: Image) -> Image:
-    """A style without its plain border, as scans and photographs of paintings have one: it would
-    be painted into every frame."""
+    """Crop the plain border of a style (H, W, 3), if there is one.
+
+    Scans and photographs of paintings often have a border. It would be painted into every frame.
+    """
     colors = [np.median(side[0], axis=0).astype(np.int16) for side in _sides(picture)]
     plain = [
         _leading(side, color, PLAIN) for side, color in zip(_sides(picture), colors, strict=True)
@@ -117,9 +145,9 @@ def trimmed(picture: Image) -> Image:
         return picture
     cut: list[int] = []
     for side, color, n in zip(_sides(inside), colors, plain, strict=True):
-        # A photograph is never quite level, and never quite sharp.
+        # In a photograph, a border is never quite level, and its edge never quite sharp.
         frayed, most = _leading(side, color, FRAYED), max(2, n // 2)
-        # A sky fades, and goes on between what stands in it.
+        # A sky is no border: it fades, and continues between the objects in front of it.
         is_border = n and (around or frayed <= most)
         cut.append(n + min(frayed, most) + 1 if is_border else 0)
     inside = _without(picture, cut)
@@ -131,20 +159,19 @@ def trimmed(picture: Image) -> Image:
 
 
 def _sides(picture: Image) -> tuple[Image, Image, Image, Image]:
-    """The lines of a picture from its top, its bottom, its left and its right on."""
+    """Return the lines of a picture, counted from its top, bottom, left and right."""
     turned = picture.swapaxes(0, 1)
     return picture, picture[::-1], turned, turned[::-1]
 
 
 def _without(picture: Image, lines: Sequence[int]) -> Image:
-    """``picture`` without so many lines at its top, bottom, left and right."""
+    """Crop so many lines from the top, bottom, left and right of ``picture``."""
     top, bottom, left, right = lines
     return picture[top : picture.shape[0] - bottom, left : picture.shape[1] - right]
 
 
 def _leading(lines: Image, color: NDArray[np.int16], share: float) -> int:
-    """Of how many ``lines`` (N, L, 3), before the first that is not so, a ``share`` at least has
-    this ``color``."""
+    """Count the leading ``lines`` (N, L, 3) of which at least ``share`` has this ``color``."""
     alike = ((np.abs(line - color).max(-1) <= BORDER_ALIKE).mean() for line in lines)
     return sum(1 for _ in takewhile(lambda found: found >= share, alike))
 
@@ -155,11 +182,17 @@ def schedule_from_options(
     masks: Sequence[tuple[Path, Path | None]],
     pictures: Mapping[Path, Image],
 ) -> StyleSchedule:
-    """The looks of a clip: ``styles`` from its start, others ``later`` (seconds), others in
-    ``masks``; each with its weight.
+    """Build the style schedule of a clip.
+
+    Args:
+        styles: the styles from the clip's start on, each with its weight.
+        later: further styles, each as the time (seconds) it applies from, its picture and its
+            weight.
+        masks: each mask with its style. None means that nothing is painted there.
+        pictures: all style pictures (H, W, 3), by path.
 
     Raises:
-        UsageError: weights that make no sense.
+        UsageError: a weight or a time is negative or not finite, or weights add up to 0.
     """
     order = list(pictures)
     wanted: dict[float, list[tuple[Path, float]]] = {}

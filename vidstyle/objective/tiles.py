@@ -1,4 +1,4 @@
-"""Parts of a frame: the windows that need painting, and tiles of what is too large at once."""
+"""Parts of a frame: windows that need painting, and tiles of pictures too large for one pass."""
 
 from __future__ import annotations
 
@@ -11,14 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 CONTEXT = 24
-"""Pixels of surroundings that a window shows the network, so that paint joins."""
+"""Pixels around a window that the network also sees, so that the paint joins."""
 GRID = 16
-"""Windows lie on the grid of the coarsest layer, so that features fall as in the whole frame."""
+"""Spacing, in pixels, of the grid that windows lie on.
+
+It is that of the coarsest layer, so that features fall as in the whole frame.
+"""
 
 
 @dataclass(frozen=True)
 class Window:
-    """A rectangle of a frame: rows ``top``..``bottom``, columns ``left``..``right``."""
+    """A rectangle of a frame, in pixels.
+
+    It has the rows from ``top`` to before ``bottom``, and the columns from ``left`` to before
+    ``right``.
+    """
 
     top: int
     bottom: int
@@ -31,15 +38,15 @@ class Window:
 
     @property
     def place(self) -> tuple[slice, slice]:
-        """Rows and columns, for indexing."""
+        """Slices of rows and columns, for indexing."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     def moved(self, down: int, right: int) -> Window:
-        """This window so many pixels further down and to the right."""
+        """Return this window moved by so many pixels down and to the right."""
         return Window(self.top + down, self.bottom + down, self.left + right, self.right + right)
 
     def __or__(self, other: Window) -> Window:
-        """The smallest window around both."""
+        """Return the smallest window that contains both."""
         return Window(
             min(self.top, other.top),
             max(self.bottom, other.bottom),
@@ -49,35 +56,41 @@ class Window:
 
 
 Place = tuple[slice, slice, slice, slice]
-"""Of a tensor (1, C, h, w)."""
+"""Index of a part of a tensor (1, C, h, w)."""
 Span = tuple[tuple[int, int], tuple[int, int]]
-"""Where a part of a side begins and ends, and the same with what is around it."""
+"""Start and end, in pixels, of a part of a side; then the same with its surroundings."""
 TILES = 64
-"""Tiles down and across, at most."""
+"""Largest number of tiles down, and of tiles across."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A part of a picture that goes through a network by itself."""
+    """A part of a picture that passes through a network by itself."""
 
     counts: Window
-    """What is wanted of it; of a picture in tiles, all together are the picture."""
+    """The area that counts. Those of all tiles of a picture together cover it exactly."""
     window: Window
-    """The same with its surroundings."""
+    """The same area with its surroundings, which the network also sees."""
 
     @property
     def shown(self) -> Place:
-        """What the network is shown, in the picture."""
+        """Index of the part of the picture that the network sees."""
         return _all(*self.window.place)
 
     def at(self, stride: int) -> Place:
-        """What counts, in features of the whole picture that are ``stride`` pixels apart."""
+        """Return the index of the area that counts in features of the whole picture.
+
+        Features are ``stride`` pixels apart.
+        """
         rows = slice(self.counts.top // stride, self._end("bottom", stride, 0))
         columns = slice(self.counts.left // stride, self._end("right", stride, 0))
         return _all(rows, columns)
 
     def core(self, stride: int) -> Place:
-        """What counts, in features of what is shown."""
+        """Return the index of the area that counts in features of what the network sees.
+
+        Features are ``stride`` pixels apart.
+        """
         top, left = self.window.top, self.window.left
         rows = slice((self.counts.top - top) // stride, self._end("bottom", stride, top))
         columns = slice((self.counts.left - left) // stride, self._end("right", stride, left))
@@ -85,11 +98,11 @@ class Tile:
 
     @property
     def inside(self) -> Window:
-        """What counts, in what is shown."""
+        """The area that counts, relative to the part that the network sees."""
         return self.counts.moved(-self.window.top, -self.window.left)
 
     def _end(self, side: str, stride: int, origin: int) -> int | None:
-        # At the picture's edge there may be less than a whole stride left over.
+        # At the picture's edge, less than a whole stride may be left over. It counts, too.
         end: int = getattr(self.counts, side)
         return None if end == getattr(self.window, side) else (end - origin) // stride
 
@@ -99,9 +112,9 @@ def _all(rows: slice, columns: slice) -> Place:
 
 
 def windows(changed: NDArray[np.bool_]) -> list[Tile]:
-    """The connected parts of ``changed`` (H, W), each with its surroundings.
+    """Return the connected parts of ``changed`` (H, W), each with its surroundings.
 
-    Two are made one where that is no more to look at.
+    Two parts become one where a window around both is no larger than their two windows.
     """
     height, width = changed.shape
     count, _, stats, _ = cv2.connectedComponentsWithStats(changed.astype(np.uint8))
@@ -116,7 +129,8 @@ def windows(changed: NDArray[np.bool_]) -> list[Tile]:
     for left, top, wide, high, _ in stats[1:count].tolist():
         part = around(Window(top, top + high, left, left + wide), 0)
         found.append(Tile(part, around(part, CONTEXT)))
-    # By what is shown: a small part beside a large one would be painted for the style of both.
+    # Compared with their surroundings: a small part beside a large one, which its surroundings
+    # show, would otherwise be painted to fit the style of both.
     while pair := next(
         (
             (a, b)
@@ -132,16 +146,26 @@ def windows(changed: NDArray[np.bool_]) -> list[Tile]:
 
 
 def _on_grid(start: int, end: int, length: int) -> tuple[int, int]:
-    """The least part of a side on the grid around ``start`` to ``end``. At the end of the side
-    there may be less than a whole step left over, which alone would be too little.
+    """Return the smallest range on the grid around ``start``..``end`` of a side.
+
+    At the end of the side, less than a whole grid step may be left over. It never makes a range
+    by itself, because it would be too small.
     """
     return max(0, min(start, length - GRID) // GRID * GRID), min(length, _up(end, GRID))
 
 
 def tiles(size: Sequence[int], tile_pixels: int | None, reach: int | None) -> list[Tile]:
-    """Tiles of a picture of ``size`` (height, width), of at most ``tile_pixels`` each as far as
-    that goes, with the least around them. Features depend on ``reach`` pixels on each side, and
-    where that is None, on all.
+    """Divide a picture into tiles, with as few pixels of surroundings as possible.
+
+    Args:
+        size: height and width of the picture, in pixels.
+        tile_pixels: largest number of pixels of a tile with its surroundings, as far as that is
+            possible. None means no limit.
+        reach: pixels on each side that features depend on. None means all of the picture, which
+            is then a single tile.
+
+    Returns:
+        The tiles, row by row.
     """
     high, wide = size
     if tile_pixels is None or reach is None or high * wide <= tile_pixels:
@@ -160,7 +184,7 @@ def tiles(size: Sequence[int], tile_pixels: int | None, reach: int | None) -> li
 
 
 def _spans(length: int, reach: int) -> list[list[Span]]:
-    """The ways to cut a side, into ever more parts."""
+    """Return the ways to divide a side into parts, from one part to ``TILES`` parts."""
     margin = _up(reach, GRID)
     steps = sorted({_up(-(-length // count), GRID) for count in range(1, TILES + 1)}, reverse=True)
     return [
@@ -176,5 +200,5 @@ def _spans(length: int, reach: int) -> list[list[Span]]:
 
 
 def _up(value: int, step: int) -> int:
-    """``value``, or the next multiple of ``step``."""
+    """Round ``value`` up to a multiple of ``step``."""
     return -(-value // step) * step

@@ -29,7 +29,7 @@ This tells a cut from fast motion, which lasts for several steps.
 STEPS_AROUND = 2
 """Steps (from frame to frame) before and after a possible cut that it is compared with."""
 DARK_DEVIATION = 4.0
-"""Standard deviation of the colors, in levels of 0..255, below which a frame is dark."""
+"""Standard deviation of the colors (0..255) below which a frame is dark and shows nothing."""
 DISSOLVES = (8, 12, 18, 26, 38)
 """The lengths of dissolves that are tried, in frames. A dissolve fits one of them roughly."""
 MIXED = 0.25

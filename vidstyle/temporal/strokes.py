@@ -94,10 +94,8 @@ def _bare_tiles(kept: Field) -> list[tuple[int, int]]:
     for top in range(0, height, STROKE_TILE - OVERLAP):
         for left in range(0, width, STROKE_TILE - OVERLAP):
             # The last tile of a row or column is moved in, to be whole.
-            y, x = (
-                (min(at, most - STROKE_TILE) // COARSE)
-                for at, most in ((top, height), (left, width))
-            )
+            y = min(top, height - STROKE_TILE) // COARSE
+            x = min(left, width - STROKE_TILE) // COARSE
             if (kept[y * COARSE :, x * COARSE :][:STROKE_TILE, :STROKE_TILE] < 1).any():
                 found.append((y, x))
     return found
