@@ -33,7 +33,8 @@ def terminate(number: int, frame: object) -> NoReturn:
 def told(error: BaseException) -> tuple[str, int]:
     """Return a one-line message for an error, and the exit code."""
     if isinstance(error, ImportError) and isinstance(error.__context__, KeyboardInterrupt):
-        error = error.__context__  # some modules turn an interrupt while they load into this
+        # Some modules turn Ctrl-C during their import into an ImportError.
+        error = error.__context__
     match error:
         case KeyboardInterrupt():
             return line_of(error, "stopped"), 130

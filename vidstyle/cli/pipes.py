@@ -70,8 +70,8 @@ def spooled_output(output: str | None, name: str | None, reports: bool) -> Itera
         ``output`` itself, or the path of a temporary file for ``-``.
 
     Raises:
-        UsageError: standard output is a terminal or taken by the report, or ``name`` is missing or
-            not the format of a single file.
+        UsageError: standard output is a terminal or also has to take the report, or ``name`` is
+            missing or not the format of a single file.
     """
     if output != STANDARD:
         yield output

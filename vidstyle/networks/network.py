@@ -142,7 +142,7 @@ class Network(nn.Module):
         return {name: values.detach() for name, values in features.items()}, back
 
     def ranged(self, picture: Tensor) -> Tensor:
-        """Normalize a picture (1, 3, H, W) as the network expects it, and convert it to its dtype."""
+        """Normalize a picture (1, 3, H, W) as the network expects it, in the network's dtype."""
         dtype = next(self.parameters()).dtype
         x = (picture - self.mean) * self.scale
         return x.to(dtype, memory_format=torch.channels_last)

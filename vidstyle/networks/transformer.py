@@ -47,7 +47,7 @@ class ModelConfig:
     weights: tuple[float, ...]
     """The weight of each style in the blend that is painted unless another one is asked for."""
     size: tuple[int, int]
-    """Width and height, in pixels, of the training frames. Strokes have the right size for these."""
+    """Width and height, in pixels, of the training frames. Its strokes are right for this size."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """The settings of its training."""
     fine: int = 24

@@ -18,7 +18,7 @@ from .network import Features, Network, Sides, Surroundings, Vjp
 Pooling = Literal["max", "avg"]
 
 NOT_THE_WEIGHTS = (True, False, False)
-"""Which gradients of a convolution are computed: that of its input, not of its weights or bias."""
+"""Which gradients of a convolution to compute: that of its input, not of weights or bias."""
 
 NOWHERE: Sides = (False, False, False, False)
 Lines = tuple[EllipsisType, int, slice] | tuple[EllipsisType, int]

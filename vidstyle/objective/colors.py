@@ -22,7 +22,13 @@ def with_chroma(painted: Image, source: Image) -> Image:
 
 
 def mixed(painted: Image, source: Image, strength: float | Field) -> Image:
-    """Lay ``painted`` over ``source``, both (H, W, 3), with an opacity in 0..1, or (H, W) of them."""
+    """Lay ``painted`` over ``source``, both (H, W, 3).
+
+    Args:
+        painted: the upper picture.
+        source: the lower picture.
+        strength: opacity of the upper picture, 0..1: one number, or one per pixel (H, W).
+    """
     if isinstance(strength, np.ndarray):
         strength = strength[..., None]
     return np.rint(painted * strength + source * (1 - strength)).astype(np.uint8)

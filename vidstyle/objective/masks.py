@@ -44,7 +44,7 @@ def check(mask: Clip, clip: Clip) -> list[str]:
 
 
 def masked(frames: Iterable[Frame], masks: Sequence[Clip]) -> Iterator[Frame]:
-    """Add its layer of each of the ``masks`` to every frame.
+    """Add to each frame its layer of every mask.
 
     Yields:
         Each frame with its layers, in the order of ``masks``.

@@ -1,8 +1,8 @@
 """Optimizers that keep a picture inside its box: between a lower and an upper bound per pixel.
 
-A painting is judged as it is written, clamped to 0..1. If an optimizer leaves the box and its result
-is clamped at the end, the loss is several times what the optimizer reported. Since each pixel has
-its own box, a pixel that must not change gets a box that is a single point.
+A painting is judged as it is written, clamped to 0..1. If an optimizer leaves the box and its
+result is clamped at the end, the loss is several times what the optimizer reported. Each pixel has
+its own box here: that of a pixel that must not change is a single point.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class BoxLBFGS:
     def _direction(self, gradient: Tensor) -> Tensor:
         """Return minus the inverse Hessian times ``gradient``, by the two-loop recursion."""
         if not self.pairs:
-            # No scale is known yet: let the largest gradient move its pixel by a tenth of 0..1.
+            # No scale is known yet: let the largest gradient move its pixel by 0.1 of the range.
             return -gradient * (0.1 / gradient.abs().max().clamp_min(1e-20))
         q = gradient.clone()
         alphas = []

@@ -19,13 +19,13 @@ Weights = tuple[float, ...]
 """The share of each style picture in a blend. The shares add up to 1."""
 
 BROAD = 700
-"""Size of a frame, as the root of its area in pixels, from which the style has the frame's size.
+"""Frame size (the root of its area in pixels) from which a style has the frame's own size.
 
 In smaller frames, strokes are broader relative to the frame: lines of three pixels would look like
 grain.
 """
 BORDER_ALIKE = 32
-"""Largest difference of a pixel of a plain border from the border's color, in levels of 0..255."""
+"""Largest difference of a border's pixels from the border's color, in levels of 0..255."""
 PLAIN, FRAYED = 0.9, 0.2
 """Least share of a line in the border's color, in its plain part and in its frayed inner edge."""
 WIDEST = 1 / 8

@@ -68,7 +68,7 @@ class Tile:
     """A part of a picture that passes through a network by itself."""
 
     counts: Window
-    """The area that counts. Those of all tiles of a picture together cover it exactly."""
+    """The area whose features count. The tiles of a picture divide it into these areas."""
     window: Window
     """The same area with its surroundings, which the network also sees."""
 

@@ -18,7 +18,7 @@ from .flow import FlowPair, outside, squared_length, warp
 from .painting import Painting
 
 SAME_COLOR = 20.0
-"""Color difference, in levels of 0..255, that lowers the confidence to a third.
+"""Color difference, in levels of 0..255, that lowers the confidence to about a third.
 
 It is the difference of a frame from the source of the key frame, warped to it.
 """
@@ -27,7 +27,7 @@ SURE, UNSURE = 0.7, 0.3
 DECISIVE = 2
 """Exponent of the confidence when the paint of two key frames is mixed."""
 STROKE_SIGMA, CONTRAST_SIGMA = 2.0, 6.0
-"""Sigma, in pixels, of the blur that removes strokes, and of the area of their contrast."""
+"""Sigma, in pixels, of the blur that removes strokes, and of the one that averages contrast."""
 STRONGEST = 1.6
 """Largest factor that strengthens strokes after mixing has made them paler."""
 
@@ -48,7 +48,7 @@ class Motion:
 
     @classmethod
     def between(cls, flow: Field, backward: Field) -> Motion:
-        """Return the motion along ``flow``, given the opposite flow ``backward``; both (H, W, 2)."""
+        """Return the motion along ``flow`` (H, W, 2), given the opposite flow ``backward``."""
         returned = warp(backward, flow)
         # The tolerance of Ruder et al. (2016), but soft, since motion is composed over many frames.
         allowed = 0.01 * (squared_length(flow) + squared_length(returned)) + 0.5
@@ -57,7 +57,7 @@ class Motion:
         return cls(flow, agreement.astype(np.float32))
 
     def after(self, before: Motion) -> Motion:
-        """Compose this motion into a frame with ``before``, the motion of that frame into another."""
+        """Compose this motion into a frame with that frame's own motion ``before``."""
         flow = self.flow + warp(before.flow, self.flow)
         agreement = np.minimum(self.agreement, warp(before.agreement, self.flow))
         agreement[outside(flow)] = 0

@@ -24,12 +24,12 @@ FLOW_SIDE = 160
 Strokes need no finer flow.
 """
 STILL_EDGE, EDGE_SIGMA = 0.1, 3.0
-"""How far a still edge may move per frame, and the sigma of the area whose edges count.
+"""Motion per frame up to which an edge is still, and the sigma of the area whose edges count.
 
 Both are in pixels of the small pictures.
 """
 REACHES = (5, 19, 75)
-"""Sides of the squares from whose known part a new pixel takes its offset.
+"""Sides of the squares around a new pixel, from whose known part it takes its offset.
 
 They are in pixels of the small pictures. The smallest square with a known part is used.
 """
@@ -47,7 +47,7 @@ class NoiseField:
         self.source: Image | None = None
         """The frame before, as a small picture."""
         self.offset: Field | None = None
-        """The vector from each pixel to its position in the noise (h, w, 2), in the frame's pixels."""
+        """The vector from each pixel to its position in the noise (h, w, 2), in frame pixels."""
 
     def reset(self) -> None:
         """Begin a new shot, whose noise may have any offset."""

@@ -159,7 +159,7 @@ def _stands_out(now: _Glance, around: Sequence[float]) -> bool:
 
 
 def _dissolved(shot: deque[_Glance], now: _Glance, ahead: deque[_Glance]) -> bool:
-    """Whether a dissolve ends at ``now``: its middle was a mix of its first frame and ``now``."""
+    """Return whether a dissolve ends at ``now``: its middle was a mix of its start and ``now``."""
     for length in DISSOLVES:
         if len(shot) < length or not ahead:
             return False
