@@ -60,7 +60,7 @@ def stylize(
         VidstyleError: the work failed. Nothing is left at ``output`` in either case; what was
             painted waits in a journal beside it, for the same call to go on from there.
     """
-    work = plan(
+    made = plan(
         clip,
         several(style),
         output,
@@ -73,7 +73,7 @@ def stylize(
         keep_partial=keep_partial,
         settings=_settings(settings, options),
     )
-    return render(work, listener)
+    return render(made, listener)
 
 
 def preview(
@@ -94,7 +94,7 @@ def preview(
 
     As ``stylize``, otherwise; the result's ``sheet`` is the contact sheet.
     """
-    work = plan(
+    made = plan(
         clip,
         several(style),
         output,
@@ -105,7 +105,7 @@ def preview(
         settings=_settings(settings, options),
         preview=frames,
     )
-    return render(work, listener)
+    return render(made, listener)
 
 
 def keyframes(
@@ -158,8 +158,8 @@ def train(
         UsageError: wrong use, or input that cannot be read.
         VidstyleError: the work failed.
     """
-    work = plan_training(clip, several(style), output, overwrite, _settings(settings, options))
-    return learn(work, listener)
+    made = plan_training(clip, several(style), output, overwrite, _settings(settings, options))
+    return learn(made, listener)
 
 
 def _settings(settings: Settings | None, options: dict[str, Any]) -> Settings:

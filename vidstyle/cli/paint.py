@@ -21,7 +21,7 @@ from .pipes import STANDARD, spooled_input, spooled_output
 from .progress import Reporter, show_measures
 
 if TYPE_CHECKING:
-    from ..plan import Plan
+    from ..plan import PaintPlan, PlanSummary
     from ..render import Result
 
 
@@ -87,10 +87,10 @@ def _check_names(options: argparse.Namespace, settings: Settings) -> None:
     taken: dict[Path, str] = {}
     for clip in options.clip:
         try:
-            work = _plan(options, settings, clip, options.output)
+            plan = _plan(options, settings, clip, options.output)
         except VidstyleError:
             continue
-        for path in (*work.writes, *([_recipe(work)] if options.save_recipe else [])):
+        for path in (*plan.output.writes, *([_recipe(plan)] if options.save_recipe else [])):
             if (other := taken.setdefault(path.resolve(), clip)) != clip:
                 raise UsageError(
                     f"{path}: would be made of both {other} and {clip}: "
@@ -98,7 +98,9 @@ def _check_names(options: argparse.Namespace, settings: Settings) -> None:
                 )
 
 
-def _plan(options: argparse.Namespace, settings: Settings, clip: str, output: str | None) -> Plan:
+def _plan(
+    options: argparse.Namespace, settings: Settings, clip: str, output: str | None
+) -> PaintPlan:
     from ..plan import plan  # with torch, whose seconds are not for --help
 
     return plan(
@@ -118,9 +120,9 @@ def _plan(options: argparse.Namespace, settings: Settings, clip: str, output: st
     )
 
 
-def _recipe(work: Plan) -> Path:
-    """Where the recipe of a run is saved."""
-    return work.target.beside(".toml")
+def _recipe(plan: PaintPlan) -> Path:
+    """Return the file for the recipe of a run."""
+    return plan.output.beside(".toml")
 
 
 def _paint(
@@ -130,14 +132,14 @@ def _paint(
     from ..plan import describe
     from ..render import render
 
-    work = _plan(options, settings, clip, output)
+    plan = _plan(options, settings, clip, output)
     if options.output == STANDARD:  # nothing lasts beside it
-        work = dataclasses.replace(work, journal=None)
+        plan = dataclasses.replace(plan, journal=None)
     if options.dry_run:
-        description = describe(work)
+        summary = describe(plan)
         if not options.json:
-            _show_plan(description)
-        return description
+            _show_plan(summary)
+        return summary.facts()
     for name in ("save_recipe", "plot", "snapshots", "keep_frames", "keep_partial"):
         if options.output == STANDARD and (
             getattr(settings, name, None) or vars(options).get(name)
@@ -145,19 +147,19 @@ def _paint(
             raise UsageError(
                 f"--{name.replace('_', '-')} has no place beside stdout: name a file with --output"
             )
-    if options.save_recipe and work.target.folder is None:
-        files.check_writable(_recipe(work), options.overwrite, work.reads)
+    if options.save_recipe and plan.output.folder is None:
+        files.check_writable(_recipe(plan), options.overwrite, plan.reads)
     with Reporter(clip, quiet=options.quiet) as reporter:
-        result = render(work, reporter)
+        result = render(plan, reporter)
         if options.save_recipe:  # as asked for: of a preview, what it is a preview of
-            for note in recipes.save(settings, _recipe(work)):
+            for note in recipes.save(settings, _recipe(plan)):
                 reporter(Notice(note))
     if not (options.json or options.quiet or options.output == STANDARD):
         beside = (
             result.sheet,
             result.plot,
             result.snapshots,
-            options.save_recipe and _recipe(work),
+            options.save_recipe and _recipe(plan),
         )
         for path in filter(None, (result.output, *beside)):
             print(f"wrote {path}", file=sys.stderr)
@@ -166,18 +168,15 @@ def _paint(
     return _report(result)
 
 
-def _show_plan(description: dict[str, Any]) -> None:
-    from ..plan import frames_told
-
-    for name, value in description.items():
-        if name == "frames are counted":
-            continue
-        if name == "frames":
-            value = frames_told(description)
-        elif name == "estimated seconds":
-            value = _seconds(value)
-        elif name == "seconds by quality":
-            value = ", ".join(f"{word} {_seconds(each)}" for word, each in value.items())
+def _show_plan(summary: PlanSummary) -> None:
+    qualities = summary.seconds_by_quality.items()
+    told = summary.facts() | {
+        "frames": summary.frames_told,
+        "estimated seconds": _seconds(summary.estimated_seconds),
+        "seconds by quality": ", ".join(f"{word} {_seconds(each)}" for word, each in qualities),
+    }
+    del told["frames are counted"]  # the number of frames says so
+    for name, value in told.items():
         print(f"{name:>18}  {value}", file=sys.stderr)
 
 

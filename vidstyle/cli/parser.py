@@ -12,7 +12,7 @@ from typing import Any, NoReturn, get_type_hints
 from ..core.errors import UsageError, unknown
 from ..core.version import __version__
 from ..media.formats import FORMATS
-from ..settings import Settings, choices, fields, kinds
+from ..settings import Settings, choices_of, fields, kinds
 from ..settings.quality import QUALITIES
 from ..settings.text import seconds_of, text_of, value_of
 
@@ -69,7 +69,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="how many steps and passes: a draft, the defaults, or as good as it gets; other "
         "options go on top, and --dry-run says how long each takes",
     )
-    group = add_settings(parser, fields())["messages"]
+    group = add_settings(parser, fields(in_recipes_only=False))["messages"]
     group.add_argument("--dry-run", action="store_true", help="print the plan, paint nothing")
     add_messages(group)
     group.add_argument("--version", action="version", version=f"vidstyle {__version__}")
@@ -185,7 +185,7 @@ def add_settings(
         if bool in kinds(hint):
             about["action"] = argparse.BooleanOptionalAction
         else:
-            about["metavar"] = spec.metadata["metavar"] or "|".join(choices(hint))
+            about["metavar"] = spec.metadata["metavar"] or "|".join(choices_of(name))
             about["type"] = partial(value_of, name)
         groups[spec.metadata["group"]].add_argument(f"--{name.replace('_', '-')}", **about)
     return groups

@@ -73,6 +73,29 @@ class LocalFolder:
 
 
 @dataclass(frozen=True)
+class NoFolder:
+    """A folder that stays empty, for what is not to be kept."""
+
+    def names(self, start: str = "") -> set[str]:
+        return set()
+
+    def read(self, name: str) -> bytes:
+        raise FileNotFoundError(name)
+
+    def write(self, name: str, data: bytes) -> None:
+        """Keep nothing."""
+
+    def remove(self, name: str) -> None:
+        """There is nothing to remove."""
+
+    def make(self) -> None:
+        """There is nothing to make."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+
+@dataclass(frozen=True)
 class RemoteFolder:
     """A folder at a ``url`` for which fsspec has a file system."""
 

@@ -1,118 +1,296 @@
-"""What paints: the one statement of what the pipeline asks of an engine."""
+"""What all engines share: the device, the styles of a frame, its objective, and memory."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from fractions import Fraction
+from functools import cached_property
+from typing import ClassVar
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..core.events import Learned, Step
+from .. import networks
+from ..core import devices
+from ..core.errors import UsageError
 from ..core.frames import Frame
-from ..core.images import Image
-from ..networks.transformer import TransformerNet
-from ..objective.objective import Objective
-from ..objective.styles import StyleSchedule
-from ..settings import Settings
+from ..core.images import Field, Image, resized
+from ..networks import Features, Network
+from ..objective import losses
+from ..objective.colors import matched
+from ..objective.masks import shares
+from ..objective.objective import Grams, Objective, Region, TemporalTarget, grams
+from ..objective.styles import StyleSchedule, Weights, at_scale
+from ..objective.tiles import tiles
+from ..settings import Settings, weighted
+from ..temporal import flow
+from .protocol import OnStep
 
-OnStep = Callable[[Step], None]
-"""Called after each step of an optimizer."""
-State = Mapping[str, NDArray[Any]]
-"""What an engine needs for the next frame, by name."""
-
-
-class Engine(Protocol):
-    """Paints frames one after the other. Pictures are (H, W, 3) uint8 RGB."""
-
-    def reset(self) -> None:
-        """Begin a shot: nothing carries over from the frames before."""
-
-    def prefetch_flow(self, source: Image, before: Image) -> None:
-        """Begin to estimate the motion from ``before`` to ``source``, which is painted next."""
-
-    def is_duplicate(self, frame: Frame, before: Frame) -> bool:
-        """Whether ``frame`` would be painted as the one ``before``."""
-
-    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Image, float]]:
-        """Paint the next frames, of which only the last one is a key frame; returns each painting
-        with its loss (0 where there is none)."""
-
-    def anchor(self, frame: Frame, painted: Image) -> None:
-        """Take this frame as the one beside the next to be repainted."""
-
-    def repaint(
-        self, frame: Frame, painted: Image, share: float, on_step: OnStep
-    ) -> tuple[Image, float]:
-        """Paint a frame again over ``painted``, with a ``share`` (0..1) of the frame beside it."""
-
-    def state(self) -> State:
-        """What the next frame depends on."""
-
-    def restore(self, state: State) -> None:
-        """Continue as after the frame at which ``state`` was taken."""
+BYTES_A_PIXEL = {torch.float32: 3050, torch.bfloat16: 1650}
+"""Peak memory of a step up to relu5_1, a pixel that goes through the network at once, with what is
+kept of a shot's first frame."""
+BYTES_KEPT = 800
+"""Memory a pixel of the whole frame: the optimizer's history, and the warm start."""
+SMALLEST_TILE = 288 * 288
+"""Smaller tiles would be mostly margin."""
 
 
-class Learner(Protocol):
-    """A network that learns a clip before its frames are painted."""
+class BaseEngine:
+    """The base of engines: it knows the objective of a frame, and leaves the painting to others.
 
-    model: TransformerNet | None
-    """What it has learned, if it has."""
+    Args:
+        settings: the options.
+        schedule: the styles, and which is wanted when and where.
+        size: width and height of the frames, in pixels.
 
-    def take(self, model: TransformerNet) -> None:
-        """Paint with ``model`` from now on."""
+    See ``ClipEngine`` for the attributes.
+    """
 
-    def learn(self, frames: Iterable[Frame], progress: Callable[[Learned], None]) -> TransformerNet:
-        """Fit a model to the ``frames`` of a clip, and paint with that."""
+    options_of: ClassVar[tuple[str, ...]] = ()
+    paints_key_frames: ClassVar[bool] = False
+    has_loss: ClassVar[bool] = True
+    patience: ClassVar[float] = 0.0
 
+    def __init__(self, settings: Settings, schedule: StyleSchedule, size: tuple[int, int]) -> None:
+        self.settings = settings
+        self.schedule = schedule
+        self.size = size
+        devices.keep_memory()
+        self.device = devices.pick_device(settings.device)
+        self.dtype = devices.DTYPES[devices.pick_precision(settings.precision, self.device)]
+        self.content_layers = weighted(settings.content_layers) if settings.content_weight else {}
+        self.style_layers = weighted(settings.style_layers) if settings.style_weight else {}
+        self.flows = None if settings.flow == "none" else flow.Flows(flow.estimator(settings.flow))
+        self.tile_pixels: int | None = None
+        self.pictures = schedule.pictures
+        """The style pictures, recolored if the settings ask for it."""
+        self._style_grams: dict[tuple[int, int], list[Grams]] = {}
 
-class ClipEngine(Engine, Protocol):
-    """An engine for the frames of a clip, and what the pipeline has to know of it."""
+    @cached_property
+    def network(self) -> Network:
+        """The perceptual network."""
+        settings = self.settings
+        return networks.load(
+            settings.network,
+            settings.weights,
+            (*self.content_layers, *self.style_layers),
+            device=self.device,
+            dtype=self.dtype,
+            seed=settings.seed,
+            pooling=settings.pooling,
+        )
 
-    settings: Settings
-    schedule: StyleSchedule
-    size: tuple[int, int]
-    """Width and height of the frames."""
-    device: torch.device
-    dtype: torch.dtype
-    """What the perceptual network computes in."""
-    tile_pixels: int | None
-    """How many pixels go through the network at once; None: all."""
-    has_loss: bool
-    """Whether what it paints has a loss."""
-    patience: float
-    """Seconds of painting that may be lost: more than a disk needs to be sure of a frame."""
-
-    def __init__(
-        self, settings: Settings, schedule: StyleSchedule, size: tuple[int, int]
-    ) -> None: ...
-
-    @property
-    def stylizer(self) -> Learner | None:
-        """The network that learns the clip before, if this engine has one."""
+    def compute_in(self, dtype: torch.dtype) -> None:
+        """Let the perceptual network compute in ``dtype``."""
+        if dtype is not self.dtype:
+            self.dtype = dtype
+            self.__dict__.pop("network", None)
+            self._style_grams.clear()
 
     @property
     def tiles(self) -> int:
-        """How many tiles a whole frame is painted in."""
+        """In how many tiles a whole frame is painted."""
+        if self.tile_pixels is None:
+            return 1
+        width, height = self.size
+        return len(tiles((height, width), self.tile_pixels, self.network.receptive_radius))
+
+    def fit(self) -> None:
+        """Choose tiles if a whole frame does not fit into memory.
+
+        Raises:
+            UsageError: not even the smallest tile fits. Says the largest size that would.
+        """
+        width, height = self.size
+        free = devices.free_memory(self.device)
+        each = BYTES_A_PIXEL[self.dtype]
+        self.tile_pixels = None
+        need = self.memory
+        if free is None or need <= free:
+            return
+        area = free / (BYTES_KEPT + each)
+        if self.network.receptive_radius is not None:
+            self.tile_pixels = (free - width * height * BYTES_KEPT) // each
+            if self.tile_pixels >= SMALLEST_TILE:
+                return
+            area = max(area, (free - SMALLEST_TILE * each) / BYTES_KEPT)
+        fits = int(max(width, height) * (0.9 * area / (width * height)) ** 0.5)
+        raise UsageError(
+            f"{width}x{height} needs about {need / 1e9:.1f} GB of memory, {free / 1e9:.1f} GB "
+            f"are free: use --size {fits} or less"
+        )
 
     @property
     def memory(self) -> int:
-        """About how many bytes painting needs at once, of the device."""
-
-    @staticmethod
-    def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
-        """What so many ``frames`` cost at most, in steps of an optimizer on a whole frame."""
+        """About how many bytes of the device painting needs at once."""
+        area = self.size[0] * self.size[1]
+        through = min(area, self.tile_pixels or area)
+        return area * BYTES_KEPT + through * BYTES_A_PIXEL[self.dtype]
 
     def reduce_memory(self) -> str | None:
-        """Need less memory from now on; says how, or None where there is no less."""
+        """Do nothing: this engine cannot do with less memory."""
+        return None
 
     def conservative_steps(self) -> AbstractContextManager[None]:
-        """Paint so within this context that a loss that was not finite is."""
+        """Change nothing: this engine has no other way to paint."""
+        return nullcontext()
+
+    def prefetch_flow(self, source: Image, before: Image) -> None:
+        """Begin to estimate the motion from ``source``, which is painted next, to ``before``."""
+        if self.flows is not None:
+            self.flows.prefetch_flow(source, before)
+
+    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Image, float]]:
+        """Paint the next frames, each by itself."""
+        return [self.paint(frame, on_step) for frame in frames]
+
+    def paint(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
+        """Paint the next frame; return the painting (H, W, 3) and its loss."""
+        raise NotImplementedError
+
+    def is_duplicate(self, frame: Frame, before: Frame) -> bool:
+        """Whether ``frame`` would be painted exactly as the one ``before``."""
+        if frame.painting is not None or self.style_weights(frame) != self.style_weights(before):
+            return False
+        return all(
+            np.array_equal(one, other)
+            for one, other in zip(
+                (frame.rgb, *frame.masks), (before.rgb, *before.masks), strict=True
+            )
+        )
+
+    def style_weights(self, frame: Frame) -> Weights:
+        """Return the weights of the styles in a frame, outside all masks."""
+        return self.schedule.at(float(frame.time) + self.settings.start)
+
+    def take_colors(self, source: Image) -> None:
+        """Give the styles the colors of ``source`` (H, W, 3), if the settings ask for it."""
+        by = self.settings.keep_colors
+        if by == "histogram" or by == "covariance":
+            self.pictures = tuple(matched(image, source, by) for image in self.schedule.pictures)
+            self._style_grams.clear()
+
+    def parts(
+        self,
+        frame: Frame,
+        size: tuple[int, int],
+        place: tuple[slice, slice] | None = None,
+        base: Weights | None = None,
+    ) -> list[tuple[Weights, Field | None]]:
+        """Return the blends of styles in a frame, and where each belongs.
+
+        The order is the same in every place. What is not to be painted is painted like its
+        surroundings, so that soft edges join.
+
+        Args:
+            frame: with its masks.
+            size: width and height that the frame is painted at.
+            place: rows and columns of the frame. None means all of it.
+            base: the blend outside all masks. None means that of the frame's time.
+
+        Returns:
+            The weights of each blend, and its share of each pixel (H, W), or None for all.
+        """
+        base = base or self.style_weights(frame)
+        if all(region is None for region in self.schedule.regions):
+            return [(base, None)]
+        layers = [mask[place] if place else resized(mask, size) for mask in frame.masks]
+        around, *inside = shares(layers)
+        found: list[tuple[Weights, Field | None]] = []
+        for region, share in zip(self.schedule.regions, inside, strict=True):
+            if region is None:
+                around = around + share
+            else:
+                only = tuple(float(number == region) for number in range(len(self.pictures)))
+                found.append((only, share))
+        return [(base, around), *found]
+
+    def regions(
+        self,
+        frame: Frame,
+        size: tuple[int, int],
+        place: tuple[slice, slice] | None = None,
+        base: Weights | None = None,
+    ) -> list[Region]:
+        """Return the same as ``parts``, with the Gram matrices of the blends."""
+        if not self.style_layers or not self.pictures:
+            return []
+        styles = self.styles(self.size if place else size)
+        return [
+            Region(losses.blend(styles, weights), share)
+            for weights, share in self.parts(frame, size, place, base)
+        ]
+
+    def styles(self, size: tuple[int, int]) -> list[Grams]:
+        """Return each style's Gram matrices, for frames of this size (width, height)."""
+        if size not in self._style_grams:
+            scale = self.settings.style_scale
+            looks = [at_scale(image, size, self.size, scale) for image in self.pictures]
+            self._style_grams[size] = [self.grams(look) for look in looks]
+        return self._style_grams[size]
+
+    def grams(
+        self, picture: Image, share: Field | None = None, seen: Features | None = None
+    ) -> Grams:
+        """Compute the Gram matrices of a picture.
+
+        Args:
+            picture: (H, W, 3).
+            share: the weight of each pixel (H, W), in 0..1. None counts all alike.
+            seen: the features, where they are known already.
+        """
+        mask = None if share is None else self.tensor(share)
+        whole = self.tensor(picture)
+        return grams(self.network, self.style_layers, whole, mask, self.tile_pixels, seen)
+
+    def objective(
+        self,
+        content: Tensor,
+        regions: Sequence[Region],
+        temporal: TemporalTarget | None = None,
+        focus: float = 1.0,
+        seen: Features | None = None,
+    ) -> Objective:
+        """Return the objective of a frame, or of a part of one. See ``Objective``."""
+        return Objective(
+            self.network,
+            self.settings,
+            content,
+            self.content_layers,
+            self.style_layers,
+            regions,
+            temporal,
+            focus,
+            self.tile_pixels,
+            seen,
+        )
 
     def weights(self) -> list[Tensor]:
-        """The weights that the paintings depend on."""
+        """Return the weights that the paintings depend on."""
+        return [*self.network.parameters()]
 
     def task(self, source: Image) -> tuple[Objective, Tensor]:
-        """The objective of a frame by itself, and a picture (1, 3, H, W) to begin with."""
+        """Return the objective of a frame by itself, and a picture (1, 3, H, W) to begin with."""
+        content = self.tensor(source)
+        nothing = np.zeros(source.shape[:2], np.uint8)
+        masks = (nothing,) * len(self.schedule.regions)
+        frame = Frame(source, Fraction(0), Fraction(0), masks=masks)
+        size = source.shape[1], source.shape[0]
+        return self.objective(content, self.regions(frame, size)), content
+
+    def tensor(self, picture: Image | Field | NDArray[np.bool_]) -> Tensor:
+        """Convert a picture (H, W, 3) or a mask (H, W) to (1, 3 or 1, H, W), in 0..1."""
+        values = np.ascontiguousarray(picture, np.float32)
+        if picture.dtype == np.uint8:
+            values /= 255
+        tensor = torch.from_numpy(np.atleast_3d(values)).permute(2, 0, 1)[None]
+        return tensor.contiguous().to(self.device)
+
+    def image(self, picture: Tensor) -> Image:
+        """Convert a picture (1, 3, H, W) to (H, W, 3), rounded as it will be written, so that the
+        next frame goes on from what is seen."""
+        values = (picture[0].permute(1, 2, 0) * 255).round().to(torch.uint8)
+        return np.ascontiguousarray(values.cpu().numpy())

@@ -10,7 +10,7 @@ from ..core.errors import NotFiniteError, VidstyleError, out_of_memory
 from ..core.events import Listener, Notice
 from ..core.frames import Frame
 from ..core.images import Image
-from .base import ClipEngine, OnStep, State
+from .protocol import ClipEngine, OnStep, State
 
 Made = TypeVar("Made")
 

@@ -17,7 +17,7 @@ from ..networks.transformer import NOISE_TILE, TransformerNet
 from ..objective.objective import Objective, TemporalTarget
 from ..objective.styles import Weights
 from ..temporal.warm_start import trusted
-from .problem import StyleProblem
+from .base import BaseEngine
 
 Progress = Callable[[int, float, float, Mapping[str, float]], None]
 """Called after each step with its number, the share of the training done, the loss, its terms."""
@@ -105,7 +105,7 @@ def pairs(frames: Iterable[Frame]) -> list[Pair]:
 
 
 def painting(
-    problem: StyleProblem,
+    engine: BaseEngine,
     model: TransformerNet,
     picture: Tensor,
     parts: Sequence[Part],
@@ -113,8 +113,8 @@ def painting(
 ) -> Tensor:
     """What ``model`` makes of a ``picture`` (1, 3, H, W), each part in its own style, where the
     noise has moved by an ``offset`` (1, 2, h, w)."""
-    low = problem.dtype is torch.bfloat16
-    with torch.autocast(problem.device.type, torch.bfloat16, enabled=low):
+    low = engine.dtype is torch.bfloat16
+    with torch.autocast(engine.device.type, torch.bfloat16, enabled=low):
         layers = [
             (1.0 if share is None else share) * model(picture, weights, offset)
             for weights, share in parts
@@ -123,7 +123,7 @@ def painting(
 
 
 def train(
-    problem: StyleProblem,
+    engine: BaseEngine,
     model: TransformerNet,
     seen: Sequence[Pair],
     progress: Progress,
@@ -138,10 +138,10 @@ def train(
     Raises:
         NotFiniteError: the loss is not finite.
     """
-    steps = problem.settings.training_steps
-    generator = np.random.default_rng(problem.settings.seed)
+    steps = engine.settings.training_steps
+    generator = np.random.default_rng(engine.settings.seed)
     often = max(1.0, len(seen) / CROPS)
-    places = [_place(problem, seen[int(i * often) % len(seen)], generator) for i in range(CROPS)]
+    places = [_place(engine, seen[int(i * often) % len(seen)], generator) for i in range(CROPS)]
     crops: dict[int, TrainingCrop] = {}
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, BETAS)
     losses: list[float] = []
@@ -154,21 +154,21 @@ def train(
         place = order.pop()
         if place not in crops:
             base = blends[place % len(blends)] if blends else None
-            crops[place] = _crop(problem, places[place], base, generator)
+            crops[place] = _crop(engine, places[place], base, generator)
         left = 1 - (number - warm) / max(1, warm * COOLDOWN_RATIO)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (number + 1) / WARMUP_STEPS, left)
-        losses.append(_step(problem, model, crops[place], optimizer))
+        losses.append(_step(engine, model, crops[place], optimizer))
         if number < warm and learned(losses):
             warm = number + 1
         done = (number + 1) / min(steps, round(warm * (1 + COOLDOWN_RATIO)))
         progress(number + 1, done, losses[-1], crops[place].objective.terms)
 
 
-def _place(problem: StyleProblem, pair: Pair, generator: np.random.Generator) -> Pair:
+def _place(engine: BaseEngine, pair: Pair, generator: np.random.Generator) -> Pair:
     """The same random crop of two frames, scaled a little."""
     zoom = 2 ** generator.uniform(-ZOOM, ZOOM)
-    width, height = (max(SMALLEST_CROP, round(side * zoom)) for side in problem.size)
+    width, height = (max(SMALLEST_CROP, round(side * zoom)) for side in engine.size)
     share = min(1.0, (CROP_AREA / (width * height)) ** 0.5)
     down, across = (max(SMALLEST_CROP, round(side * share)) for side in (height, width))
     top, left = generator.integers(height - down + 1), generator.integers(width - across + 1)
@@ -186,55 +186,55 @@ def _place(problem: StyleProblem, pair: Pair, generator: np.random.Generator) ->
 
 
 def _crop(
-    problem: StyleProblem, pair: Pair, base: Weights | None, generator: np.random.Generator
+    engine: BaseEngine, pair: Pair, base: Weights | None, generator: np.random.Generator
 ) -> TrainingCrop:
     source, before = pair.frame.rgb, pair.before.rgb
     forward = np.zeros((*source.shape[:2], 2), np.float32)
     trust = np.zeros(source.shape[:2], np.float32)
-    if problem.flows is not None:
-        forward, backward = problem.flows(source, before)
+    if engine.flows is not None:
+        forward, backward = engine.flows(source, before)
         trust = trusted(source, before, forward, backward)
-    content = problem.tensor(source)
-    regions = problem.regions(pair.frame, problem.size, WHOLE, base)
+    content = engine.tensor(source)
+    regions = engine.regions(pair.frame, engine.size, WHOLE, base)
     offset = generator.integers(2 * NOISE_TILE, size=(1, 1, 2)).astype(np.float32)
     return TrainingCrop(
         content,
-        parts(problem, pair.frame, base),
-        problem.objective(content, regions, focus=NETWORK_FOCUS),
-        problem.tensor(before),
-        parts(problem, pair.before, base),
-        _grid(forward).to(problem.device),
-        problem.tensor(trust),
-        problem.tensor(forward + offset),
-        problem.tensor(offset),
+        parts(engine, pair.frame, base),
+        engine.objective(content, regions, focus=NETWORK_FOCUS),
+        engine.tensor(before),
+        parts(engine, pair.before, base),
+        _grid(forward).to(engine.device),
+        engine.tensor(trust),
+        engine.tensor(forward + offset),
+        engine.tensor(offset),
     )
 
 
-def parts(problem: StyleProblem, frame: Frame, base: Weights | None = None) -> list[Part]:
+def parts(engine: BaseEngine, frame: Frame, base: Weights | None = None) -> list[Part]:
     """The blends of styles in a frame, and where they belong."""
     return [
         (
-            torch.tensor(weights, device=problem.device),
-            None if share is None else problem.tensor(share),
+            torch.tensor(weights, device=engine.device),
+            None if share is None else engine.tensor(share),
         )
-        for weights, share in problem.parts(frame, problem.size, WHOLE, base)
+        for weights, share in engine.parts(frame, engine.size, WHOLE, base)
     ]
 
 
 def _step(
-    problem: StyleProblem,
+    engine: BaseEngine,
     model: TransformerNet,
     crop: TrainingCrop,
     optimizer: torch.optim.Optimizer,
 ) -> float:
     """Take one training step on a crop; returns the loss."""
     with torch.no_grad():
-        past = painting(problem, model, crop.before, crop.parts_before, crop.offset_before).clamp(
+        past = painting(engine, model, crop.before, crop.parts_before, crop.offset_before).clamp(
             0, 1
         )
         warped = F.grid_sample(past, crop.grid, padding_mode="border", align_corners=True)
     crop.objective.temporal = TemporalTarget(warped, STEADY * crop.trust)
-    painted = painting(problem, model, crop.source, crop.parts, crop.offset)
+    painted = painting(engine, model, crop.source, crop.parts, crop.offset)
     loss, grad = crop.objective(painted.detach().clamp(0, 1))
     if not (np.isfinite(loss) and bool(grad.isfinite().all())):
         raise NotFiniteError

@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..settings import LOSSES
+
 
 def outer(features: Tensor, mask: Tensor | None = None) -> Tensor:
     """The sum over positions of the outer products (C, C) of ``features`` (1, C, h, w).
@@ -146,28 +148,30 @@ class LossScaling:
         return weights[layer] / (1.0 if self.adds else sum(weights.values()))
 
 
-FORMULAS: Mapping[str, LossScaling] = {
-    "relative": LossScaling(
-        lambda energy, n: 1 / max(energy, 1e-12),
-        lambda a, n: 1 / max(float(a.square().sum()), 1e-12),
-    ),
-    # Gatys et al. (2016): ½Σ(F − P)²; 1/(4C²n²) Σ(G − A)² of Gram matrices that are sums.
-    "gatys": LossScaling(
-        lambda energy, n: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE
-    ),
-    # TensorFlow's tutorial: means of squares, Gram matrices over positions.
-    "tensorflow": LossScaling(
-        lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 2, range=CAFFE_RANGE
-    ),
-    # PyTorch's tutorial: means of squares, Gram matrices divided by C·n.
-    "pytorch": LossScaling(
-        lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 4, adds=True, range=UNIT_RANGE
-    ),
-    # Udacity's exercise: the mean square of Gram matrices that are sums, divided by C·n.
-    "udacity": LossScaling(
-        lambda energy, n: 1 / n, lambda a, n: n / len(a) ** 3, adds=True, range=UNIT_RANGE
-    ),
-}
+RELATIVE = LossScaling(
+    lambda energy, n: 1 / max(energy, 1e-12),
+    lambda a, n: 1 / max(float(a.square().sum()), 1e-12),
+)
+"""Errors relative to the energy of their targets."""
+GATYS = LossScaling(lambda energy, n: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE)
+"""Gatys et al. (2016): ½Σ(F − P)²; 1/(4C²n²) Σ(G − A)² of Gram matrices that are sums."""
+TENSORFLOW = LossScaling(lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 2, range=CAFFE_RANGE)
+"""TensorFlow's tutorial: means of squares, Gram matrices over positions."""
+PYTORCH = LossScaling(
+    lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 4, adds=True, range=UNIT_RANGE
+)
+"""PyTorch's tutorial: means of squares, Gram matrices divided by C·n."""
+UDACITY = LossScaling(
+    lambda energy, n: 1 / n, lambda a, n: n / len(a) ** 3, adds=True, range=UNIT_RANGE
+)
+"""Udacity's exercise: the mean square of Gram matrices that are sums, divided by C·n."""
+
+
+def formula(name: str) -> LossScaling:
+    """Return the formula called ``name`` (``--loss``)."""
+    found = LOSSES[name]
+    assert isinstance(found, LossScaling), name
+    return found
 
 
 def blend(grams: Sequence[Mapping[str, Tensor]], weights: Sequence[float]) -> dict[str, Tensor]:

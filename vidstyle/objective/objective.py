@@ -129,7 +129,7 @@ class Objective(Loss):
         self.settings, self.temporal = settings, temporal
         self.network = network
         self.tiles = tiles(content.shape[2:], tile_pixels, network.receptive_radius)
-        formula = losses.FORMULAS[settings.loss]
+        formula = losses.formula(settings.loss)
         known = self._seen(content) if seen is None else [seen]
         targets, sizes = self._targets(known, content_layers)
         features = FeatureTerms(

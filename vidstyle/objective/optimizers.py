@@ -14,6 +14,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ..settings import Settings
+
 Closure = Callable[[Tensor], tuple[float, Tensor]]
 """Maps a picture to its loss and the gradient of the loss, in the picture's shape."""
 
@@ -24,6 +26,26 @@ class Optimizer(Protocol):
     picture: Tensor
 
     def step(self, closure: Closure) -> float: ...
+
+
+def optimizer_of(settings: Settings, start: Tensor, lower: Tensor, upper: Tensor) -> Optimizer:
+    """Make the optimizer that ``settings`` name.
+
+    Args:
+        settings: the options.
+        start: the picture to begin with.
+        lower, upper: the bounds of each value, of the same shape.
+    """
+    if settings.optimizer == "lbfgs":
+        return BoxLBFGS(start, lower, upper)
+    return BoxAdam(
+        start,
+        lower,
+        upper,
+        rate=settings.learning_rate,
+        betas=settings.betas,
+        epsilon=settings.epsilon,
+    )
 
 
 class BoxLBFGS:

@@ -1,4 +1,4 @@
-"""What is to be made of a clip: understood, checked, and not yet begun."""
+"""Plans: what is to be made of a clip, understood, checked, and not yet begun."""
 
 from __future__ import annotations
 
@@ -7,53 +7,64 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
-from .. import media
+from .. import journal, media
 from ..core import files
 from ..core.errors import UsageError
-from ..media import Clip
+from ..media import Clip, ClipInfo, Format
 from ..media.stills import StillsClip
 from ..networks import transformer as models
+from ..networks.transformer import TransformerNet
 from ..objective.masks import check as check_mask
 from ..objective.styles import StyleSchedule
 from ..settings import Settings, rate_of
-from .describe import check_room, describe, frames_told
-from .engine import engine_of, for_preview, make_engine, with_engine, with_machine, with_segments
+from .describe import PlanSummary, check_room, describe
+from .engine import (
+    EngineChoice,
+    choose_engine,
+    for_preview,
+    make_engine,
+    on_machine,
+    with_segments,
+)
+from .footage import Footage, files_of
 from .keys import GivenKey, KeyLike, check_keys, keys_of, styles_of
 from .machine import diagnose
-from .output import (
-    Output,
-    check_encoding,
-    is_begun,
-    loop_notes,
-    output_of,
-    size_notes,
-    size_of,
-    wrote,
+from .output import Output, check_encoding, loop_notes, output_of, size_notes, size_of
+from .styles import (
+    Later,
+    MaskLike,
+    StyleLike,
+    mask_and_style,
+    schedule_of,
+    several,
+    style_and_weight,
 )
-from .styles import mask_and_style, schedule_of, several, style_and_weight
-from .types import EngineChoice, Later, MaskLike, Plan, StyleLike, files_of
+from .types import KeysPlan, PaintPlan, TrainPlan
 
 ANOTHER_SIZE = 1.5
-"""From so many times the width on that a model has learned at, its strokes look wrong."""
+"""A model's strokes look wrong in frames so many times as wide as those it was trained on."""
 PREVIEW_SIZE = 208
-"""Longer side of a preview, in pixels, at most."""
-LATE = 1
+"""Pixels of the longer side of a preview, at most."""
+LATE_S = 1
 """Seconds that a clip may go on for after the end that its file claims."""
 
 __all__ = [
     "EngineChoice",
+    "Footage",
     "GivenKey",
     "KeyLike",
+    "KeysPlan",
     "Later",
     "MaskLike",
-    "Plan",
+    "Output",
+    "PaintPlan",
+    "PlanSummary",
     "StyleLike",
+    "TrainPlan",
     "check_room",
     "describe",
     "diagnose",
-    "engine_of",
     "files_of",
-    "frames_told",
     "make_engine",
     "plan",
     "plan_keys",
@@ -77,90 +88,68 @@ def plan(
     settings: Settings | None = None,
     preview: int | None = None,
     reads: Sequence[Path] = (),
-) -> Plan:
-    """Check everything that can be checked before any work.
+) -> PaintPlan:
+    """Plan a painting: check all that can be checked before any work.
 
-    ``reads`` are files that nothing may be written over, beside those that are named otherwise.
+    Args:
+        clip: what to paint.
+        styles, output, masks, style_at, keys: see ``vidstyle.stylize``.
+        overwrite, restart, keep_frames, keep_partial, settings: see ``vidstyle.stylize``.
+        preview: paint so many frames as a preview. None paints all.
+        reads: files that must not be written over, beside those that are named otherwise.
 
     Raises:
         UsageError: something is missing, unreadable or in the way.
     """
     settings = settings or Settings()
-    if preview is not None:
+    is_preview = preview is not None
+    if is_preview:
         settings = for_preview(settings, preview)
     opened = media.open_clip(clip, settings.max_pixels)
     model = None if settings.model is None else models.load(Path(settings.model))
     given = keys_of(keys)
-    if given and not styles and not style_at:
-        schedule = schedule_of(styles_of(given), (), masks, settings, model)
-        schedule = replace(schedule, names=())
-    else:
-        schedule = schedule_of(styles, style_at, masks, settings, model)
+    schedule = _schedule(styles, style_at, masks, given, settings, model)
     covers = tuple(media.open_clip(mask_and_style(mask)[0], settings.max_pixels) for mask in masks)
-    notes = [*schedule.notes]
-    notes += [note for cover in covers for note in check_mask(cover, opened)]
-    target = output_of(opened.info, schedule.names, output, preview is not None, settings)
-    size = size_of(opened, settings, target.format, None if preview is None else PREVIEW_SIZE)
-    if preview is None:
-        notes += size_notes(opened, settings, size)
-    notes += check_encoding(target, size, settings)
-    notes += loop_notes(opened.info, settings, target.format)
-    if opened.info.attached and target.format.kind == "video":
-        notes.append(f"not kept: {', '.join(opened.info.attached)}")
+    mask_notes = [note for cover in covers for note in check_mask(cover, opened)]
+    target = output_of(opened.info, schedule.names, output, is_preview, settings)
+    target = replace(target.with_extras(settings, is_preview), overwrite=overwrite)
+    size = size_of(opened, settings, target.format, PREVIEW_SIZE if is_preview else None)
+    notes = [*schedule.notes, *mask_notes]
+    notes += [] if is_preview else size_notes(opened, settings, size)
+    notes += _format_notes(opened.info, target, size, settings)
     check_keys(given, size, settings.max_pixels)
-    work = Plan(
-        opened,
+    footage = Footage(opened, size, settings, covers, given)
+    if model is not None:
+        notes += _model_notes(model.config.size, footage)
+    footage, choice, engine_notes = choose_engine(footage, is_preview)
+    settings, segment_notes = with_segments(footage.settings, is_preview)
+    has_journal = not is_preview and (footage.frames != 1 or keep_frames)
+    begun = target.journal if has_journal and not restart else None
+    settings, tile_pixels = on_machine(settings, begun)
+    closes = _closes(opened.info, target.format, settings)
+    leads_back = bool(given) and settings.segment is None and not closes
+    made = PaintPlan(
+        replace(footage, settings=settings, leads_back=leads_back),
         schedule,
         target,
-        *size,
-        settings,
-        covers,
-        given,
-        overwrite,
-        preview is not None,
-        restart=restart,
-        keep_frames=keep_frames,
-        keep_partial=keep_partial,
-        reads=(
+        choice,
+        (*notes, *engine_notes, *segment_notes),
+        closes,
+        is_preview,
+        target.journal if has_journal else None,
+        restart,
+        keep_frames,
+        keep_partial,
+        tile_pixels,
+        (
             *_reads((opened, *covers), styles, style_at, masks, settings),
             *(key.path for key in given),
             *reads,
         ),
     )
-    if model is not None:
-        notes += _size_notes(model.config.size, work)
-    work = with_segments(with_engine(replace(work, notes=tuple(notes))))
-    if preview is None and (work.frames != 1 or keep_frames):
-        work = replace(work, journal=target.journal)
-    work = with_machine(work)
-    _check_frames(work)
-    _check_writes(work)
-    return work
-
-
-def _size_notes(learned: tuple[int, int], work: Plan) -> list[str]:
-    """What there is to say of a model that has learned at another size."""
-    if 1 / ANOTHER_SIZE < work.width / learned[0] < ANOTHER_SIZE:
-        return []
-    size = "x".join(map(str, learned))
-    return [f"{work.settings.model} has learned at {size}, with strokes for that size"]
-
-
-def _reads(
-    clips: Sequence[Clip],
-    styles: Sequence[StyleLike],
-    style_at: Sequence[Later],
-    masks: Sequence[MaskLike],
-    settings: Settings,
-) -> Iterator[Path]:
-    """All files that a painting is made from."""
-    for clip in clips:
-        yield from files_of(clip)
-    for style in (*styles, *(style for _, style in style_at)):
-        yield style_and_weight(style)[0]
-    for mask in masks:
-        yield from (path for path in mask_and_style(mask) if path is not None)
-    yield from (Path(name) for name in (settings.model, settings.weights) if name is not None)
+    _check_frames(made.footage, target.format)
+    _check_writes(made)
+    return made
 
 
 def plan_training(
@@ -169,8 +158,12 @@ def plan_training(
     output: str | Path | None = None,
     overwrite: bool = False,
     settings: Settings | None = None,
-) -> Plan:
-    """Check everything about training a model on a clip that can be checked before any work.
+) -> TrainPlan:
+    """Plan the training of a model on a clip: check all that can be checked before any work.
+
+    Args:
+        clip: the clip, or a folder of pictures.
+        styles, output, overwrite, settings: see ``vidstyle.train``.
 
     Raises:
         UsageError: something is missing, unreadable or in the way.
@@ -187,70 +180,138 @@ def plan_training(
             f"names: rename one"
         )
     name = f"{'+'.join(schedule.names)}.safetensors"
-    path = Path(output or opened.info.path.absolute().with_name(name))
-    target = Output(path, media.FORMATS["mp4"])
+    model = Path(output or opened.info.path.absolute().with_name(name))
+    sheet = model.with_name(files.fitting(f"{model.stem}.training.jpg"))
     reads = [*_reads((opened,), styles, (), (), settings)]
-    for written in (target.path, target.training):
+    for written in (model, sheet):
         files.check_writable(written, overwrite, reads)
-    size = size_of(opened, settings, target.format)
+    size = size_of(opened, settings, media.FORMATS["mp4"])
     notes = (*schedule.notes, *size_notes(opened, settings, size))
-    return with_machine(Plan(opened, schedule, target, *size, settings, notes=notes))
+    settings, _ = on_machine(settings, None)
+    return TrainPlan(Footage(opened, size, settings), schedule, model, sheet, notes)
 
 
 def plan_keys(
     clip: str | Path, output: str | Path | None = None, settings: Settings | None = None
-) -> Plan:
-    """Check everything about writing the key frames of a clip that can be checked before.
+) -> KeysPlan:
+    """Plan to write the key frames of a clip: check all that can be checked before any work.
+
+    Args:
+        clip: the clip.
+        output, settings: see ``vidstyle.keyframes``.
 
     Raises:
-        UsageError: something is missing, unreadable or in the way; nothing is ever replaced, since
+        UsageError: something is missing, unreadable or in the way. Nothing is ever replaced, since
             it might have been painted over.
     """
     settings = replace(settings or Settings(), engine="keyframes")
     opened = media.open_clip(clip, settings.max_pixels)
-    path = Path(output or opened.info.path.absolute().with_name(f"{opened.info.path.stem}.keys"))
-    target = Output(path, media.FORMATS["folder"])
-    for written in (target.path, target.sheet):
+    folder = Path(output or opened.info.path.absolute().with_name(f"{opened.info.path.stem}.keys"))
+    sheet = folder.with_name(files.fitting(f"{folder.name}.png"))
+    for written in (folder, sheet):
         if written.exists():
             raise UsageError(
                 f"{written}: exists already, and may have been painted over: "
                 f"choose another --output"
             )
         files.check_writable(written, False)
-    size = size_of(opened, settings, target.format)
-    work = Plan(opened, StyleSchedule(()), target, *size, settings)
-    _check_frames(work)
-    return work
+    file_format = media.FORMATS["folder"]
+    footage = Footage(opened, size_of(opened, settings, file_format), settings)
+    _check_frames(footage, file_format)
+    return KeysPlan(footage, folder, sheet)
 
 
-def _check_frames(work: Plan) -> None:
+def _schedule(
+    styles: Sequence[StyleLike],
+    style_at: Sequence[Later],
+    masks: Sequence[MaskLike],
+    given: Sequence[GivenKey],
+    settings: Settings,
+    model: TransformerNet | None,
+) -> StyleSchedule:
+    """Return the styles; where only paintings are given, some of those."""
+    if given and not styles and not style_at:
+        schedule = schedule_of(styles_of(given), (), masks, settings, model)
+        return replace(schedule, names=())
+    return schedule_of(styles, style_at, masks, settings, model)
+
+
+def _format_notes(
+    info: ClipInfo, output: Output, size: tuple[int, int], settings: Settings
+) -> Iterator[str]:
+    """Say what the format of the output does not keep of the clip, or changes.
+
+    Raises:
+        UsageError: the format cannot hold frames of this size, or the codec is unknown.
+    """
+    yield from check_encoding(output, size, settings)
+    yield from loop_notes(info, settings, output.format)
+    if info.attached and output.format.kind == "video":
+        yield f"not kept: {', '.join(info.attached)}"
+
+
+def _model_notes(trained: tuple[int, int], footage: Footage) -> list[str]:
+    """Say where a model was ``trained`` on frames of another size."""
+    if 1 / ANOTHER_SIZE < footage.size[0] / trained[0] < ANOTHER_SIZE:
+        return []
+    size = "x".join(map(str, trained))
+    return [f"{footage.settings.model} has learned at {size}, with strokes for that size"]
+
+
+def _closes(info: ClipInfo, file_format: Format, settings: Settings) -> bool:
+    """Whether the last frame leads into the first: by default in an animation without end."""
+    if settings.seamless is not None:
+        return settings.seamless
+    animated = file_format.kind in ("gif", "animation")
+    return animated and media.loop_count(info, settings.loop) == 0
+
+
+def _reads(
+    clips: Sequence[Clip],
+    styles: Sequence[StyleLike],
+    style_at: Sequence[Later],
+    masks: Sequence[MaskLike],
+    settings: Settings,
+) -> Iterator[Path]:
+    """Yield all files that a painting is made from."""
+    for clip in clips:
+        yield from files_of(clip)
+    for style in (*styles, *(style for _, style in style_at)):
+        yield style_and_weight(style)[0]
+    for mask in masks:
+        yield from (path for path in mask_and_style(mask) if path is not None)
+    yield from (Path(name) for name in (settings.model, settings.weights) if name is not None)
+
+
+def _check_frames(footage: Footage, file_format: Format) -> None:
     """Refuse a part of the clip that shows nothing, and more frames than a still holds."""
-    info, settings = work.clip.info, work.settings
+    info, settings = footage.clip.info, footage.settings
     start, end = settings.span
-    late = info.duration is not None and start >= info.duration + LATE
-    if work.frames == 0 or late:
+    late = info.duration is not None and start >= info.duration + LATE_S
+    if footage.frames == 0 or late:
         # The file may claim less than it holds.
-        frames = media.trim(media.frames_since(work.clip, start), start, end)
+        frames = media.trim(media.frames_since(footage.clip, start), start, end)
         if next(iter(frames), None) is None:
-            raise work.empty
-    if work.format.kind == "still":
-        frames = media.trim(work.clip, start, end)
+            raise footage.empty
+    if file_format.kind == "still":
+        frames = media.trim(footage.clip, start, end)
         if settings.fps:
             frames = media.resample(frames, rate_of(settings.fps))
         if sum(1 for _ in islice(frames, min(2, settings.max_frames or 2))) > 1:
-            raise media.only_one_frame(work.format)
+            raise media.only_one_frame(file_format)
 
 
-def _check_writes(work: Plan) -> None:
+def _check_writes(made: PaintPlan) -> None:
     """Refuse to write over what is read, or over what exists unless that was asked for."""
-    if work.target.folder is not None:
-        return  # nothing is there yet
-    begun = work.journal is not None and is_begun(work.journal) and not work.restart
-    own = begun and work.journal is not None and wrote(work.journal, work.partial)
-    for path in work.writes:
-        if path != work.snapshots:
-            files.check_writable(path, work.overwrite, work.reads)
-        elif path.exists() and not begun and not work.overwrite:
+    output = made.output
+    if output.folder is not None:
+        return  # the folder is new, so nothing is in the way
+    begun = made.journal is not None and journal.is_begun(made.journal) and not made.restart
+    own = begun and made.journal is not None and journal.has_left(made.journal, output.partial)
+    for path in output.writes:
+        if path != output.snapshots:
+            files.check_writable(path, output.overwrite, made.reads)
+        elif path.exists() and not begun and not output.overwrite:
             raise UsageError(f"{path}: exists already: use --overwrite or another --output")
-    if work.keep_partial and not own:
-        files.check_writable(work.partial, work.overwrite, work.reads)
+    if made.keep_partial and not own:
+        files.check_writable(output.partial, output.overwrite, made.reads)

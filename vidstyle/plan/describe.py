@@ -1,9 +1,12 @@
-"""What a plan will do, in words and numbers."""
+"""What a plan will do, with an estimate of its time from one measured step."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,109 +14,161 @@ import numpy as np
 from ..core import devices
 from ..core.errors import UsageError
 from ..core.folders import LocalFolder
-from ..engines import ENGINES, ClipEngine
+from ..engines import ClipEngine, engine_class
+from ..settings import Settings
 from ..settings.quality import QUALITIES
 from .engine import at_quality, make_engine
-from .output import room
-from .types import Plan
+from .types import PaintPlan
 
-STATE_BYTES = 24
-"""A pixel, of what an engine needs for the next frame (``TemporalState``)."""
-
-
-def describe(work: Plan) -> dict[str, Any]:
-    """What a plan will do, by name, with an estimate of its time from one measured step."""
-    engine = make_engine(work)
-    check_room(work)
-    with devices.threads(work.settings.threads):
-        step = _frame_step(work, engine)
-    info = work.clip.info
-    sound = ", ".join(info.sound) if work.format.kind == "video" else ""
-    return {
-        "clip": str(info.path),
-        "source": f"{info.container} {info.width}x{info.height}",
-        "frames": work.frames,
-        "frames are counted": work.is_counted,
-        "size": f"{work.width}x{work.height}",
-        "sound": sound or "none",
-        "output": str(work.output),
-        "journal": _journal_size(work),
-        "engine": str(work.engine),
-        "painted by": _executor(work),
-        "network": f"{work.settings.network}, {work.settings.weights} weights",
-        "device": str(engine.device),
-        "precision": work.settings.precision,
-        "threads": work.settings.threads,
-        "tiles": engine.tiles,
-        "memory": f"about {engine.memory / 1e6:.0f} MB",
-        "notes": "; ".join(work.notes) or "none",
-        "estimated seconds": _estimate(work, step),
-        "seconds by quality": _estimates(work, step),
-    }
+STATE_BYTES = 30
+"""Bytes a pixel of what an engine needs for the next frame (``TemporalState``)."""
+PROBE_SIDE = 96
+"""Pixels of the sides of the picture that a step is measured on."""
 
 
-def frames_told(facts: Mapping[str, Any]) -> str:
-    """How many frames a plan has by its ``facts``, in words."""
-    if facts["frames"] is None:
-        return "unknown"
-    return f"{'' if facts['frames are counted'] else 'about '}{facts['frames']}"
+@dataclass(frozen=True)
+class PlanSummary:
+    """What a plan will do."""
+
+    clip: str
+    source: str
+    frames: int | None
+    """None if the length of the clip is unknown."""
+    frames_are_counted: bool
+    """Whether ``frames`` is exact."""
+    size: str
+    sound: str
+    output: str
+    journal: str
+    engine: str
+    painted_by: str
+    network: str
+    device: str
+    precision: str
+    threads: int | None
+    tiles: int
+    memory: str
+    notes: str
+    estimated_seconds: float | None
+    """At most; None if the number of frames is unknown."""
+    seconds_by_quality: Mapping[str, float | None]
+
+    @property
+    def frames_told(self) -> str:
+        """How many frames there are, in words."""
+        if self.frames is None:
+            return "unknown"
+        return f"{'' if self.frames_are_counted else 'about '}{self.frames}"
+
+    def facts(self) -> dict[str, Any]:
+        """Return all of it by name, as ``--dry-run --json`` prints it."""
+        return {spec.name.replace("_", " "): getattr(self, spec.name) for spec in fields(self)}
 
 
-def _executor(work: Plan) -> str:
-    segment, cluster = work.settings.segment, work.settings.cluster
+def describe(plan: PaintPlan) -> PlanSummary:
+    """Say what a plan will do. One step of the optimizer is measured for the estimate.
+
+    Raises:
+        UsageError: the disk has no room for it, or memory for its frames.
+    """
+    settings, info = plan.settings, plan.footage.clip.info
+    engine = make_engine(settings, plan.schedule, plan.size, plan.tile_pixels)
+    check_room(plan)
+    width, height = plan.size
+    with devices.threads(settings.threads):
+        step = step_seconds(engine, (PROBE_SIDE, PROBE_SIDE)) * width * height / PROBE_SIDE**2
+
+    def seconds(settings: Settings) -> float | None:
+        frames = plan.footage.frames
+        if frames is None:
+            return None
+        return step * engine_class(settings.engine).cost(settings, plan.size, frames)
+
+    return PlanSummary(
+        clip=str(info.path),
+        source=f"{info.container} {info.width}x{info.height}",
+        frames=plan.footage.frames,
+        frames_are_counted=plan.footage.is_counted,
+        size=f"{width}x{height}",
+        sound=(", ".join(info.sound) if plan.output.format.kind == "video" else "") or "none",
+        output=str(plan.output.path),
+        journal=_journal_size(plan),
+        engine=str(plan.engine),
+        painted_by=_executor(settings),
+        network=f"{settings.network}, {settings.weights} weights",
+        device=str(engine.device),
+        precision=settings.precision,
+        threads=settings.threads,
+        tiles=engine.tiles,
+        memory=f"about {engine.memory / 1e6:.0f} MB",
+        notes="; ".join(plan.notes) or "none",
+        estimated_seconds=seconds(settings),
+        seconds_by_quality={
+            name: seconds(at_quality(plan.footage, plan.engine, plan.preview, name))
+            for name in QUALITIES
+        },
+    )
+
+
+def _executor(settings: Settings) -> str:
+    segment, cluster = settings.segment, settings.cluster
     if segment is None:
         return "this process"
     return f"{'this process' if cluster is None else cluster}, in segments of {segment} frames"
 
 
-def _journal_size(work: Plan) -> str:
-    if work.journal is None:
+def _journal_size(plan: PaintPlan) -> str:
+    if plan.journal is None:
         return "none"
-    minimum, maximum = journal_bytes(work)
+    minimum, maximum = journal_bytes(plan)
     needed = f"from {minimum / 1e6:.0f} MB"
-    if work.settings.segment is not None:
+    if plan.settings.segment is not None:
         needed += " for each segment at work"
     if maximum is not None:
         needed += f", up to {maximum / 1e6:.0f} MB with all paintings and the output"
-    return f"{work.parts}: {needed}"
+    return f"{plan.parts}: {needed}"
 
 
-def journal_bytes(work: Plan) -> tuple[int, int | None]:
-    """What the journal takes on the disk to begin with, and at most, with the output, as far as
-    that is known."""
-    pixels = work.width * work.height
+def journal_bytes(plan: PaintPlan) -> tuple[int, int | None]:
+    """Estimate the bytes on the disk that a painting needs.
+
+    Returns:
+        Those to begin with, and those with all paintings and the output; the latter None if the
+        number of frames is unknown.
+    """
+    pixels, frames = plan.size[0] * plan.size[1], plan.footage.frames
     # A state is whole before the one before it goes.
-    state = 2 * pixels * (STATE_BYTES + 6 * max(work.settings.long_term))
-    if work.settings.segment is not None:  # after its key frame, and after two chunks
+    state = 2 * pixels * STATE_BYTES
+    if plan.settings.segment is not None:  # after its key frame, and after two chunks
         state *= 3
-    painting = pixels * 3 * (2 if work.keep_frames else 1)
-    if work.frames is None:
+    painting = pixels * 3 * (2 if plan.keep_frames else 1)
+    if frames is None:
         return state + painting, None
-    again = work.frames // 2 if work.closes else 0  # what leads into the first frame once more
-    written = work.frames * pixels * _output_bytes(work)
-    return state + painting, state + painting * (work.frames + again) + round(written)
+    again = frames // 2 if plan.closes else 0  # what leads into the first frame once more
+    written = frames * pixels * _output_bytes(plan.output.format.kind, plan.settings.codec)
+    return state + painting, state + painting * (frames + again) + round(written)
 
 
-def _output_bytes(work: Plan) -> float:
-    """A pixel of an output takes so many bytes at most, as it is before it is compressed; of a
-    GIF, with the colors that its palettes are made of."""
-    if work.format.kind == "gif":
+def _output_bytes(kind: str, codec: str | None) -> float:
+    """Return the bytes a pixel of an output at most, before it is compressed. Those of a GIF
+    include the colors that its palettes are made of."""
+    if kind == "gif":
         return 5.0
-    lossless = work.settings.codec in ("ffv1", "prores")
-    return 1.5 if work.format.kind == "video" and not lossless else 4.0
+    return 1.5 if kind == "video" and codec not in ("ffv1", "prores") else 4.0
 
 
-def check_room(work: Plan) -> list[str]:
-    """What there is to say of the room on the disk for the paintings that are kept.
+def check_room(plan: PaintPlan) -> list[str]:
+    """Return a note if the disk may not have room for all paintings.
 
     Raises:
-        UsageError: not even the first one can be kept.
+        UsageError: it has no room for the first one.
     """
-    if not isinstance(work.parts, LocalFolder):  # a store elsewhere says itself when it is full
+    if not isinstance(plan.parts, LocalFolder):  # a store elsewhere says itself when it is full
         return []
-    minimum, maximum = journal_bytes(work)
-    free = room(work.parts.path)
-    line = f"{work.parts.path.parent}: {free / 1e6:.0f} MB are free, and the painting needs"
+    folder = plan.parts.path
+    minimum, maximum = journal_bytes(plan)
+    free = _free_bytes(folder)
+    line = f"{folder.parent}: {free / 1e6:.0f} MB are free, and the painting needs"
     if free < minimum:
         raise UsageError(f"{line} {minimum / 1e6:.0f}: make room, or name another --output")
     if maximum is None or free >= maximum:
@@ -121,28 +176,22 @@ def check_room(work: Plan) -> list[str]:
     return [f"{line} up to {maximum / 1e6:.0f}; where the disk ends it stops, and goes on later"]
 
 
-def _frame_step(work: Plan, engine: ClipEngine) -> float:
-    """Seconds of an optimizer's step on a whole frame."""
-    side = 96
-    return step_seconds(engine, (side, side)) * work.width * work.height / side**2
-
-
-def _estimate(work: Plan, step: float) -> float | None:
-    """Seconds the painting takes at most; None if the length is unknown."""
-    if work.frames is None:
-        return None
-    size = (work.width, work.height)
-    return step * ENGINES[work.settings.engine].cost(work.settings, size, work.frames)
-
-
-def _estimates(work: Plan, step: float) -> dict[str, float | None]:
-    """What each quality would take."""
-    return {name: _estimate(at_quality(work, name), step) for name in QUALITIES}
+def _free_bytes(path: Path) -> int:
+    """Return the free bytes on the disk of ``path``, which need not exist."""
+    return shutil.disk_usage(next(p for p in (path, *path.absolute().parents) if p.exists())).free
 
 
 def step_seconds(engine: ClipEngine, size: tuple[int, int], measured: float = 0.0) -> float:
-    """Seconds of an optimizer's step on a picture of ``size`` (width, height), from one that is
-    ``measured``, or from as many as take so long."""
+    """Measure a step of the optimizer.
+
+    Args:
+        engine: whose objective is evaluated.
+        size: width and height of the picture.
+        measured: for how many seconds to measure. With 0, one step is.
+
+    Returns:
+        Seconds a step.
+    """
     width, height = size
     probe = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     objective, start = engine.task(probe)

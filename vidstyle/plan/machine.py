@@ -13,7 +13,7 @@ import torch
 
 from ..core import devices
 from ..core.version import __version__
-from ..engines import ENGINES
+from ..engines import engine_class
 from ..media import CODECS
 from ..networks import weights
 from ..objective.styles import StyleSchedule
@@ -87,6 +87,6 @@ def _speed() -> Finding:
     """Steps of an optimizer with the default settings, on noise."""
     width, height = PROBE_SIZE
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    engine = ENGINES["gatys"](Settings(), StyleSchedule.of(noise), PROBE_SIZE)
+    engine = engine_class("gatys")(Settings(), StyleSchedule.of(noise), PROBE_SIZE)
     rate = 1 / step_seconds(engine, PROBE_SIZE, PROBE_SECONDS)
     return Finding("speed", f"{rate:.2f} steps a second at {width}x{height}")

@@ -1,14 +1,11 @@
-"""Where a painting goes: its name, its format, and what is written beside it."""
+"""Where a painting goes: its name, its format, its size, and what is written beside it."""
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from .. import media
 from ..core import files
@@ -17,55 +14,61 @@ from ..media import Clip, ClipInfo, Format
 from ..media.formats import SAME_SUFFIX, FormatKind, named_format
 from ..settings import AUTO_SIZE, SMALLEST_SIZE, Settings
 
-FACTS = "journal.json"
-"""In a journal's folder: what it was made from."""
-MACHINE = "machine"
-"""Among these: what differs by machine, and goes on as it was begun."""
-PARTIAL = "partial.json"
-"""There, too: which file was left as a partial clip."""
 FEW_STROKES = 256
-"""Pixels of the longer side of a painting below which it has room for few strokes."""
+"""Pixels of the longer side. A smaller painting has room for few strokes."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where a painting goes."""
+    """Where a painting goes, and what is written beside it."""
 
     path: Path
     format: Format
     folder: Path | None = None
     """A folder to be made for it."""
+    overwrite: bool = False
+    """Whether what exists there may be replaced."""
+    sheet: Path | None = None
+    """The contact sheet of a preview."""
+    plot: Path | None = None
+    """The losses, drawn as a picture."""
+    snapshots: Path | None = None
+    """The folder of pictures of frames on their way."""
 
     @property
     def stem(self) -> str:
-        """Its name without what only says the format."""
+        """The file's name without the suffix, if that says the format."""
         return self.path.name if self.format.kind == "folder" else self.path.stem
 
     def beside(self, ending: str) -> Path:
-        """A path beside it, called like it."""
+        """Return a path beside it with the same stem, such as ``clip.picasso.plot.png``."""
         return self.path.with_name(files.fitting(f"{self.stem}{ending}"))
 
     @property
     def journal(self) -> Path:
-        """The folder of its journal, and of its lock: by its whole name, for an mp4 and a GIF of
-        one clip are two paintings."""
+        """The folder of its journal and its lock, by its whole name: an mp4 and a GIF of one clip
+        are two paintings."""
         return self.path.with_name(f".{files.fitting(self.path.name, len('..vidstyle'))}.vidstyle")
 
     @property
-    def training(self) -> Path:
-        """The picture of some frames as a model paints them that is trained on a clip."""
-        return self.beside(".training.jpg")
-
-    @property
-    def sheet(self) -> Path:
-        """The contact sheet of a preview."""
-        plain = self.beside(".png")
-        return self.beside(".sheet.png") if plain == self.path else plain
-
-    @property
     def partial(self) -> Path:
-        """Where what is painted is left, if that is wanted and the work ends early."""
+        """The file for what is painted when the work ends early, if that is wanted."""
         return self.beside(f".partial{'' if self.format.kind == 'folder' else self.path.suffix}")
+
+    @property
+    def writes(self) -> tuple[Path, ...]:
+        """All files and folders that a whole painting leaves."""
+        return tuple(p for p in (self.path, self.sheet, self.plot, self.snapshots) if p)
+
+    def with_extras(self, settings: Settings, sheet: bool) -> Output:
+        """Return it with the extras that ``settings`` ask for, and perhaps a contact ``sheet``."""
+        plain = self.beside(".png")
+        return replace(
+            self,
+            sheet=(self.beside(".sheet.png") if plain == self.path else plain) if sheet else None,
+            plot=self.beside(".plot.png") if settings.plot else None,
+            snapshots=self.beside(".snapshots") if settings.snapshots else None,
+        )
 
 
 def is_folder(output: str | Path) -> bool:
@@ -184,41 +187,6 @@ def check_encoding(output: Output, size: tuple[int, int], settings: Settings) ->
         raise unknown("codec", settings.codec, media.CODECS)
     given = [f"--{name}" for name in ("codec", "crf") if getattr(settings, name) is not None]
     return [f"{file_format.name} has no codec: {', '.join(given)} changes nothing"] if given else []
-
-
-def room(path: Path) -> int:
-    """Bytes that are free on the disk of ``path``, which need not be there yet."""
-    return shutil.disk_usage(next(p for p in (path, *path.absolute().parents) if p.exists())).free
-
-
-def is_begun(folder: Path) -> bool:
-    """Whether a run before has left something in the ``folder`` of a journal."""
-    return (folder / FACTS).exists()
-
-
-def facts(folder: Path) -> dict[str, Any]:
-    """What the journal in ``folder`` was begun from; nothing where that cannot be told."""
-    try:
-        found = dict(json.loads((folder / FACTS).read_text()))
-    except (OSError, ValueError, TypeError):
-        return {}
-    kept = found.get(MACHINE, {})
-    whole = isinstance(kept, dict) and all(n is None or type(n) is int for n in kept.values())
-    return found if whole else {}
-
-
-def wrote(folder: Path, partial: Path) -> bool:
-    """Whether ``partial`` is as the run before has left it."""
-    try:
-        return bool(json.loads((folder / PARTIAL).read_text()) == identity(partial))
-    except (OSError, ValueError):
-        return False
-
-
-def identity(path: Path) -> list[Any]:
-    """What tells a file from another one, and from itself after a change."""
-    facts = path.stat()
-    return [path.name, facts.st_ino, facts.st_size, facts.st_mtime_ns]
 
 
 def size_of(

@@ -13,10 +13,15 @@ from ..core.images import Image
 from ..networks.transformer import TransformerNet
 from ..objective.styles import StyleSchedule, schedule_from_options, style_picture, trimmed
 from ..settings import Settings
-from .types import Later, MaskLike, StyleLike
 
+StyleLike = str | Path | tuple[str | Path, float]
+"""A picture, or (picture, weight)."""
+Later = tuple[float, StyleLike]
+"""The style from so many seconds on."""
+MaskLike = str | Path | tuple[str | Path, str | Path | None]
+"""A mask of what is not to be painted, or (mask, picture) of what is to look like that."""
 NO_PICTURE: Image = np.zeros((1, 1, 3), np.uint8)
-"""Stands for a style of a model that is known by name only."""
+"""Stands for a style of a model that is known only by its name."""
 
 
 def schedule_of(
@@ -26,6 +31,19 @@ def schedule_of(
     settings: Settings,
     model: TransformerNet | None,
 ) -> StyleSchedule:
+    """Read the styles, and say which of them is wanted when and where.
+
+    Args:
+        styles: from the beginning on.
+        style_at: later ones.
+        masks: and their styles.
+        settings: whether plain borders are cut off, and a report is wanted.
+        model: whose styles are meant. None means pictures.
+
+    Raises:
+        UsageError: a picture that cannot be read, a name that the model does not know, weights that
+            make no sense, or no style at all.
+    """
     first = [style_and_weight(style) for style in styles]
     later = [(float(time), *style_and_weight(style)) for time, style in style_at]
     covers = [mask_and_style(mask) for mask in masks]
@@ -43,7 +61,7 @@ def schedule_of(
 
 
 def _picture(path: Path, settings: Settings, notes: list[str]) -> Image:
-    """A style; adds to the ``notes`` if it lost a border."""
+    """Read a style, and add to the ``notes`` if a border was cut off."""
     whole = style_picture(path, settings.max_pixels)
     picture = trimmed(whole) if settings.trim else whole
     if picture.shape != whole.shape:
@@ -61,7 +79,7 @@ def _of_model(
     covers: Sequence[tuple[Path, Path | None]],
     settings: Settings,
 ) -> StyleSchedule:
-    """A schedule of the styles of a model, each called by its name or by a picture of that name."""
+    """Return a schedule of a model's styles, called by their names or pictures of these names."""
     about = model.config
     if len(set(about.styles)) < len(about.styles):
         raise UsageError(f"{settings.model}: holds two styles of one name, which nobody can tell")
@@ -83,15 +101,13 @@ def _of_model(
     inside = [(mask, None if style is None else named(style)) for mask, style in covers]
     schedule = schedule_from_options(wanted, changes, inside, pictures)
     schedule = replace(schedule, names=about.styles, notes=tuple(dict.fromkeys(notes)))
-    if (settings.report or settings.engine == "hybrid") and any(
-        picture is NO_PICTURE for picture in schedule.pictures
-    ):
-        what = "a report" if settings.report else "the engine hybrid"
-        raise UsageError(f"{what} needs the pictures of the model's styles: name them by --style")
+    if settings.report and any(picture is NO_PICTURE for picture in schedule.pictures):
+        raise UsageError("a report needs the pictures of the model's styles: name them by --style")
     return schedule
 
 
 def several(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:
+    """Return one style, or a sequence of them, as a list."""
     single = isinstance(style, (str, Path)) or (
         isinstance(style, tuple) and len(style) == 2 and isinstance(style[1], (int, float))
     )
@@ -99,10 +115,12 @@ def several(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:
 
 
 def style_and_weight(style: StyleLike) -> tuple[Path, float]:
+    """Return the picture of a style, and its weight: 1 if none is given."""
     path, weight = style if isinstance(style, tuple) else (style, 1.0)
     return Path(path), float(weight)
 
 
 def mask_and_style(mask: MaskLike) -> tuple[Path, Path | None]:
+    """Return the file of a mask, and the picture that its inside is to look like, if any."""
     path, style = mask if isinstance(mask, tuple) else (mask, None)
     return Path(path), None if style is None else Path(style)

@@ -1,91 +1,77 @@
-"""Chunks: a few frames that are painted at one go, by this process or by a worker elsewhere.
+"""How chunks are cut from a clip and painted, by this process or by a worker elsewhere.
 
-What is painted in one chunk after another is the same as what is painted in one go: each chunk has
-the state that the one after it goes on from.
+Painting chunk after chunk gives the same as painting all in one go: each chunk ends with the state
+that the next one goes on from.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..core.frames import Frame
 from ..core.images import Image
 from ..engines import Engine
-from ..engines.base import OnStep, State
+from ..engines.protocol import OnStep
+from ..journal import Chunk
 
 CHUNK_FRAMES = 4
 """Frames of a chunk in a segment, or more up to a key frame: what is lost with a worker that
 dies."""
 TAIL_FRAMES = 8
-"""Frames at the end of a loop, or of a segment, that lead into what comes after it, at most."""
+"""Frames, at most, at the end of a loop or a segment that lead into what comes after it."""
 
 
 @dataclass(frozen=True, eq=False)
 class PaintedFrame:
-    """A frame and its painting (H, W, 3)."""
+    """A frame and its painting."""
 
     frame: Frame
     painted: Image
+    """(H, W, 3), as the engine has painted it."""
     loss: float
-    """The objective at the end."""
-
-
-@dataclass(frozen=True, eq=False)
-class Chunk:
-    """Frames that were painted at one go."""
-
-    paintings: tuple[Image, ...]
-    losses: tuple[float, ...]
-    state: State
-    """What the frame after them needs."""
-    last: Frame
-    """The frame that was painted last."""
-    seconds: float = 0.0
-
-    def stateless(self) -> Chunk:
-        """The same for those who only look at it: a state is large."""
-        return replace(self, state={})
-
-
-Work = Callable[..., Chunk]
-"""What makes a chunk: ``paint`` or ``repaint``, of (engine, on_step, frames, before, …)."""
+    """The objective at the end; 0 where there is none."""
 
 
 @dataclass(frozen=True, eq=False)
 class Task:
     """The frames of a chunk that is still to be painted."""
 
-    run: int
+    section: int
     """The number of the shot, or of its segment."""
     at: int
-    """The number of the first of the frames in that: 0 is a key frame."""
+    """The number of the first of the frames in the section. Frame 0 is a key frame."""
     frames: tuple[Frame, ...]
     following: Frame | None
-    """The frame after them, if it is of the same run."""
+    """The frame after them, if it belongs to the same section."""
 
 
 def tasks(frames: Iterable[Frame], segments: bool, first: int = 0) -> Iterator[Task]:
-    """``frames`` in chunks: of whole shots, up to each key frame; or of ``segments``, the first
-    frame and then ``CHUNK_FRAMES`` at a time. No chunk reaches over a cut.
+    """Cut frames into chunks. No chunk reaches over a cut.
+
+    Args:
+        frames: of a clip, in order.
+        segments: whether shots are cut into segments. Their chunks are the first frame, and then
+            ``CHUNK_FRAMES`` at a time. Otherwise a chunk ends with each key frame.
+        first: the number of the first section.
     """
-    run, at, held = first - 1, 0, list[Frame]()
+    section, at, held = first - 1, 0, list[Frame]()
     for frame in frames:
-        if run < first or frame.starts_shot or frame.starts_segment:
+        if section < first or frame.starts_shot or frame.starts_segment:
             if held:
-                yield Task(run, at, tuple(held), None)
-            run, at, held = run + 1, 0, []
+                yield Task(section, at, tuple(held), None)
+            section, at, held = section + 1, 0, []
         elif held and held[-1].is_key and len(held) >= (CHUNK_FRAMES if at and segments else 1):
-            yield Task(run, at, tuple(held), frame)
+            yield Task(section, at, tuple(held), frame)
             at, held = at + len(held), []
         held.append(frame)
     if held:
-        yield Task(run, at, tuple(held), None)
+        yield Task(section, at, tuple(held), None)
 
 
 def spans(frames: Iterable[Frame]) -> Iterator[tuple[Frame, ...]]:
-    """``frames`` up to each key frame, with it."""
+    """Cut ``frames`` after each key frame."""
     held: list[Frame] = []
     for frame in frames:
         held.append(frame)
@@ -103,10 +89,14 @@ def paint(
     before: Chunk | None,
     following: Frame | None = None,
 ) -> Chunk:
-    """Paint ``frames``, which come after those of the chunk ``before``, or begin a shot.
+    """Paint a chunk.
 
-    The engine stands where that ended. ``following`` is the frame after them: how it moves is
-    looked at while they are painted.
+    Args:
+        engine: stands where the chunk ``before`` ended.
+        on_step: called after each step of the optimizer.
+        frames: of the chunk.
+        before: the chunk before it. None at the beginning of a shot.
+        following: the frame after them, whose motion is estimated while they are painted.
     """
     began = time.monotonic()
     done = None
@@ -125,7 +115,7 @@ def paint(
             painted = engine.paint_span(span, on_step)
             made += [PaintedFrame(frame, *one) for frame, one in zip(span, painted, strict=True)]
         done = made[-1]
-    return _chunk(made, engine.state(), made[-1].frame, began)
+    return _chunk(engine, made, made[-1].frame, began)
 
 
 def repaint(
@@ -134,45 +124,43 @@ def repaint(
     frames: Sequence[Frame],
     before: Chunk | None,
     shares: Sequence[float],
-    beside: Chunk | None,
+    into: Chunk,
     *painted: Chunk,
 ) -> Chunk:
-    """Paint ``frames`` once more, the last one first, each with its share (0..1) of the one that
-    was painted before it.
+    """Paint the last frames of a section again, the last one first, to lead into another frame.
 
     Args:
         engine: stands where the chunk ``before`` ended.
         on_step: called after each step of the optimizer.
-        frames: the frames, in the order of the clip.
-        before: see ``engine``.
-        shares: of each frame, in the order that they are painted in.
-        beside: ends with the frame beside the first one to be painted; None where the engine
-            comes from that.
+        frames: in the order of the clip.
+        before: the last chunk of the section.
+        shares: how much of each frame comes from the one painted before it (0..1), in the order of
+            painting.
+        into: a chunk that ends with the frame that they lead into.
         painted: chunks that end with the paintings of ``frames``.
     """
     began = time.monotonic()
     pictures = [picture for chunk in painted for picture in chunk.paintings][-len(frames) :]
-    if beside is not None:
-        engine.anchor(beside.last, beside.paintings[-1])
+    engine.anchor(into.last, into.paintings[-1])
     made: list[PaintedFrame] = []
     for frame, picture, share in zip(frames[::-1], pictures[::-1], shares, strict=True):
         made.append(PaintedFrame(frame, *engine.repaint(frame, picture, share, on_step)))
-    return _chunk(made[::-1], engine.state(), made[-1].frame, began)
+    return _chunk(engine, made[::-1], made[-1].frame, began)
 
 
-def carry_on(engine: Engine, before: Chunk | None) -> None:
-    """Bring an engine to where the chunk ``before`` ended; None: to the beginning of a shot."""
+def go_on_from(engine: Engine, before: Chunk | None) -> None:
+    """Bring an engine to where the chunk ``before`` ended. None means the beginning of a shot."""
     if before is None:
         engine.reset()
     else:
         engine.restore(before.state)
 
 
-def led(frames: int) -> int:
-    """How many of so many frames lead into what comes after: the first half of them stays."""
+def lead_length(frames: int) -> int:
+    """Return how many of the frames of a section lead into what comes after. Half of them stay."""
     return min(TAIL_FRAMES, frames // 2) if frames > 2 else 0
 
 
-def _chunk(made: Sequence[PaintedFrame], state: State, last: Frame, began: float) -> Chunk:
+def _chunk(engine: Engine, made: Sequence[PaintedFrame], last: Frame, began: float) -> Chunk:
     paintings, losses = tuple(one.painted for one in made), tuple(one.loss for one in made)
-    return Chunk(paintings, losses, state, last, time.monotonic() - began)
+    return Chunk(paintings, losses, engine.state(), last, time.monotonic() - began)

@@ -1,8 +1,8 @@
-"""A clip painted by many: what each worker does, and what is left for the head.
+"""A clip painted by a cluster: what each worker does, and what this process, the head, does.
 
 A worker reads the part of the clip that it paints, keeps its paintings, and encodes them. The head
-only says what is to be painted, and joins what was encoded. All meet in one folder, ``parts``: each
-job reads what it needs there and leaves what it has made, so that any worker may do it, and again.
+only says what is to be painted, and joins what was encoded. All share one folder, ``parts``: each
+job reads its input there and leaves its result, so that any worker can do it, or do it again.
 """
 
 from __future__ import annotations
@@ -22,70 +22,68 @@ from filelock import FileLock
 
 from .. import media
 from ..core import devices
-from ..core.background import ahead
 from ..core.errors import UsageError, VidstyleError
 from ..core.events import Event, Listener, Notice, Painted
 from ..core.files import frame_name
 from ..core.folders import Folder, RemoteFolder
 from ..core.frames import Frame
+from ..core.images import Image
 from ..core.version import __version__
-from ..engines import ClipEngine
+from ..engines import ClipEngine, Learner
 from ..engines.recovery import RecoveringEngine
+from ..journal import CLIP_COPY, DAMAGE, ENCODED, FACTS_FILE, Chunk, ChunkId, ChunkStore
 from ..media import Clip
 from ..media.video import VideoClip
 from ..networks import transformer as models
-from ..plan import Plan, make_engine
-from ..plan.output import FACTS
+from ..plan import PaintPlan, make_engine
 from ..temporal.shots import follows
-from .checkpoint import DAMAGE, ENCODED, KEY, SOURCE, ChunkStore
-from .chunks import Chunk
-from .compose import composed
-from .frames import READ_AHEAD, Segment, frames_in, outlines, segments_of
-from .keys import key_notes
+from .compose import Composer, Summary
+from .frames import Segment, frames_in, outlines, segments_of
 from .output import part_writer
+from .painting import paint_frames
 from .scheduler import Scheduler
 
 LOOKED_AT = Fraction(20)
-"""Seconds of a clip that one job looks for shots in."""
+"""Seconds of a clip in which one job looks for shots."""
 LOOKERS = 32
-"""Such jobs at the same time, at most: the head holds what they have found."""
+"""Such jobs at the same time, at most, because the head holds what they find."""
 AHEAD = 3
-"""Segments for each worker that are handed out before the first of them is done."""
+"""Segments a worker that are handed out before the first of them is done."""
 TURN = 1.0
-"""Seconds after which the head looks how far the workers are."""
+"""Seconds after which the head asks how far the workers are."""
 
 Future = Hashable
 """Stands for the result of a job."""
 Job = Literal["look", "key", "paint"]
 """What a worker is asked to do: look for shots, paint a key frame, paint a segment."""
 Tell = Callable[[int, int, float], None]
-"""Called with the number of a segment, how many of its pictures are painted, and the seconds that
-one took."""
+"""Called with the number of a segment, how many of its pictures are painted, and the seconds of the
+last one."""
 
 
 @dataclass(frozen=True, eq=False)
 class WorkOrder:
     """All that a worker needs to paint as this process would."""
 
-    work: Plan
+    plan: PaintPlan
     parts: Folder
     model: bytes | None = None
-    """What was learned from the clip."""
+    """The file of the model that was trained on the clip, if there is one."""
     version: str = __version__
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     @classmethod
-    def of(cls, work: Plan, engine: ClipEngine, parts: Folder) -> WorkOrder:
-        """The order for a plan, whose ``engine`` may have learned the clip."""
-        learned = engine.stylizer.model if engine.stylizer is not None else None
-        settings = replace(work.settings, model=None)
-        work = replace(work, settings=settings, tile_pixels=engine.tile_pixels)
-        return cls(work, parts, None if learned is None else models.dump(learned))
+    def of(cls, plan: PaintPlan, engine: ClipEngine, parts: Folder) -> WorkOrder:
+        """Return the order for a plan, whose ``engine`` may have learned the clip."""
+        learned = engine.model if isinstance(engine, Learner) else None
+        footage = replace(plan.footage, settings=replace(plan.settings, model=None))
+        plan = replace(plan, footage=footage, tile_pixels=engine.tile_pixels)
+        return cls(plan, parts, None if learned is None else models.dump(learned))
 
 
 @dataclass(frozen=True)
 class SegmentReport:
-    """What there is to say of a segment that is painted and encoded."""
+    """What is known of a segment that is painted and encoded."""
 
     losses: tuple[float, ...]
     notes: tuple[str, ...]
@@ -98,20 +96,20 @@ class Cluster(Protocol):
 
     @property
     def size(self) -> int:
-        """How many jobs are done at the same time, as things are now."""
+        """How many jobs can be done at the same time now."""
 
     def submit(self, job: Job, *given: Any, after: Sequence[Future] = ()) -> Future:
-        """Have a job done by any worker, once those are done that it comes ``after``."""
+        """Have a job done by any worker, ``after`` other jobs are done."""
 
     def take(self, seconds: float) -> dict[Future, Any]:
-        """The results that have come; where there are none, waits so long for one.
+        """Return the results that have come. If there are none, wait so many seconds for one.
 
         Raises:
             VidstyleError: a job failed, or the cluster is gone.
         """
 
     def told(self) -> list[tuple[int, int, float]]:
-        """What workers have told since this was last asked."""
+        """Return what workers have told since the last call."""
 
 
 class Worker:
@@ -128,49 +126,54 @@ class Worker:
                 f"install the same everywhere"
             )
         self.parts = order.parts
-        if not self.parts.names(FACTS):
+        if not self.parts.names(FACTS_FILE):
             raise UsageError(
                 f"a worker of the cluster does not see {self.parts}: name a folder that all "
                 f"machines share, or a URL, as --store"
             )
-        self.work = order.work
-        clip, *masks = (self._seen(clip) for clip in (self.work.clip, *self.work.masks))
-        self.work = replace(self.work, clip=clip, masks=tuple(masks))
-        self.engine = make_engine(self.work)
-        if self.engine.stylizer is not None and order.model is not None:
+        footage = order.plan.footage
+        clip, *masks = (
+            self._seen(clip, footage.settings.max_pixels) for clip in (footage.clip, *footage.masks)
+        )
+        self.footage = replace(footage, clip=clip, masks=tuple(masks))
+        self.settings, self.format = footage.settings, order.plan.output.format
+        self.keep_frames = order.plan.keep_frames
+        schedule, tile_pixels = order.plan.schedule, order.plan.tile_pixels
+        self.composer = Composer.of(self.settings, schedule)
+        self.engine = make_engine(self.settings, schedule, footage.size, tile_pixels)
+        if isinstance(self.engine, Learner) and order.model is not None:
             with tempfile.NamedTemporaryFile(suffix=".safetensors") as file:
                 file.write(order.model)
                 file.flush()
-                self.engine.stylizer.take(models.load(Path(file.name)))
+                self.engine.take(models.load(Path(file.name)))
 
     def do(self, job: Job, given: Sequence[Any], tell: Tell) -> Any:
         """Do a job, and return its result."""
-        with devices.threads(self.work.settings.threads):
+        with devices.threads(self.settings.threads):
             if job == "look":
-                return outlines(self.work, *given)
+                return outlines(self.footage, *given)
             if job == "key":
                 return self.key(*given)
             segment, into = given
             return self.paint(segment, into, tell)
 
     def key(self, segment: Segment, before: Segment | None) -> tuple[str, ...]:
-        """Paint the first frame of a segment over that of the one ``before`` it in its shot;
-        returns what there is to say of it."""
+        """Paint the first frame of a segment, over that of the segment ``before`` it in its shot.
+        Returns notices."""
         notes: list[str] = []
 
         def emit(event: Event) -> None:
             if isinstance(event, Notice):
                 notes.append(event.message)
 
-        store = ChunkStore.of_run(self.parts, segment.number)
+        store = ChunkStore.of_section(self.parts, segment.number)
         scheduler = Scheduler(RecoveringEngine(self.engine, emit), emit, store, segments=True)
         over = None if before is None else self._key_of(before)
-        scheduler.paint_key(segment.number, [next(frames_in(self.work, segment))], over)
+        scheduler.paint_key(segment.number, [next(frames_in(self.footage, segment))], over)
         return tuple(notes)
 
     def paint(self, segment: Segment, into: Segment | None, tell: Tell) -> SegmentReport:
-        """Paint a segment whose first frame is painted, lead it into that of another one, and
-        encode it."""
+        """Paint and encode a segment whose first frame is painted, to lead ``into`` another one."""
         notes: list[str] = []
         painted = count(1)
 
@@ -183,33 +186,37 @@ class Worker:
                 case _:
                     pass
 
-        store = ChunkStore.of_run(self.parts, segment.number)
+        store = ChunkStore.of_section(self.parts, segment.number)
         scheduler = Scheduler(RecoveringEngine(self.engine, emit), emit, store, segments=True)
-        goal = None if into is None else self._key_of(into)
-        losses: list[float] = []
-        given = 0
+        summary = Summary(False, None, self.footage.size)
         with tempfile.TemporaryDirectory(prefix="vidstyle") as here, store.in_background():
-            encoder = part_writer(self.work, Path(here) / "part")
+            encoder = part_writer(self.footage, self.format, Path(here) / "part")
             try:
-                frames = ahead(frames_in(self.work, segment), READ_AHEAD)
-                for done in scheduler.paint(frames, segment.number, goal):
-                    losses.append(done.loss)
-                    number = segment.first + len(losses)
-                    shown = composed(done.painted, done.frame, self.work)
-                    encoder.write(replace(done.frame, rgb=shown))
-                    given += done.frame.painting is not None
-                    notes += key_notes(done.frame, number)
-                    if self.work.keep_frames:
-                        self.parts.write(frame_name(number), media.encoded_image(done.painted))
+                shown = paint_frames(
+                    frames_in(self.footage, segment),
+                    scheduler,
+                    self.composer,
+                    emit,
+                    keep=self._keep if self.keep_frames else None,
+                    first=segment.first,
+                    section=segment.number,
+                    into=None if into is None else self._key_of(into),
+                )
+                for done in shown:
+                    encoder.write(replace(done.frame, rgb=done.shown))
+                    summary.add(done.frame, done.shown, done.loss)
                 encoder.close()
             except BaseException:
                 encoder.abort()
                 raise
             self.parts.write(encoded(segment), encoder.path.read_bytes())
-        return SegmentReport(tuple(losses), tuple(notes), given)
+        return SegmentReport(tuple(summary.losses), tuple(notes), summary.given)
 
-    def _seen(self, clip: Clip) -> Clip:
-        """A clip, or its copy where this machine does not see it."""
+    def _keep(self, number: int, painted: Image) -> None:
+        self.parts.write(frame_name(number), media.encoded_image(painted))
+
+    def _seen(self, clip: Clip, max_pixels: int) -> Clip:
+        """Return a clip, or its copy if this machine does not see it."""
         path = clip.info.path
         if path.exists():
             return clip
@@ -223,14 +230,14 @@ class Worker:
         with FileLock(f"{copy}.lock"):  # one for all workers of this machine
             if not copy.exists():
                 self.parts.download(copies[-1], copy)
-        return media.open_clip(copy, self.work.settings.max_pixels)
+        return media.open_clip(copy, max_pixels)
 
     def _key_of(self, segment: Segment) -> Chunk:
-        """The painting of the first frame of a segment."""
-        name = f"{segment.number:05}-{KEY}"
-        store = ChunkStore(self.parts, [name])
+        """Return the painting of the first frame of a segment."""
+        name = ChunkId(segment.number, "key")
+        store = ChunkStore(self.parts, [str(name)])
         try:
-            chunk = store.get(name, next(frames_in(self.work, segment)))
+            chunk = store.get(name, next(frames_in(self.footage, segment)))
         except DAMAGE as error:
             raise VidstyleError(
                 f"{self.parts}: {name} is damaged: use --restart to begin anew"
@@ -240,30 +247,31 @@ class Worker:
 
 
 class Head:
-    """Says what is to be painted, and hands on what is done, in the order of the clip.
+    """Hands out what is to be painted, and yields what is done, in the order of the clip.
 
-    Of the clip it sees thumbnails, and of the paintings nothing: what it does and holds for a
-    frame is the same however large that is.
+    It sees thumbnails of the clip and none of the paintings, so its work and its memory for a frame
+    do not depend on the size of frames.
     """
 
-    def __init__(self, work: Plan, cluster: Cluster, emit: Listener) -> None:
-        self.work, self.cluster, self.emit = work, cluster, emit
+    def __init__(self, plan: PaintPlan, cluster: Cluster, emit: Listener) -> None:
+        self.footage, self.closes = plan.footage, plan.closes
+        self.cluster, self.emit = cluster, emit
         self.results: dict[Future, Any] = {}
-        """Those that have come, and were not asked for yet."""
+        """Those that have come, and have not been used yet."""
         self.keys: set[Future] = set()
         """Key frames that are being painted."""
         self.waiting: deque[tuple[Segment, Future]] = deque()
-        """Segments that are handed out, from the first one that is not done."""
+        """Segments that are handed out, from the first one on that is not done."""
         self.painted: dict[int, int] = {}
         """How many pictures of each segment at work are painted."""
         self.count = 0
-        """How many are in all."""
+        """How many are painted in all."""
 
     def painting(self) -> Iterator[tuple[Segment, SegmentReport]]:
-        """Have all painted; gives each segment when it, and all before it, are done."""
+        """Have all painted. Yields each segment once it, and all before it, are done."""
         first: tuple[Segment, Future] | None = None
         last: tuple[Segment, Future] | None = None
-        for segment in segments_of(self.work, self._outlines()):
+        for segment in segments_of(self.footage, self._outlines()):
             over = None if segment.starts_shot else last
             before, after = (None, ()) if over is None else (over[0], (over[1],))
             key = segment, self.cluster.submit("key", segment, before, after=after)
@@ -278,7 +286,7 @@ class Head:
         if first is None or last is None:
             return
         # The source's own loop may have a cut: nothing leads over that.
-        joins = self.work.closes and follows(first[0].pictures[0], last[0].pictures[1])
+        joins = self.closes and follows(first[0].pictures[0], last[0].pictures[1])
         self._hand_out(last, first if joins else None)
         while self.waiting:
             yield from self._done()
@@ -286,7 +294,7 @@ class Head:
                 self._wait()
 
     def _hand_out(self, keyed: tuple[Segment, Future], into: tuple[Segment, Future] | None) -> None:
-        """Have a segment painted whose first frame is being painted, as is that of the next."""
+        """Have a segment painted. Its first frame, and that of the next one, are in the making."""
         segment, key = keyed
         goal, after = (None, (key,)) if into is None else (into[0], (key, into[1]))
         future = self.cluster.submit("paint", segment, goal, after=after)
@@ -299,7 +307,7 @@ class Head:
             yield segment, self.results.pop(future)
 
     def _wait(self) -> None:
-        """Wait for a result, or for a while, and tell how far the workers are."""
+        """Wait for a result or for a while, and tell how far the workers are."""
         for future, result in self.cluster.take(TURN).items():
             if future in self.keys:
                 self.keys.remove(future)
@@ -316,7 +324,7 @@ class Head:
                 self.emit(Painted(self.count, each, painted == 1, None))
 
     def _outlines(self) -> Iterator[Frame]:
-        """The frames of the clip as thumbnails, looked at by the workers part by part."""
+        """Yield the frames of the clip as thumbnails, which the workers read part by part."""
         parts = deque(self._parts())
         looking: deque[tuple[tuple[Fraction, Fraction | None], Future]] = deque()
         due: Fraction | None = None
@@ -337,23 +345,23 @@ class Head:
         return self.results.pop(future)
 
     def _parts(self) -> list[tuple[Fraction, Fraction | None]]:
-        """Where the parts of the clip begin and end that are looked at by one job each."""
-        start, end = self.work.settings.span
-        until = self.work.clip.info.duration if end is None else end
-        if until is None or not isinstance(self.work.clip, VideoClip):
+        """Return where the parts of the clip begin and end that one job each looks at."""
+        start, end = self.footage.settings.span
+        until = self.footage.clip.info.duration if end is None else end
+        if until is None or not isinstance(self.footage.clip, VideoClip):
             return [(start, end)]
         bounds = [start + LOOKED_AT * n for n in range(1 + int((until - start) // LOOKED_AT))]
         return [*pairwise(bounds), (bounds[-1], end)]
 
 
-def share(work: Plan, parts: Folder) -> None:
-    """Have the files of the clip in ``parts``, if that is a place from where workers can get them
-    that do not see them."""
+def share(plan: PaintPlan, parts: Folder) -> None:
+    """Copy the files of the clip into ``parts``, if that is elsewhere, for workers that do not see
+    them."""
     if isinstance(parts, RemoteFolder):
-        for path in {clip.info.path for clip in (work.clip, *work.masks)}:
+        for path in {clip.info.path for clip in (plan.footage.clip, *plan.footage.masks)}:
             if path.is_file():
                 facts = path.stat()
-                name = f"{_copy_of(path)}{facts.st_size}-{facts.st_mtime_ns}{SOURCE}"
+                name = f"{_copy_of(path)}{facts.st_size}-{facts.st_mtime_ns}{CLIP_COPY}"
                 there = parts.names(_copy_of(path))
                 for other in there - {name}:
                     parts.remove(other)
@@ -362,10 +370,10 @@ def share(work: Plan, parts: Folder) -> None:
 
 
 def _copy_of(path: Path) -> str:
-    """How the name of a copy of this file begins; the rest tells it from an older one."""
+    """Return how the name of a copy of this file begins. The rest tells it from an older one."""
     return f"{hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()}-"
 
 
 def encoded(segment: Segment) -> str:
-    """The name of the file of a segment that is encoded."""
+    """Return the name of the file of an encoded segment."""
     return f"{segment.number:05}{ENCODED}"

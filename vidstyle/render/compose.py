@@ -1,7 +1,8 @@
-"""What is shown of a painting: the engine goes on from its own, the viewer sees this."""
+"""What is shown of a painting. The engine goes on from its own; the viewer sees this."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -11,46 +12,69 @@ from ..core.images import Image, contact_sheet, laid_over
 from ..metrics import MetricAccumulator, Metrics
 from ..objective.colors import mixed, with_chroma
 from ..objective.masks import shares
-from ..plan import Plan
+from ..objective.styles import StyleSchedule
+from ..settings import Settings
 
 SHEET_COLUMNS = 6
-"""Frames shown on a preview's contact sheet, at most."""
+"""Frames on a preview's contact sheet, at most."""
 
 
-def composed(painted: Image, frame: Frame, work: Plan) -> Image:
-    """A painting (H, W, 3) with the colors, the strength and the bare parts that are wanted."""
-    source, settings = frame.rgb, work.settings
-    if settings.keep_colors == "luma":
-        painted = with_chroma(painted, source)
-    if settings.strength < 1:
-        painted = mixed(painted, source, settings.strength)
-    if None in work.schedule.regions:
-        parts = zip(work.schedule.regions, shares(frame.masks)[1:], strict=True)
-        bare = sum(share for region, share in parts if region is None)
-        painted = mixed(painted, source, 1 - bare)
-    return painted
+@dataclass(frozen=True)
+class Composer:
+    """Lays a painting over its source, as the settings want it."""
 
+    keep_luma_colors: bool
+    """Whether each frame has the colors of its source."""
+    strength: float
+    """How much of the painting is seen, in 0..1."""
+    regions: tuple[int | None, ...]
+    """The style of each mask. None means that its inside is not painted."""
 
-def is_composed(work: Plan) -> bool:
-    """Whether that differs from what was painted."""
-    settings = work.settings
-    return settings.keep_colors == "luma" or settings.strength < 1 or None in work.schedule.regions
+    @classmethod
+    def of(cls, settings: Settings, schedule: StyleSchedule) -> Composer:
+        """Return the composer of a plan."""
+        return cls(settings.keep_colors == "luma", settings.strength, schedule.regions)
+
+    @property
+    def changes(self) -> bool:
+        """Whether what is shown differs from what is painted."""
+        return self.keep_luma_colors or self.strength < 1 or None in self.regions
+
+    def __call__(self, painted: Image, frame: Frame) -> Image:
+        """Return what is shown of ``frame``, given its painting; both (H, W, 3)."""
+        source = frame.rgb
+        if self.keep_luma_colors:
+            painted = with_chroma(painted, source)
+        if self.strength < 1:
+            painted = mixed(painted, source, self.strength)
+        if None in self.regions:
+            parts = zip(self.regions, shares(frame.masks)[1:], strict=True)
+            bare = sum(share for region, share in parts if region is None)
+            painted = mixed(painted, source, 1 - bare)
+        return painted
 
 
 class Summary:
-    """What there is to show and to say of all frames of a plan, taken up as they are made."""
+    """What is known of a painting as a whole, taken up frame by frame.
 
-    def __init__(self, work: Plan) -> None:
+    Args:
+        has_sheet: whether a contact sheet is wanted.
+        style: the picture that a report compares with. None means no report.
+        size: width and height of the frames.
+    """
+
+    def __init__(self, has_sheet: bool, style: Image | None, size: tuple[int, int]) -> None:
         self.losses: list[float] = []
-        self.shown: list[tuple[Image, Image]] | None = None if work.sheet is None else []
-        self.accumulator: MetricAccumulator | None = None
-        if work.settings.report:
-            size = (work.height, work.width)
-            self.accumulator = MetricAccumulator(work.schedule.pictures[0], size)
+        self.given = 0
+        """How many frames had a painting given."""
+        self.shown: list[tuple[Image, Image]] | None = [] if has_sheet else None
+        width, height = size
+        self.accumulator = None if style is None else MetricAccumulator(style, (height, width))
 
     def add(self, frame: Frame, shown: Image, loss: float) -> None:
         """Take up a frame, as it is ``shown`` (H, W, 3)."""
         self.losses.append(loss)
+        self.given += frame.painting is not None
         if self.shown is not None and len(self.shown) < SHEET_COLUMNS:
             white = partial(laid_over, alpha=frame.alpha, ground=np.float32(255))
             self.shown.append((white(frame.rgb), white(shown)))
@@ -58,11 +82,11 @@ class Summary:
             self.accumulator.add(frame.rgb, shown)
 
     def sheet(self) -> Image:
-        """Some frames, and their paintings below."""
+        """Return some frames, and their paintings below."""
         return contact_sheet(list(zip(*(self.shown or ()), strict=True)))
 
     def metrics(self) -> Metrics | None:
-        """What the painting is worth, if that was asked for and there is more than one frame."""
+        """Return the report, if one is wanted and there is more than one frame."""
         if self.accumulator is None or len(self.losses) < 2:
             return None
         return self.accumulator.measures()

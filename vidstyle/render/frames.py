@@ -1,4 +1,4 @@
-"""The frames of a plan, as they are painted: the wanted ones, at its size."""
+"""The frames of a clip as they are painted: the wanted ones, at the painting's size."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from .. import media
 from ..core.errors import VidstyleError
 from ..core.frames import Frame
 from ..core.images import filled, resized, resized_apart
+from ..engines import engine_class
 from ..objective.masks import masked, softened
-from ..plan import GivenKey, Plan
+from ..plan import Footage, GivenKey
 from ..settings import Settings, rate_of, seconds
 from ..temporal.keys import keyed
 from ..temporal.shots import Cuts, segmented, shots, thumbnail
@@ -24,28 +25,19 @@ READ_AHEAD = 4
 """Frames that are read before they are painted, at most."""
 
 
-def frames_of(work: Plan) -> Iterator[Frame]:
-    """The frames to be painted, each with whether it begins a shot or a segment, and whether it is
-    a key frame."""
-    frames = (_prepared(frame, work) for frame in _wanted(_source(work), work))
-    found = _given(_divided(frames, work), work)
-    leads_back = bool(work.keys) and work.settings.segment is None and not work.closes
-    return _keyed(found, work, leads_back)
-
-
 @dataclass(frozen=True)
 class Segment:
-    """Frames that are painted one after the other, by themselves."""
+    """Frames that are painted one after the other, independently of others."""
 
     number: int
-    """Its own among all, from 0 on."""
+    """Counted from 0."""
     first: int
-    """That of its first frame."""
+    """The number of its first frame in the clip, counted from 0."""
     places: tuple[tuple[Fraction, Fraction], ...]
-    """When each frame begins, and how long it lasts."""
+    """The time and the duration of each frame, in seconds."""
     starts_shot: bool
     pictures: tuple[NDArray[np.uint8], NDArray[np.uint8]]
-    """Thumbnails of its first frame and of its last."""
+    """Thumbnails of its first and its last frame."""
 
     @property
     def frames(self) -> list[Frame]:
@@ -57,25 +49,48 @@ class Segment:
         ]
 
 
-def outlines(work: Plan, start: Fraction, end: Fraction | None, seek: bool = True) -> list[Frame]:
-    """The clip's own frames that begin from ``start`` to ``end`` seconds, as thumbnails; from
-    where the plan starts on, also the one that is shown then.
+def frames_of(footage: Footage) -> Iterator[Frame]:
+    """Read the frames, and mark where shots and segments begin, and which are key frames."""
+    frames = (_prepared(frame, footage) for frame in _wanted(_source(footage), footage))
+    return _keyed(_given(_divided(frames, footage.settings), footage), footage, footage.leads_back)
 
-    Without ``seek``, the file is read from its beginning: some cannot be read otherwise.
+
+def frames_in(footage: Footage, segment: Segment) -> Iterator[Frame]:
+    """Read the frames of one segment, as ``frames_of`` gives them.
+
+    Raises:
+        VidstyleError: the clip has other frames than when the segment was cut.
+    """
+    return _keyed(_given(_read(footage, segment), footage, segment.first), footage)
+
+
+def outlines(
+    footage: Footage, start: Fraction, end: Fraction | None, seek: bool = True
+) -> list[Frame]:
+    """Read a part of the clip as thumbnails, from which segments can be cut.
+
+    Args:
+        footage: the whole.
+        start, end: of the part, in seconds of the clip. Where the footage starts, the frame that is
+            shown at that time counts, too.
+        seek: whether to begin reading near ``start``. Some files must be read from the beginning.
+
+    Returns:
+        The frames that begin in that part.
     """
     found = []
-    for frame in media.frames_since(work.clip, start) if seek else work.clip:
+    for frame in media.frames_since(footage.clip, start) if seek else footage.clip:
         if end is not None and frame.time >= end:
             break
-        shown = start == work.settings.span[0] and frame.time + frame.duration > start
+        shown = start == footage.settings.span[0] and frame.time + frame.duration > start
         if frame.time >= start or shown:
-            small = thumbnail(_prepared(frame, work).rgb)
+            small = thumbnail(_prepared(frame, footage).rgb)
             found.append(replace(frame, rgb=small, alpha=None))
     return found
 
 
-def segments_of(work: Plan, outlines: Iterable[Frame]) -> Iterator[Segment]:
-    """The segments of a clip with these ``outlines``."""
+def segments_of(footage: Footage, outlines: Iterable[Frame]) -> Iterator[Segment]:
+    """Cut a clip with these ``outlines`` into segments."""
     held: list[Frame] = []
     number, first = 0, 0
 
@@ -84,7 +99,7 @@ def segments_of(work: Plan, outlines: Iterable[Frame]) -> Iterator[Segment]:
         pictures = held[0].rgb, held[-1].rgb
         return Segment(number, first, places, held[0].starts_shot, pictures)
 
-    for frame in _divided(_wanted(outlines, work), work):
+    for frame in _divided(_wanted(outlines, footage), footage.settings):
         if frame.starts_segment and held:
             yield whole()
             number, first, held = number + 1, first + len(held), []
@@ -93,21 +108,23 @@ def segments_of(work: Plan, outlines: Iterable[Frame]) -> Iterator[Segment]:
         yield whole()
 
 
-def frames_in(work: Plan, segment: Segment) -> Iterator[Frame]:
-    """The frames of a segment, as ``frames_of`` has them.
+def keys_at(footage: Footage, number: int, frame: Frame) -> list[GivenKey]:
+    """Return the paintings that are given for a frame, by its ``number`` from 1 on, or its time."""
+    shown = frame.time + footage.settings.span[0]
+    return [
+        key
+        for key in footage.keys
+        if key.number == number
+        or (key.time is not None and shown <= key.time < shown + frame.duration)
+    ]
 
-    Raises:
-        VidstyleError: the clip has others now.
-    """
-    return _keyed(_given(_read(work, segment), work, segment.first), work)
 
-
-def _read(work: Plan, segment: Segment) -> Iterator[Frame]:
+def _read(footage: Footage, segment: Segment) -> Iterator[Frame]:
     begins = segment.places[0][0]
-    frames = _from(work, segment, _source(work, begins + work.settings.span[0]))
+    frames = _from(footage, segment, _source(footage, begins + footage.settings.span[0]))
     first = next(frames, None)
     if first is None or first.time != begins:  # some files cannot be read from the middle
-        frames = _from(work, segment, _source(work))
+        frames = _from(footage, segment, _source(footage))
         first = next(frames, None)
     rest = () if first is None else chain([first], frames)
     read = 0
@@ -115,87 +132,80 @@ def _read(work: Plan, segment: Segment) -> Iterator[Frame]:
         if (frame.time, frame.duration) != place:
             break
         starts = segment.starts_shot and read == 0
-        yield replace(_prepared(frame, work), starts_shot=starts, starts_segment=read == 0)
+        yield replace(_prepared(frame, footage), starts_shot=starts, starts_segment=read == 0)
         read += 1
     if read < len(segment.places):
         raise VidstyleError(
-            f"{work.clip.info.path}: frame {segment.first + read + 1} reads otherwise than before: "
-            f"has the file changed?"
+            f"{footage.clip.info.path}: frame {segment.first + read + 1} reads otherwise than "
+            f"before: has the file changed?"
         )
 
 
-def _from(work: Plan, segment: Segment, source: Iterator[Frame]) -> Iterator[Frame]:
-    """The frames of a ``source`` from the first one of a segment on."""
+def _from(footage: Footage, segment: Segment, source: Iterator[Frame]) -> Iterator[Frame]:
+    """Skip the frames of a ``source`` before the first one of a segment."""
     begins = segment.places[0][0]
-    return dropwhile(lambda frame: frame.time < begins, _wanted(source, work, segment.first))
+    return dropwhile(lambda frame: frame.time < begins, _wanted(source, footage, segment.first))
 
 
-def _source(work: Plan, since: Fraction | None = None) -> Iterator[Frame]:
-    """The clip's own frames with their masks, from about so many seconds on."""
-    if work.masks:  # which are counted from the first frame on
-        return masked(work.clip, work.masks)
-    return iter(work.clip) if since is None else media.frames_since(work.clip, since)
+def _source(footage: Footage, since: Fraction | None = None) -> Iterator[Frame]:
+    """Read the clip's own frames with their masks, from about so many seconds on."""
+    if footage.masks:  # which are counted from the first frame on
+        return masked(footage.clip, footage.masks)
+    return iter(footage.clip) if since is None else media.frames_since(footage.clip, since)
 
 
-def _wanted(frames: Iterable[Frame], work: Plan, first: int = 0) -> Iterator[Frame]:
-    """Those of the clip's ``frames`` that are wanted, from number ``first`` on, which comes after
-    the first of these, as many a second as are wanted."""
-    settings = work.settings
+def _wanted(frames: Iterable[Frame], footage: Footage, first: int = 0) -> Iterator[Frame]:
+    """Cut the clip's own frames to the wanted part, and resample them to the wanted frame rate.
+
+    Args:
+        frames: of the clip.
+        footage: says which part, and which rate.
+        first: the number of the first frame that is wanted. ``frames`` may begin with any frame
+            before it.
+    """
+    settings = footage.settings
     shown = media.trim(frames, *settings.span)
     if settings.fps:
         shown = media.resample(shown, rate_of(settings.fps), first)
     return shown if first else islice(shown, settings.max_frames)
 
 
-def _divided(frames: Iterable[Frame], work: Plan) -> Iterator[Frame]:
-    """Each frame with whether it begins a shot, and a segment."""
-    settings = work.settings
-    return segmented(shots(frames, _cuts(settings, settings.span[0])), settings.segment)
+def _divided(frames: Iterable[Frame], settings: Settings) -> Iterator[Frame]:
+    """Mark the frames that begin a shot or a segment."""
+    return segmented(shots(frames, _cuts(settings)), settings.segment)
 
 
-def _given(frames: Iterable[Frame], work: Plan, first: int = 0) -> Iterator[Frame]:
-    """Each frame, counted from ``first`` on, with its painting where that is given."""
+def _cuts(settings: Settings) -> Cuts:
+    """Return where shots begin, in seconds from the start of the wanted part."""
+    if settings.cuts == "auto" or settings.cuts == "none":
+        return settings.cuts
+    times = (seconds(cut) - settings.span[0] for cut in settings.cuts)
+    return tuple(time for time in times if time > 0)
+
+
+def _given(frames: Iterable[Frame], footage: Footage, first: int = 0) -> Iterator[Frame]:
+    """Add the given paintings to their frames, which are counted from ``first`` on."""
     for number, frame in enumerate(frames, first + 1):
-        for key in keys_at(work, number, frame):
-            painting = filled(*media.read_image(key.path, work.settings.max_pixels))
-            frame = replace(frame, painting=resized(painting, (work.width, work.height)))
+        for key in keys_at(footage, number, frame):
+            painting = filled(*media.read_image(key.path, footage.settings.max_pixels))
+            frame = replace(frame, painting=resized(painting, footage.size))
         yield frame
 
 
-def keys_at(work: Plan, number: int, frame: Frame) -> list[GivenKey]:
-    """The paintings that are given for a frame, by its ``number``, from 1 on, or its time."""
-    shown = frame.time + work.settings.span[0]
-    return [
-        key
-        for key in work.keys
-        if key.number == number
-        or (key.time is not None and shown <= key.time < shown + frame.duration)
-    ]
-
-
-def _keyed(frames: Iterable[Frame], work: Plan, leads_back: bool = False) -> Iterator[Frame]:
-    """Each frame with whether it is a key frame."""
-    settings = work.settings
-    if settings.engine != "keyframes" or settings.flow == "none":
+def _keyed(frames: Iterable[Frame], footage: Footage, leads_back: bool = False) -> Iterator[Frame]:
+    """Mark the key frames, for an engine that paints only those. For others, each frame is one."""
+    settings = footage.settings
+    if settings.flow == "none" or not engine_class(settings.engine).paints_key_frames:
         return iter(frames)
     return keyed(frames, settings.key_every, leads_back)
 
 
-def _cuts(settings: Settings, start: Fraction) -> Cuts:
-    """Where shots begin, in seconds from ``start``."""
-    if settings.cuts == "auto" or settings.cuts == "none":
-        return settings.cuts
-    times = (seconds(cut) - start for cut in settings.cuts)
-    return tuple(time for time in times if time > 0)
-
-
-def _prepared(frame: Frame, work: Plan) -> Frame:
-    """``frame`` and its masks at the painting's size, its transparent part in the mean color of
-    the rest, not in a chance one.
-    """
-    size = work.width, work.height
+def _prepared(frame: Frame, footage: Footage) -> Frame:
+    """Scale a frame and its masks to the painting's size. Its transparent part takes the mean color
+    of the rest, instead of the arbitrary colors in the file."""
+    size = footage.size
     scaled = _scaled(frame, size)
-    masks = tuple(softened(mask, size, work.settings.feather) for mask in frame.masks)
+    masks = tuple(softened(mask, size, footage.settings.feather) for mask in frame.masks)
     return replace(scaled, rgb=filled(scaled.rgb, scaled.alpha), masks=masks)
 
 

@@ -1,4 +1,4 @@
-"""Learning a style from a clip, for later: ``vidstyle train``."""
+"""Models trained on a clip: before it is painted, or for later (``vidstyle train``)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from .. import media
 from ..core import devices, files
 from ..core.events import Event, Learned, Listener, Notice, Started
 from ..core.files import write_whole
-from ..engines import FeedForwardEngine
+from ..engines import ClipEngine, Learner
+from ..engines.feedforward import FeedForwardEngine
+from ..journal import Journal
 from ..networks import transformer as models
-from ..plan import Plan, make_engine
+from ..plan import Footage, TrainPlan, make_engine
 from ..settings import Settings
 from .frames import frames_of
 from .logger import RunLogger
@@ -38,44 +40,70 @@ class TrainingResult:
     """Some frames as the model paints them."""
 
 
-def learn(work: Plan, listener: Listener = lambda event: None) -> TrainingResult:
-    """Fit a model to the clip of a plan (``plan_training``), and write it.
+def learn_clip(engine: ClipEngine, footage: Footage, journal: Journal, emit: Listener) -> None:
+    """Let an engine with a network learn the clip, unless it has a model.
+
+    Args:
+        engine: any engine; nothing happens to those that do not learn.
+        footage: the clip.
+        journal: has the model, if an earlier run has trained it, and keeps it.
+        emit: told of the steps.
+    """
+    if not isinstance(engine, Learner) or engine.model is not None:
+        return
+    if (model := journal.model()) is not None:
+        engine.take(model)
+        emit(Notice("a run before has learned the clip: going on from that"))
+        return
+    if journal.training is not None:
+        journal.begin()
+        emit(Notice(f"it learns the clip first: see {journal.training}"))
+    journal.keep_model(engine.learn(frames_of(footage), emit))
+
+
+def learn(plan: TrainPlan, listener: Listener = lambda event: None) -> TrainingResult:
+    """Train a model on a clip, and write it.
+
+    Args:
+        plan: as ``plan_training`` makes it.
+        listener: told of each step.
 
     Raises:
         UsageError: the clip has no frames.
         VidstyleError: the loss is not finite.
     """
     began = time.monotonic()
-    engine = make_engine(work)
+    footage, schedule = plan.footage, plan.schedule
+    settings, (width, height) = footage.settings, footage.size
+    engine = make_engine(settings, schedule, footage.size)
     assert isinstance(engine, FeedForwardEngine)
-    sheet = work.target.training
-    record = RunLogger(None, None, None, sheet)
+    log = RunLogger(training=plan.sheet)
     losses: list[float] = []
 
     def emit(event: Event) -> None:
         if isinstance(event, Learned):
             losses.append(event.loss)
-        record(event)
+        log(event)
         listener(event)
 
-    emit(Started(None, work.width, work.height, str(engine.device), work.settings.precision))
-    for note in work.notes:
+    emit(Started(None, width, height, str(engine.device), settings.precision))
+    for note in plan.notes:
         emit(Notice(note))
-    alone = tuple(tuple(map(float, row)) for row in np.eye(len(work.schedule.pictures)))
+    alone = tuple(tuple(map(float, row)) for row in np.eye(len(schedule.pictures)))
     # Each style alone, and the blend that was asked for.
-    blends = sorted({*alone, *work.schedule.keyframes.values()})
-    with devices.threads(work.settings.threads), files.set_aside(sheet):
-        model = engine.stylizer.learn(frames_of(work), emit, blends)
-        write_whole(sheet, media.encoded_image(engine.stylizer.sheet(), suffix=".jpg"))
-        write_whole(work.output, models.dump(model))
+    blends = sorted({*alone, *schedule.keyframes.values()})
+    with devices.threads(settings.threads), files.set_aside(plan.sheet):
+        model = engine.learn(frames_of(footage), emit, blends)
+        write_whole(plan.sheet, media.encoded_image(engine.sheet(), suffix=".jpg"))
+        write_whole(plan.model, models.dump(model))
     return TrainingResult(
-        output=work.output,
+        output=plan.model,
         styles=model.config.styles,
         steps=len(losses),
         seconds=time.monotonic() - began,
-        width=work.width,
-        height=work.height,
+        width=width,
+        height=height,
         losses=tuple(losses),
-        settings=work.settings,
-        sheet=sheet,
+        settings=settings,
+        sheet=plan.sheet,
     )

@@ -1,4 +1,4 @@
-"""What there is to see of a painting on its way: its losses as curves, its pictures."""
+"""What can be seen of a painting on its way: its losses as curves, its frames as pictures."""
 
 from __future__ import annotations
 
@@ -11,37 +11,42 @@ from ..core.events import Event, Learned, Painted, Started, Stepped
 from ..core.files import is_own_frame, write_whole
 
 SNAPSHOTS = "[0-9][0-9][0-9][0-9]-[0-9][0-9][0-9][0-9][0-9].png"
-"""What pictures on the way are called: frame and step."""
-
+"""The names of snapshots: frame and step."""
 
 SHEET_EVERY_S = 10.0
-"""Seconds between two pictures of what is learned."""
+"""Seconds between two pictures of a model that is being trained."""
 
 
 class RunLogger:
-    """A listener that keeps the losses for a ``plot``, ``every`` so many steps the picture in the
-    folder ``snapshots``, and what is learned as the picture ``training``.
+    """A listener that plots losses, and writes pictures of frames and models on their way.
+
+    Args:
+        plot: the picture of all losses, drawn by ``finish``.
+        snapshots: the folder of pictures of frames.
+        every: steps of a frame between two of these.
+        training: the picture of what a model makes of some frames.
+        goes_on: whether an earlier run has left snapshots that are to stay.
     """
 
     def __init__(
         self,
-        plot: Path | None,
-        snapshots: Path | None,
-        every: int | None,
+        plot: Path | None = None,
+        snapshots: Path | None = None,
+        every: int | None = None,
         training: Path | None = None,
         goes_on: bool = False,
     ) -> None:
         self.plot, self.snapshots, self.every = plot, snapshots, every
-        self.training, self.shown = training, 0.0
-        """The picture of what is learned, and when it was last drawn."""
+        self.training = training
+        self.shown = 0.0
+        """When that was last drawn, on the monotonic clock."""
         self.goes_on = goes_on
-        """Whether a run before has left pictures that are to stay."""
         self.steps: list[dict[str, float]] = []
         """The terms of the loss at each step."""
         self.learned = 0
-        """How many of them came before the first frame."""
+        """How many of them are of a model's training."""
         self.ends: list[int] = []
-        """How many steps there were after each painted frame."""
+        """The number of steps until the end of each frame."""
 
     def __call__(self, event: Event) -> None:
         match event:

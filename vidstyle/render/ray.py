@@ -1,4 +1,4 @@
-"""A cluster of Ray's workers: on more than one machine, or on all processors of one."""
+"""Clusters of Ray: several machines, or all processors of one."""
 
 from __future__ import annotations
 
@@ -11,39 +11,46 @@ import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import UsageError, VidstyleError
+from ..core.events import Listener, Notice
+from ..core.folders import fetched
+from ..engines import ClipEngine
+from ..journal import Journal
+from ..plan import PaintPlan
 from ..plan.engine import HERE, REMOTE
-from .cluster import Future, Job, Worker, WorkOrder
+from .cluster import Future, Head, Job, Worker, WorkOrder, encoded, share
+from .compose import Summary
+from .output import OutputWriter
 
 TOKEN = Path("~/.ray/auth_token")
-"""Where Ray keeps the secret that later versions of it ask for."""
+"""The file in which Ray keeps the secret that its later versions ask for."""
 CLUSTER_TIMEOUT_S = 10.0
-"""Seconds for a cluster to answer, and after which its size is asked again."""
+"""Seconds for a cluster to answer, and after which its size is asked for again."""
 TRIES = 20
-"""How often a job is begun again whose worker died: it goes on from what that one has left."""
+"""How often a job is begun again after its worker died. It goes on from what that has left."""
 
 
 class RayCluster:
-    """Ray's workers. What one of them does as it dies, another one goes on with."""
+    """The workers of a Ray cluster. If one dies, another one goes on with its job."""
 
     def __init__(self, order: WorkOrder) -> None:
         import ray
 
         self.ray: Any = ray
-        settings = order.work.settings
+        settings = order.plan.settings
         self.on_gpu = bool(self._has().get("GPU")) and settings.device in ("auto", "cuda")
         # A task that asks for more than any machine has would wait for ever.
         alive = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         most = max(int(node.get("CPU", 1)) for node in alive)
         self.each = settings.gpu_share if self.on_gpu else max(1, min(settings.threads or 1, most))
         if self.on_gpu:
-            work = replace(order.work, settings=replace(settings, device="cuda"))
-            order = replace(order, work=work)
+            footage = replace(order.plan.footage, settings=replace(settings, device="cuda"))
+            order = replace(order, plan=replace(order.plan, footage=footage))
         self.asked = 0.0
         self.workers = 1
         self.order = ray.put(order)
@@ -57,7 +64,7 @@ class RayCluster:
 
     @property
     def size(self) -> int:
-        """See ``Cluster``: machines may join and leave."""
+        """See ``Cluster``. It changes as machines join and leave."""
         if time.monotonic() - self.asked > CLUSTER_TIMEOUT_S or not self.asked:
             has = self._has().get("GPU" if self.on_gpu else "CPU", 1)
             self.workers, self.asked = max(1, int(has / self.each)), time.monotonic()
@@ -101,7 +108,7 @@ class RayCluster:
 
 
 class Board:
-    """Where workers note how far they are."""
+    """Holds how far the workers are: an actor of Ray's."""
 
     def __init__(self) -> None:
         self.notes: dict[int, tuple[int, int, float]] = {}
@@ -116,7 +123,7 @@ class Board:
 
 @contextmanager
 def connected(address: str, order: WorkOrder) -> Iterator[RayCluster]:
-    """The workers at ``address``: ``local``, or ``ray://HOST:PORT``.
+    """Connect to the workers at ``address``: ``local``, or ``ray://HOST:PORT``.
 
     Raises:
         UsageError: Ray is not installed, or nobody answers there.
@@ -152,22 +159,51 @@ def connected(address: str, order: WorkOrder) -> Iterator[RayCluster]:
 
 
 def _greet(address: str) -> None:
-    """Fail at once where nobody listens: Ray would try for half a minute."""
+    """Fail at once if nobody listens there. Ray would try for half a minute."""
     host, _, port = address.removeprefix(REMOTE).rpartition(":")
     socket.create_connection((host, int(port)), timeout=CLUSTER_TIMEOUT_S).close()
 
 
 def _line(error: BaseException) -> str:
-    """What an error says, in one line."""
+    """Return the message of an error in one line."""
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
+def paint_on_cluster(
+    plan: PaintPlan,
+    engine: ClipEngine,
+    journal: Journal,
+    writer: OutputWriter,
+    summary: Summary,
+    emit: Listener,
+) -> None:
+    """Have a cluster paint and encode the frames of a plan, and join what it has encoded."""
+    assert plan.settings.cluster is not None
+    journal.begin()
+    share(plan, journal.parts)
+    order = WorkOrder.of(plan, engine, journal.parts)
+    journal.counted = False  # from here on, workers may have painted something
+    try:
+        with connected(plan.settings.cluster, order) as cluster:
+            for segment, report in Head(plan, cluster, emit).painting():
+                for line in report.notes:
+                    emit(Notice(line))
+                with fetched(journal.parts, encoded(segment)) as part:
+                    writer.join(part, segment.frames)
+                journal.parts.remove(encoded(segment))
+                summary.losses += report.losses
+                summary.given += report.given
+    finally:
+        with suppress(OSError, VidstyleError):
+            journal.look_again()
+
+
 _workers: dict[str, Worker] = {}
-"""The worker that this process is, by the name of its order."""
+"""The worker in this process, by the name of its order."""
 
 
 def _work(order: WorkOrder, board: Any, job: Job, given: Sequence[Any], *_after: Any) -> Any:
-    """Do a job, in one of Ray's processes."""
+    """Do a job in one of Ray's processes."""
     if order.name not in _workers:
         _workers.clear()
         _workers[order.name] = Worker(order)

@@ -1,39 +1,37 @@
-"""The order in which the frames of a clip are painted: shot by shot, in passes, round a loop.
+"""The order in which the frames of a clip are painted: section by section, and round a loop.
 
-A shot is painted from its first frame on. Where it is cut into segments, each begins with a key
-frame: these are painted first, each over the one before, so that they agree; every segment is
-painted on from its own, and its last frames lead into the next key frame. The end of a loop leads
-into its beginning in the same way.
+A section is a shot, or a segment of one, and is painted from its first frame on. Where a shot is
+cut into segments, the first frame of each is a key frame. These are painted first, each over the
+one before, so that they agree. Every segment goes on from its own, and its last frames lead into
+the next one. The end of a loop leads into its beginning in the same way.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..core.events import Listener, Painted, Step, Stepped
+from ..core.folders import NoFolder
 from ..core.frames import Frame
 from ..engines import Engine
+from ..journal import Chunk, ChunkId, ChunkStore
 from ..temporal.shots import follows
-from .checkpoint import KEY, LEAD, ChunkStore
 from .chunks import (
     TAIL_FRAMES,
-    Chunk,
     PaintedFrame,
     Task,
-    Work,
-    carry_on,
-    led,
+    go_on_from,
+    lead_length,
     paint,
     repaint,
     tasks,
 )
-from .spool import Spool
 
-BLEND = 0.5
-"""How much of a frame comes from the one beside it, in each pass after the first."""
+Making = Callable[..., Chunk]
+"""Makes a chunk: ``paint`` or ``repaint``."""
 
 
 @dataclass(eq=False)
@@ -45,22 +43,21 @@ class Section:
     key: Chunk
     """The chunk of its first frame."""
     chunk: Chunk | None
-    """The chunk that the next one goes on from."""
-    name: str
-    """What that is called."""
+    """The chunk that the next one goes on from …"""
+    name: ChunkId
+    """… and its id."""
     length: int = 0
+    """Frames that are painted."""
     frames: deque[Frame] = field(default_factory=lambda: deque[Frame](maxlen=TAIL_FRAMES))
     """The last frames."""
     ends: deque[Chunk] = field(default_factory=deque)
-    """The last chunks, with the paintings of these."""
-    waiting: deque[tuple[str, tuple[Frame, ...]]] = field(default_factory=deque)
-    """The chunks, by name, whose paintings have not been handed on."""
-    lead: str | None = None
-    """The name of the chunk that leads out of it."""
-    spool: Spool | None = None
-    """Its frames and paintings, where all of them are painted again."""
+    """The last chunks, with the paintings of ``frames``."""
+    waiting: deque[tuple[ChunkId, tuple[Frame, ...]]] = field(default_factory=deque)
+    """The chunks whose paintings have not been handed on, with their frames."""
+    lead: ChunkId | None = None
+    """The chunk that leads out of it."""
     complete: bool = False
-    """Whether nothing of it will be painted any more that has not been submitted."""
+    """Whether nothing of it is left to be painted."""
 
     def forget(self) -> None:
         """Let go of all but its first frame, which the end of a loop may lead into."""
@@ -75,10 +72,9 @@ class Scheduler:
     Args:
         engine: paints the chunks.
         emit: told of steps and paintings.
-        store: keeps the chunks, and has those of a run before, which are not painted again.
-        segments: whether shots are cut where frames begin a segment; else they stream.
-        passes: how often each whole shot is painted (Ruder et al. 2016): more than one keeps it
-            on disk.
+        store: keeps the chunks, and has those of an earlier run, which are not painted again. None
+            keeps nothing.
+        segments: whether shots are cut where frames begin a segment.
         closes: whether the last frame leads into the first.
     """
 
@@ -89,227 +85,198 @@ class Scheduler:
         store: ChunkStore | None = None,
         *,
         segments: bool = False,
-        passes: int = 1,
         closes: bool = False,
     ) -> None:
-        self.engine, self.emit, self.store = engine, emit, store
-        self.segments, self.passes, self.closes = segments, passes, closes
-        self.runs: deque[Section] = deque()
+        self.engine, self.emit = engine, emit
+        self.store = ChunkStore(NoFolder()) if store is None else store
+        self.segments, self.closes = segments, closes
+        self.sections: deque[Section] = deque()
         """Those that are not handed on yet."""
         self.last: Chunk | None = None
-        """Where the engine stands."""
-        self.made: dict[str, Chunk] = {}
+        """The chunk that the engine has painted last."""
+        self.made: dict[ChunkId, Chunk] = {}
         """The chunks whose paintings have not been handed on."""
-        self.superseded: dict[str, str] = {}
-        """Of a chunk that will be made, the one whose state nothing else goes on from."""
-        self.spent: list[str] = []
-        """Chunks of the run before, which the next key frame may still go on from."""
+        self.spent: list[ChunkId] = []
+        """Chunks of the section before, whose states the next key frame may still need."""
         self.count = 0
 
     def paint(
         self, frames: Iterable[Frame], number: int = 0, into: Chunk | None = None
     ) -> Iterator[PaintedFrame]:
-        """``frames``, painted, in their order; the first run of them is called by its ``number``,
-        and the last frame leads ``into`` that of a chunk."""
+        """Paint frames, and yield them in their order.
+
+        Args:
+            frames: of a clip, or of one segment.
+            number: of their first section.
+            into: a chunk that ends with the frame that the last one leads into. None: nothing, but
+                where a loop closes.
+        """
         first: Section | None = None
         for task in tasks(frames, self.segments, number):
             if task.at == 0:
                 self._begin(task)
-                first = first or self.runs[-1]
+                first = first or self.sections[-1]
             else:
-                self._go_on(self.runs[-1], task)
+                self._go_on(self.sections[-1], task)
             last = task.frames[-1]
             yield from self._ready()
         if first is None:
             return
-        self._repeat(self.runs[-1])
         # The source's own loop may have a cut: nothing leads over that.
         if self.closes and follows(first.first.rgb, last.rgb):
             into = first.key
-        self._end(self.runs[-1], into)
+        self._end(self.sections[-1], into)
         yield from self._ready()
 
     def paint_key(
         self,
-        number: int,
+        section: int,
         frames: Sequence[Frame],
         before: Chunk | None,
         following: Frame | None = None,
     ) -> Chunk:
-        """Paint the first of the ``frames`` of a run, over that of the run before in its shot."""
-        return self._do(f"{number:05}-{KEY}", paint, frames, before, following)
+        """Paint the first frame of a section.
+
+        Args:
+            section: its number.
+            frames: that frame.
+            before: the first frame of the section before, to be painted over. None at the
+                beginning of a shot.
+            following: the frame after it.
+        """
+        return self._do(ChunkId(section, "key"), paint, frames, before, following)
 
     def _begin(self, task: Task) -> None:
-        """Begin a run, led into by the one before if they are of one shot."""
+        """Begin a section. The one before leads into it, if both are of one shot."""
         frame = task.frames[0]
-        before = self.runs[-1] if self.runs else None
+        before = self.sections[-1] if self.sections else None
         if before is not None and frame.starts_shot:
-            self._repeat(before)
             self._end(before, None)
             before = None
-        name = f"{task.run:05}-{KEY}"
         over = before.key if before is not None else None
-        key = self.paint_key(task.run, task.frames, over, task.following)
-        run = Section(task.run, frame, key, key, name, spool=Spool() if self.passes > 1 else None)
-        self._add(run, key, name, task.frames)
+        key = self.paint_key(task.section, task.frames, over, task.following)
+        section = Section(task.section, frame, key, key, ChunkId(task.section, "key"))
+        self._add(section, key, section.name, task.frames)
         if before is not None:
             self._end(before, key)
-        self.runs.append(run)
+        self.sections.append(section)
 
-    def _go_on(self, run: Section, task: Task) -> None:
-        """Paint the next frames of a run."""
-        name = f"{run.number:05}-{task.at:05}"
-        if task.at > 1 or not self.segments:  # else the next key frame goes on from it, too
-            self.superseded[name] = run.name
-        chunk = self._do(name, paint, task.frames, run.chunk, task.following)
-        self._add(run, chunk, name, task.frames)
+    def _go_on(self, section: Section, task: Task) -> None:
+        """Paint the next frames of a section."""
+        name = ChunkId(section.number, task.at)
+        # The next key frame goes on from the first one of a segment, too.
+        superseded = section.name if task.at > 1 or not self.segments else None
+        chunk = self._do(
+            name, paint, task.frames, section.chunk, task.following, superseded=superseded
+        )
+        self._add(section, chunk, name, task.frames)
 
-    def _add(self, run: Section, chunk: Chunk, name: str, frames: Sequence[Frame]) -> None:
-        """Note that ``frames``, the next ones of a run, are painted as ``chunk``."""
-        run.chunk, run.name = chunk, name
-        run.length += len(frames)
-        if run.spool is not None:
-            run.spool.append(_single(self.made.pop(name), frames))
-            return
-        run.waiting.append((name, tuple(frames)))
-        run.frames.extend(frames)
-        run.ends.append(chunk.stateless())
-        while sum(len(end.paintings) for end in [*run.ends][1:]) >= TAIL_FRAMES:
-            run.ends.popleft()
+    def _add(self, section: Section, chunk: Chunk, name: ChunkId, frames: Sequence[Frame]) -> None:
+        """Note that the next ``frames`` of a section are painted."""
+        section.chunk, section.name = chunk, name
+        section.length += len(frames)
+        section.waiting.append((name, tuple(frames)))
+        section.frames.extend(frames)
+        section.ends.append(chunk.stateless())
+        while sum(len(end.paintings) for end in [*section.ends][1:]) >= TAIL_FRAMES:
+            section.ends.popleft()
 
-    def _end(self, run: Section, into: Chunk | None) -> None:
-        """Nothing comes after the frames of a run, which leads ``into`` the last frame of a chunk:
-        paint its last ones again, to lead there."""
-        if into is not None and (many := led(run.length)):
-            run.lead = f"{run.number:05}-{LEAD}"
+    def _end(self, section: Section, into: Chunk | None) -> None:
+        """End a section: paint its last frames again where they lead ``into`` another one."""
+        if into is not None and (many := lead_length(section.length)):
+            section.lead = ChunkId(section.number, "lead")
             shares = tuple(1 - step / many for step in range(many))
-            frames = tuple(run.frames)[-many:]
-            self._do(run.lead, repaint, frames, run.chunk, shares, into, *run.ends)
-        run.key = run.key.stateless()
-        run.complete = True
-
-    def _repeat(self, run: Section) -> None:
-        """Paint a whole shot again, backward and forward in turn, if there are to be passes."""
-        spool = run.spool
-        if spool is None:
-            return
-        for number in range(1, self.passes):
-            order = range(len(spool))[:: -1 if number % 2 else 1]
-            beside: Chunk | None = _chunk_of(spool[order[0]])
-            for at in order[1:]:
-                one = spool[at]
-                name = f"{run.number:05}-pass{number}-{at:05}"
-                self.superseded[name] = run.name
-                run.chunk = self._do(
-                    name, repaint, (one.frame,), run.chunk, (BLEND,), beside, _chunk_of(one)
-                )
-                run.name, beside = name, None
-                spool[at] = _single(self.made.pop(name), (one.frame,))
-        run.key = _chunk_of(spool[0])
-        ends = [spool[at] for at in range(max(0, len(spool) - TAIL_FRAMES), len(spool))]
-        run.frames.extend(one.frame for one in ends)
-        run.ends.extend(_chunk_of(one) for one in ends)
+            frames = tuple(section.frames)[-many:]
+            self._do(section.lead, repaint, frames, section.chunk, shares, into, *section.ends)
+        section.key = section.key.stateless()
+        section.complete = True
 
     def _do(
         self,
-        name: str,
-        work: Work,
+        name: ChunkId,
+        make: Making,
         frames: Sequence[Frame],
         before: Chunk | None,
         *given: Any,
+        superseded: ChunkId | None = None,
     ) -> Chunk:
-        """What ``work`` makes of ``frames``, now or in a run before."""
-        superseded = self.superseded.pop(name, None)
-        chunk = self.store.get(name, frames[-1]) if self.store else None
+        """Make a chunk of ``frames``, unless an earlier run has made it."""
+        chunk = self.store.get(name, frames[-1])
         if chunk is None:
             if before is None or before is not self.last:
-                carry_on(self.engine, before)
-            chunk = self.last = work(self.engine, self._stepped, frames, before, *given)
-            if self.store is not None:
-                self.store.put(name, chunk, superseded)
+                go_on_from(self.engine, before)
+            chunk = self.last = make(self.engine, self._stepped, frames, before, *given)
+            self.store.put(name, chunk, superseded)
         self._took(name, chunk)
         return chunk
 
     def _stepped(self, step: Step) -> None:
         self.emit(Stepped(self.count + 1, step))
 
-    def _took(self, name: str, chunk: Chunk) -> None:
+    def _took(self, name: ChunkId, chunk: Chunk) -> None:
         self.made[name] = chunk.stateless()
         seconds = chunk.seconds / len(chunk.paintings)
         for painting in chunk.paintings:
             self.count += 1
-            self.emit(Painted(self.count, seconds, name.endswith(KEY), painting))
+            self.emit(Painted(self.count, seconds, name.at == "key", painting))
 
     def _ready(self) -> Iterator[PaintedFrame]:
-        """The frames that nothing will change any more, from the first one on."""
-        while self.runs:
-            run = self.runs[0]
-            yield from self._of_spool(run) if run.spool is not None else self._of(run)
-            if run.waiting or not run.complete:
+        """Yield the frames that nothing will change any more, from the first one on."""
+        while self.sections:
+            section = self.sections[0]
+            yield from self._of(section)
+            if section.waiting or not section.complete:
                 return
-            self.runs.popleft().forget()
-            if self.store is not None:
-                self.store.discard_states(self.spent)
-            names = (f"{run.number:05}-{KEY}", run.name, run.lead)
+            self.sections.popleft().forget()
+            self.store.discard_states(self.spent)
+            names = (ChunkId(section.number, "key"), section.name, section.lead)
             self.spent = [name for name in names if name is not None]
 
-    def _of(self, run: Section) -> Iterator[PaintedFrame]:
-        """The finished frames of a run; its last ones wait for what may lead out of it."""
+    def _of(self, section: Section) -> Iterator[PaintedFrame]:
+        """Yield the finished frames of a section. Its last ones wait for what leads out of it."""
         held = TAIL_FRAMES if self.closes or self.segments else 0
-        if run.complete and run.lead is None:
+        if section.complete and section.lead is None:
             held = 0
-        waiting = sum(len(frames) for _, frames in run.waiting)
-        while run.waiting and run.waiting[0][0] in self.made:
-            name, frames = run.waiting[0]
+        waiting = sum(len(frames) for _, frames in section.waiting)
+        while section.waiting and section.waiting[0][0] in self.made:
+            name, frames = section.waiting[0]
             if waiting - len(frames) < held:
                 break
-            run.waiting.popleft()
+            section.waiting.popleft()
             waiting -= len(frames)
             yield from _together(self.made.pop(name), frames)
-        names = {run.lead, *(name for name, _ in run.waiting)}
-        if run.complete and self.made.keys() >= names:
+        names = {section.lead, *(name for name, _ in section.waiting)}
+        if section.complete and self.made.keys() >= names:
             last: list[PaintedFrame] = []
-            for name, frames in run.waiting:
+            for name, frames in section.waiting:
                 last += _together(self.made.pop(name), frames)
-            run.waiting.clear()
-            yield from self._led(run, last)
+            section.waiting.clear()
+            yield from self._led(section, last)
 
-    def _of_spool(self, run: Section) -> Iterator[PaintedFrame]:
-        """The frames of a shot that was painted again, once that is done."""
-        if not run.complete or run.spool is None:
-            return
-        with run.spool as spool:
-            tail = max(0, len(spool) - TAIL_FRAMES)
-            yield from (spool[at] for at in range(tail))
-            yield from self._led(run, [spool[at] for at in range(tail, len(spool))])
-
-    def _led(self, run: Section, last: list[PaintedFrame]) -> list[PaintedFrame]:
-        """The ``last`` frames of a run as they lead out of it."""
-        if run.lead is None:
+    def _led(self, section: Section, last: list[PaintedFrame]) -> list[PaintedFrame]:
+        """Return the ``last`` frames of a section as they lead out of it."""
+        if section.lead is None:
             return last
-        chunk = self.made.pop(run.lead)
+        chunk = self.made.pop(section.lead)
         many = len(chunk.paintings)
         frames = [one.frame for one in last[-many:]]
         return [*last[:-many], *_together(chunk, frames)]
 
 
-def paintings(frames: int, segment: int | None, passes: int, closes: bool) -> int:
-    """How many pictures will be painted for so many ``frames``, if they are one shot."""
+def paintings(frames: int, segment: int | None, closes: bool) -> int:
+    """Return how many pictures will be painted for a shot.
+
+    Args:
+        frames: of the shot.
+        segment: frames of a segment. None means no segments.
+        closes: whether the last frame leads into the first.
+    """
     length = segment or max(1, frames)
     last = (frames - 1) % length + 1 if frames else 0
-    again = (passes - 1) * max(0, frames - 1)
-    return frames + again + (frames - last) // length * led(length) + (led(last) if closes else 0)
+    joints = (frames - last) // length * lead_length(length)
+    return frames + joints + (lead_length(last) if closes else 0)
 
 
 def _together(chunk: Chunk, frames: Sequence[Frame]) -> list[PaintedFrame]:
-    """``frames`` with their paintings."""
+    """Return ``frames`` with their paintings."""
     return [PaintedFrame(*one) for one in zip(frames, chunk.paintings, chunk.losses, strict=True)]
-
-
-def _single(chunk: Chunk, frames: Sequence[Frame]) -> PaintedFrame:
-    (one,) = _together(chunk, frames)
-    return one
-
-
-def _chunk_of(one: PaintedFrame) -> Chunk:
-    return Chunk((one.painted,), (one.loss,), {}, one.frame)

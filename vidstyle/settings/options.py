@@ -5,25 +5,43 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Iterable
-from dataclasses import field
+from dataclasses import Field, field
 from functools import partial
 from typing import Any, Literal, Union, get_args, get_origin
 
 from ..core.errors import UsageError, unknown
+from ..core.registry import Registry
 
-EngineName = Literal["gatys", "keyframes", "feedforward", "hybrid"]
-"""The engines that paint, each called like its module in ``engines``."""
-ENGINE_NAMES: tuple[str, ...] = get_args(EngineName)
-OPTIMIZING = ("gatys", "keyframes", "hybrid")
-"""Those that optimize frames."""
-EACH_FRAME = ("gatys", "hybrid")
-"""Those of them that do so with every frame."""
-LEARNING = ("feedforward", "hybrid")
-"""Those that have a network learn the clip."""
+ENGINES: Registry[Any] = Registry(
+    "vidstyle.engines",
+    {
+        "gatys": "vidstyle.engines.gatys:OptimizingEngine",
+        "keyframes": "vidstyle.engines.keyframes:KeyframesEngine",
+        "feedforward": "vidstyle.engines.feedforward:FeedForwardEngine",
+    },
+)
+"""The classes of engines (``vidstyle.engines.ClipEngine``) by name."""
+LOSSES: Registry[Any] = Registry(
+    "vidstyle.losses",
+    {
+        "relative": "vidstyle.objective.losses:RELATIVE",
+        "gatys": "vidstyle.objective.losses:GATYS",
+        "tensorflow": "vidstyle.objective.losses:TENSORFLOW",
+        "pytorch": "vidstyle.objective.losses:PYTORCH",
+        "udacity": "vidstyle.objective.losses:UDACITY",
+    },
+)
+"""The formulas of losses (``vidstyle.objective.losses.LossScaling``) by name."""
+OPTIMIZING = ("gatys", "keyframes")
+"""The engines that optimize frames."""
+EACH_FRAME = ("gatys",)
+"""The engine that optimizes every frame."""
+LEARNING = ("feedforward",)
+"""The engine with a network that learns the clip."""
 ENGINE_ALIASES = {"network": "feedforward"}
-"""Former names of engines."""
+"""Other names of engines, which are not listed anywhere."""
 Affects = Literal["painting", "writing", "running"]
-"""What an option changes: what is painted, only what is written of it, or only how it is done."""
+"""What an option changes: the paintings, only their file, or only how they are made."""
 
 
 def option(
@@ -35,24 +53,29 @@ def option(
     *,
     group: str,
     affects: Affects,
-    engines: tuple[str, ...] = ENGINE_NAMES,
+    engines: tuple[str, ...] = ENGINES.own,
+    names: Registry[Any] | None = None,
     train: bool = False,
     names_file: bool = False,
     in_recipes: bool = True,
+    in_recipes_only: bool = False,
 ) -> Any:
-    """A field of ``Settings``, with all that anybody needs to know of it.
+    """Return a field of ``Settings``, with all that others need to know of the option.
 
     Args:
-        default: its value if it is not given.
+        default: the value of the option where none is given.
         text: the help.
-        metavar: what stands for its value in the help; by default its choices.
+        metavar: the placeholder of the value in the help. None means the list of choices.
         min_value, max_value: the range of a number, or of each number of several.
-        group: the title that it is listed under.
-        affects: what it changes: a checkpoint goes on only with the same painting.
-        engines: the engines that it means something to.
-        train: whether ``vidstyle train`` has it, too.
-        names_file: whether its value may be the path of a file.
-        in_recipes: whether a recipe may set it.
+        group: the title under which the help lists the option.
+        affects: what the option changes. A journal is gone on with only for the same painting.
+        engines: the engines that read the option.
+        names: the registry whose names the option may be, beside its default.
+        train: whether ``vidstyle train`` has the option, too.
+        names_file: whether the value may be the path of a file.
+        in_recipes: whether a recipe may set the option.
+        in_recipes_only: whether only a recipe or Python may set it: the command line and the
+            studio leave it out.
     """
     return field(
         default=default,
@@ -63,9 +86,11 @@ def option(
             "group": group,
             "affects": affects,
             "engines": engines,
+            "names": names,
             "train": train,
             "names_file": names_file,
             "in_recipes": in_recipes,
+            "in_recipes_only": in_recipes_only,
         },
     )
 
@@ -81,10 +106,10 @@ messages = partial(option, group="messages", affects="writing")
 
 
 def weighted(layers: Iterable[str]) -> dict[str, float]:
-    """Each layer's name, of NAME or NAME:WEIGHT, with its weight.
+    """Parse ``layers``, each NAME or NAME:WEIGHT, into weights by name.
 
     Raises:
-        UsageError: a weight is not a number, or below 0.
+        UsageError: a weight is not a number, or is below 0.
     """
     found = {}
     for layer in layers:
@@ -98,34 +123,50 @@ def weighted(layers: Iterable[str]) -> dict[str, float]:
     return found
 
 
-def choices(hint: Any) -> tuple[str, ...]:
-    """The names that a field of this type may take; none if it is free."""
+def choices(spec: Field[Any], hint: Any) -> tuple[str, ...]:
+    """Return the names that the option ``spec`` of this type may be; none if it is free."""
+    registry = spec.metadata["names"]
+    if registry is not None:
+        return tuple(dict.fromkeys((*registry, spec.default)))
+    return literals(hint)
+
+
+def literals(hint: Any) -> tuple[str, ...]:
+    """Return the values of a ``Literal``; none of any other type."""
     return get_args(hint) if get_origin(hint) is Literal else ()
 
 
 def kinds(hint: Any) -> tuple[Any, ...]:
-    """The types that a field of this type may have: several for a union."""
+    """Return the members of a union, or the type itself."""
     return get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
 
 
 def items(hint: Any) -> Any:
-    """The type of each value in a field that holds several; None for a field of one."""
+    """Return the type of each value in a field that holds several; None for a single value."""
     held = [get_args(kind)[0] for kind in kinds(hint) if get_origin(kind) is tuple]
     return held[0] if held else None
 
 
 Limits = tuple[float | None, float | None]
-"""The smallest and the largest value that a number may have; None: any."""
+"""The smallest and the largest value of a number. None means no limit."""
 
 
-def check(name: str, hint: Any, limits: Limits, value: Any) -> None:
-    """Refuse a ``value`` that an option of this type and range cannot have.
+def check(spec: Field[Any], hint: Any, value: Any) -> None:
+    """Refuse a ``value`` that the option ``spec`` of this type cannot have.
 
     Raises:
         UsageError: says what it must be.
     """
+    registry = spec.metadata["names"]
+    if registry is None:
+        _check(spec.name, hint, spec.metadata["limits"], value)
+    elif value != spec.default and value not in registry:
+        raise unknown(spec.name, str(value), choices(spec, hint))
+
+
+def _check(name: str, hint: Any, limits: Limits, value: Any) -> None:
     wanted = kinds(hint)
-    known = [choice for kind in wanted for choice in choices(kind)]
+    known = [choice for kind in wanted for choice in literals(kind)]
     if (value is None and types.NoneType in wanted) or (isinstance(value, str) and value in known):
         return
     if items(hint):
@@ -133,7 +174,7 @@ def check(name: str, hint: Any, limits: Limits, value: Any) -> None:
             also = f", nor one of {', '.join(known)}" if known else ""
             raise UsageError(f"{name}: {value!r} is not a list{also}")
         for part in value:
-            check(name, items(hint), limits, part)
+            _check(name, items(hint), limits, part)
     elif isinstance(value, str) and str in wanted:
         return
     elif known and not {int, float} & set(wanted):

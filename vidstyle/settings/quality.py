@@ -15,8 +15,6 @@ QUALITIES: Mapping[str, Mapping[str, Any]] = {
         "first_iterations": 150,
         "iterations": 40,
         "tolerance": 0.1,
-        "long_term": (1, 5, 10, 20),
-        "passes": 2,
     },
 }
 """Options of ``Settings``; ``good`` is its defaults."""

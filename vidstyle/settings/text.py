@@ -7,7 +7,7 @@ from functools import cache
 from typing import Any, get_type_hints
 
 from . import Settings, changed
-from .options import choices, items, kinds
+from .options import items, kinds, literals
 
 
 def seconds_of(text: str) -> float:
@@ -40,7 +40,7 @@ def value_of(name: str, text: str) -> Any:
         except ValueError:
             return text
 
-    if any(text in choices(kind) for kind in wanted):
+    if any(text in literals(kind) for kind in wanted):
         return text
     if items(hint):
         return tuple(number(part.strip()) for part in text.split(",") if part.strip())

@@ -18,7 +18,7 @@ from ..core.errors import UsageError, VidstyleError, line_of
 from ..core.images import resized
 from ..media import Clip
 from ..objective.styles import style_picture
-from ..plan import describe, frames_told
+from ..plan import describe
 from ..settings import Settings, changed
 from ..settings.text import seconds_of
 from . import controls
@@ -27,11 +27,10 @@ from .queue import Queue
 from .runs import RECIPE, SHEET, SIDE_BY_SIDE, Order, Run
 from .tuning import Tuner
 from .words import (
-    PLANNED,
     clip_line,
     facts_of,
     labels_of,
-    plan_fact,
+    plan_facts,
     progress_of,
     short,
     table,
@@ -252,12 +251,11 @@ class Studio:
         """What would be painted, and how long it takes; whether it may be begun."""
         try:
             order = choice.order(controls.settings_of(steps, values, start, end))
-            facts = describe(order.plan(self.files / "planned"))
+            summary = describe(order.plan(self.files / "planned"))
         except Exception as error:
             return [wrong(error), gr.update(visible=False)]
-        facts["frames"] = frames_told(facts)
-        rows = [[name, short(plan_fact(name, facts[name]), order)] for name in PLANNED]
-        output = self.queue.folder / "…" / Path(facts["output"]).name
+        output = self.queue.folder / "…" / Path(summary.output).name
+        rows = [[name, short(fact, order)] for name, fact in plan_facts(summary)]
         return [table([*rows, ["output", str(output)]]), gr.update(visible=True)]
 
     def begin(self, choice: Choice, start: str, end: str, steps: str, *values: Any) -> list[Any]:

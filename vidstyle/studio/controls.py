@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 import gradio as gr
 
-from ..settings import Settings, choices, kinds
+from ..settings import Settings, choices_of, kinds
 from ..settings.quality import QUALITIES, quality
 from ..settings.text import text_of, value_of
 
@@ -38,7 +38,7 @@ _HINTS = get_type_hints(Settings)
 GROUPS: dict[str, list[str]] = {}
 """The options that are folded away, by the titles of ``--help``."""
 for _name, _spec in _SPECS.items():
-    if _name not in (*MAIN, *ELSEWHERE):
+    if _name not in (*MAIN, *ELSEWHERE) and not _spec.metadata["in_recipes_only"]:
         GROUPS.setdefault(_spec.metadata["group"], []).append(_name)
 NAMES = (*MAIN, *(name for names in GROUPS.values() for name in names))
 """All options that have a control, in the order of the controls."""
@@ -69,7 +69,7 @@ def control(name: str) -> Any:
         return gr.Slider(low, high, step=step, **about)
     if name in MENUS:
         return gr.Dropdown([*MENUS[name]], allow_custom_value=True, **about)
-    names = choices(hint)
+    names = choices_of(name)
     if names and len(kinds(hint)) == 1:
         return gr.Radio([*names], **about) if name in MAIN else gr.Dropdown([*names], **about)
     if kinds(hint) == (bool,):

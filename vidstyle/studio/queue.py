@@ -138,11 +138,11 @@ class Queue:
         watch = _Watch(self, run)
         state: State = "done"
         try:
-            work = run.order.plan(run.folder)
+            plan = run.order.plan(run.folder)
             try:
-                result = render(work, watch)
+                result = render(plan, watch)
             except BaseException:
-                run.output = work.partial if work.partial.exists() else None
+                run.output = plan.output.partial if plan.output.partial.exists() else None
                 raise
             run.finish(result)
             leave_extras(run)

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from ..core.errors import UsageError
 from ..core.files import write_whole
 from ..core.images import Image
-from ..plan import Plan, plan
+from ..plan import PaintPlan, plan
 from ..render import Result
 from ..settings import Settings, changed
 from ..settings.text import arguments_of
@@ -44,8 +44,8 @@ class Order:
     settings: Settings
     mask: Path | None = None
 
-    def plan(self, folder: Path) -> Plan:
-        """The plan of painting it into a ``folder``, which is there.
+    def plan(self, folder: Path) -> PaintPlan:
+        """Plan to paint it into a ``folder``, which exists.
 
         Raises:
             UsageError: something is missing, unreadable or in the way.

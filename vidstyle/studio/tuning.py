@@ -12,8 +12,8 @@ from ..core import devices
 from ..core.events import Step
 from ..core.images import Image, resized
 from ..engines.gatys import OptimizingEngine
-from ..plan import Plan, make_engine
-from ..render.compose import composed
+from ..plan import PaintPlan, make_engine
+from ..render.compose import Composer
 from ..render.frames import frames_of
 from ..settings import AUTO_SIZE, Settings, fields
 from .runs import Order
@@ -69,7 +69,7 @@ class Tuner:
         Raises:
             UsageError: it cannot be painted so.
         """
-        work = self._plan(order)
+        plan = self._plan(order)
         latest: list[Stage] = []
         errors: list[BaseException] = []
         changed = Condition()
@@ -81,7 +81,7 @@ class Tuner:
 
         def work_on() -> None:
             try:
-                self._paint(work, tell, wanted)
+                self._paint(plan, tell, wanted)
             except Superseded:
                 pass
             except BaseException as error:  # told where the picture is waited for
@@ -107,7 +107,7 @@ class Tuner:
         if errors and wanted():
             raise errors[0]
 
-    def _plan(self, order: Order) -> Plan:
+    def _plan(self, order: Order) -> PaintPlan:
         """The plan of a still: only what a single frame depends on."""
         given = order.settings
         kept = {name: getattr(given, name) for name in MATTERS}
@@ -118,19 +118,22 @@ class Tuner:
         still = replace(order, settings=settings)
         return still.plan(self.folder)
 
-    def _paint(self, work: Plan, tell: Callable[[Stage], None], wanted: Callable[[], bool]) -> None:
-        size = (work.width, work.height)
+    def _paint(
+        self, plan: PaintPlan, tell: Callable[[Stage], None], wanted: Callable[[], bool]
+    ) -> None:
+        composer = Composer.of(plan.settings, plan.schedule)
         shown, steps = 0.0, 0
-        with devices.threads(work.settings.threads):
-            engine = make_engine(work)
-            frame = next(iter(frames_of(work)))
+        with devices.threads(plan.settings.threads):
+            engine = make_engine(plan.settings, plan.schedule, plan.size)
+            frame = next(iter(frames_of(plan.footage)))
 
             def on_step(step: Step) -> None:
                 nonlocal shown
                 if not wanted():
                     raise Superseded
                 if time.monotonic() - shown > STAGE_EVERY_S:
-                    tell(Stage(composed(resized(step.picture(), size), frame, work), step.done))
+                    picture = resized(step.picture(), plan.size)
+                    tell(Stage(composer(picture, frame), step.done))
                     shown = time.monotonic()
 
             def on_sketch(step: Step) -> None:
@@ -145,4 +148,4 @@ class Tuner:
             if isinstance(engine, OptimizingEngine):
                 engine.sketch(frame, SKETCH, SKETCH_STEPS, on_sketch)
             ((painted, _),) = engine.paint_span([frame], on_painting)
-        tell(Stage(composed(painted, frame, work), 1.0))
+        tell(Stage(composer(painted, frame), 1.0))

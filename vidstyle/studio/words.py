@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from ..core.errors import line_of
 from ..media import Clip
+from ..plan import PlanSummary
 from .queue import Queue
 from .runs import Order, Run
 
-PLANNED = ("frames", "size", "engine", "estimated seconds", "seconds by quality", "memory", "notes")
-"""What the page says of a plan."""
 MEASURED = ("style", "texture", "content", "warping", "flicker")
 """The figures of ``--report`` that the page shows."""
 NOTHING = "<p>Nothing is painted yet.</p>"
@@ -38,12 +36,19 @@ def wrong(error: BaseException) -> str:
     return f'<span class="vs-error" role="alert">{html.escape(line_of(error))}</span>'
 
 
-def plan_fact(name: str, value: Any) -> str:
-    if name == "estimated seconds":
-        return "unknown" if value is None else f"{_clock(value)} at most"
-    if name == "seconds by quality":
-        return ", ".join(f"{word} {'?' if v is None else _clock(v)}" for word, v in value.items())
-    return str(value)
+def plan_facts(summary: PlanSummary) -> Iterator[tuple[str, str]]:
+    """Yield what the page says of a plan, by name."""
+    seconds, by_quality = summary.estimated_seconds, summary.seconds_by_quality.items()
+    yield "frames", summary.frames_told
+    yield "size", summary.size
+    yield "engine", summary.engine
+    yield "seconds", "unknown" if seconds is None else f"{_clock(seconds)} at most"
+    yield (
+        "seconds by quality",
+        ", ".join(f"{word} {'?' if v is None else _clock(v)}" for word, v in by_quality),
+    )
+    yield "memory", summary.memory
+    yield "notes", summary.notes
 
 
 def short(told: str, order: Order) -> str:
@@ -62,7 +67,7 @@ def _clock(seconds: float) -> str:
 
 def table(rows: Sequence[Sequence[str]]) -> str:
     cells = (
-        f"<tr><th scope='row' align='left'>{html.escape(name.removeprefix('estimated '))}</th>"
+        f"<tr><th scope='row' align='left'>{html.escape(name)}</th>"
         f"<td>{html.escape(value)}</td></tr>"
         for name, value in rows
     )

@@ -12,7 +12,7 @@ whatever moves. So each pixel of the new frame is treated in one of three ways:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,6 +39,8 @@ SETTLED = 5
 """Frames for which a place must be still to be remembered as background."""
 BORDER = 15
 """Pixels across by which a change is widened: the outlines of what moves are painted there."""
+PAINTINGS = ("first", "last", "background", "before")
+"""The paintings of a ``TemporalState``."""
 SMALLEST_CHANGE = 17
 """Pixels across. Smaller changes are the noise of compression."""
 
@@ -58,8 +60,8 @@ class TemporalState:
     """Where the background is known."""
     calm: NDArray[np.uint8]
     """The number of frames for which each place has been still."""
-    past: tuple[Painting, ...]
-    """The last frames as they were painted, the latest last."""
+    before: Painting
+    """The frame before, with its own source everywhere."""
 
     @classmethod
     def begin(cls, source: Image, painted: Image, first: Painting | None = None) -> TemporalState:
@@ -73,16 +75,14 @@ class TemporalState:
         last = Painting(source, painted)
         shape = source.shape[:2]
         return cls(
-            first or last, last, last, np.zeros(shape, bool), np.zeros(shape, np.uint8), (last,)
+            first or last, last, last, np.zeros(shape, bool), np.zeros(shape, np.uint8), last
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return all of it as arrays by name, for ``of``."""
-        paintings = {"first": self.first, "last": self.last, "ground": self.background}
-        paintings |= {f"past{i}": painting for i, painting in enumerate(self.past)}
         found = {
-            f"{name}.{part}": getattr(painting, part)
-            for name, painting in paintings.items()
+            f"{name}.{part}": getattr(getattr(self, name), part)
+            for name in PAINTINGS
             for part in ("source", "painted")
         }
         return {"known": self.known, "calm": self.calm, **found}
@@ -90,15 +90,10 @@ class TemporalState:
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> TemporalState:
         """Return the state that ``arrays`` came from."""
-
-        def painting(name: str) -> Painting:
-            return Painting(arrays[f"{name}.source"], arrays[f"{name}.painted"])
-
-        past: list[Painting] = []
-        while f"past{len(past)}.source" in arrays:
-            past.append(painting(f"past{len(past)}"))
-        first, last, background = (painting(name) for name in ("first", "last", "ground"))
-        return cls(first, last, background, arrays["known"], arrays["calm"], tuple(past))
+        first, last, background, before = (
+            Painting(arrays[f"{name}.source"], arrays[f"{name}.painted"]) for name in PAINTINGS
+        )
+        return cls(first, last, background, arrays["known"], arrays["calm"], before)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,43 +127,34 @@ class WarmStart:
             self, start=values + self.trust[..., None] * (warped - values), warped=warped
         )
 
-    def remember(
-        self, state: TemporalState, source: Image, painted: Image, frames: int = 1
-    ) -> TemporalState:
-        """Return the state for the next frame, which holds the last ``frames`` frames."""
+    def remember(self, state: TemporalState, source: Image, painted: Image) -> TemporalState:
+        """Return the state after a frame (H, W, 3) and its painting."""
         last = Painting(np.where(self.still[..., None], self.origin, source), painted)
         calm = np.where(self.still, np.minimum(state.calm, 254) + 1, 0).astype(np.uint8)
         settled = calm >= SETTLED
         background = last.where(settled, state.background)
-        past = (*state.past, Painting(source, painted))[-frames:]
-        return TemporalState(state.first, last, background, state.known | settled, calm, past)
+        known, before = state.known | settled, Painting(source, painted)
+        return TemporalState(state.first, last, background, known, calm, before)
 
 
-def warm_start(
-    state: TemporalState, source: Image, flows: FlowPair, distances: Sequence[int] = (1,)
-) -> WarmStart:
+def warm_start(state: TemporalState, source: Image, flows: FlowPair) -> WarmStart:
     """Carry the paint in ``state`` over to a frame.
 
     Args:
         state: the state after the frame before.
         source: the frame (H, W, 3).
         flows: estimates the flow between two frames, both ways.
-        distances: which earlier frames to take paint from, in frames back. An older frame is used
-            only where no nearer one is trusted (the long-term consistency of Ruder et al. 2016).
-            Trust adds up to 1 at most, so one loss against the blend has the same gradient as
-            the sum of their losses.
     """
     same, bared = unchanged(state, source)
     still = same | bared
     kept = state.last.where(same, state.background)
     trust = still.astype(np.float32)
     warped = unit(np.where(still[..., None], kept.painted, 0))
-    for distance in sorted(distances):
-        if distance <= len(state.past) and not (trust == 1).all():
-            warm, reached = _along(state.past[-distance], source, flows)
-            new = np.clip(reached - trust, 0, 1)
-            trust += new
-            warped += new[..., None] * warm
+    if not (trust == 1).all():
+        moved, reached = _along(state.before, source, flows)
+        new = np.clip(reached - trust, 0, 1)
+        trust += new
+        warped += new[..., None] * moved
     warped /= np.maximum(trust, 1e-6)[..., None]
     colors = state.last.colors(source)
     start = np.clip(colors + strokes_for(source, state.first, warped - colors, trust), 0, 1)

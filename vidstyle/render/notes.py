@@ -1,0 +1,63 @@
+"""What a run tells at its beginning and at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..core.events import Started
+from ..engines import ClipEngine
+from ..journal import Journal
+from ..plan import PaintPlan
+from .output import OutputWriter
+from .scheduler import paintings
+
+
+def started(plan: PaintPlan, engine: ClipEngine) -> Started:
+    """Return the event that painting begins."""
+    frames, settings = plan.footage.frames, plan.settings
+    width, height = plan.size
+    count = None if frames is None else paintings(frames, settings.segment, plan.closes)
+    return Started(
+        count,
+        width,
+        height,
+        str(engine.device),
+        settings.precision,
+        (count or 0) - (frames or 0),
+        not plan.footage.is_counted,
+    )
+
+
+def first_notes(
+    plan: PaintPlan, engine: ClipEngine, journal: Journal, writer: OutputWriter
+) -> Iterator[str]:
+    """Say what is worth knowing before the first frame is painted."""
+    if plan.footage.clip.info.alpha and not writer.keeps_alpha:
+        yield f"{plan.output.format.name} cannot hold transparency: what is clear is painted over"
+    if journal.count:
+        yield f"going on from {journal.paintings} of a run before"
+    if journal.damaged:
+        yield f"{journal.folder}: what a run before has left is damaged: beginning anew"
+    if engine.tiles > 1:
+        width, height = plan.size
+        yield (
+            f"{width}x{height} does not fit into memory at once: "
+            f"painted in {engine.tiles} tiles, which takes longer"
+        )
+
+
+def last_notes(
+    plan: PaintPlan, journal: Journal, writer: OutputWriter, composes: bool
+) -> Iterator[str]:
+    """Say what is worth knowing of a painting that is done.
+
+    Args:
+        plan, journal, writer: of the run.
+        composes: whether what is shown differs from what was painted.
+    """
+    yield from (*plan.footage.clip.notes, *writer.notes)
+    if plan.keep_frames and composes:
+        yield (
+            f"{journal.folder}: its frames are as they were painted, before --keep-colors, "
+            f"--strength and masks; a folder as --output has them as they are shown"
+        )
