@@ -41,10 +41,9 @@ from vidstyle.core import events
 from vidstyle.core.folders import LocalFolder
 from vidstyle.core.frames import Frame
 from vidstyle.core.images import resized
+from vidstyle.journal import FACTS_FILE, ChunkStore
 from vidstyle.metrics import MetricAccumulator
 from vidstyle.plan import plan
-from vidstyle.plan.output import FACTS
-from vidstyle.render.checkpoint import ChunkStore
 from vidstyle.render.chunks import CHUNK_FRAMES, TAIL_FRAMES
 from vidstyle.render.cluster import Cluster, Head, WorkOrder, encoded
 from vidstyle.render.output import OutputWriter
@@ -178,7 +177,7 @@ def ordered(clip: Path, style: Path, output: Path, segment: int, size: Any) -> W
     order = WorkOrder(work, LocalFolder(output.with_suffix(".parts")))
     discard(order)
     order.parts.make()
-    order.parts.write(FACTS, b"{}")
+    order.parts.write(FACTS_FILE, b"{}")
     return order
 
 

@@ -23,7 +23,7 @@ from vidstyle import Settings, media
 from vidstyle.core.events import Step
 from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image
-from vidstyle.engines import OptimizingEngine
+from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.networks import VGG, layers, shapes, weights
 from vidstyle.networks.vgg import NOT_THE_WEIGHTS
 from vidstyle.objective.styles import StyleSchedule

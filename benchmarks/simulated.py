@@ -19,8 +19,8 @@ import torch
 from vidstyle import engines
 from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image
-from vidstyle.engines import StyleProblem
-from vidstyle.engines.base import OnStep, State
+from vidstyle.engines.base import BaseEngine
+from vidstyle.engines.protocol import OnStep, State
 from vidstyle.render.cluster import Future, Job, Worker, WorkOrder
 
 REPLACED_IN = 2.0
@@ -31,7 +31,7 @@ class LostError(Exception):
     """A worker is gone in the middle of a picture."""
 
 
-class IdentityEngine(StyleProblem):
+class IdentityEngine(BaseEngine):
     """Paints each frame as it is, in so many ``seconds``; it may die of it."""
 
     seconds = 0.0

@@ -24,7 +24,7 @@ import numpy as np
 from vidstyle import Settings, media, stylize
 from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image, at_area, resized
-from vidstyle.engines import OptimizingEngine
+from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.metrics import measure
 from vidstyle.objective.styles import StyleSchedule
 from vidstyle.render.scheduler import Scheduler

@@ -21,11 +21,11 @@ from unittest import mock
 from vidstyle import Settings, render, stylize
 from vidstyle.core.background import Behind
 from vidstyle.core.frames import Frame
-from vidstyle.engines import OptimizingEngine
+from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.engines.keyframes import KeyframesEngine
+from vidstyle.journal import ChunkStore
 from vidstyle.plan import plan
 from vidstyle.plan.describe import step_seconds
-from vidstyle.render.checkpoint import ChunkStore
 from vidstyle.render.output import OutputWriter
 from vidstyle.temporal.flow import Flows
 

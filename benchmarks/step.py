@@ -13,7 +13,7 @@ import torch
 
 from vidstyle import Settings, networks
 from vidstyle.core import devices
-from vidstyle.engines import OptimizingEngine
+from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.objective.optimizers import BoxLBFGS
 from vidstyle.objective.styles import StyleSchedule
 

@@ -20,7 +20,7 @@ import torch
 
 from vidstyle import Settings, media, stylize
 from vidstyle.core.images import contact_sheet, resized
-from vidstyle.engines import OptimizingEngine
+from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.metrics import measure
 from vidstyle.objective.optimizers import BoxLBFGS
 from vidstyle.objective.styles import StyleSchedule

@@ -26,9 +26,9 @@ from PIL import Image
 
 from vidstyle import cli, networks, stylize
 from vidstyle.core.frames import Frame
-from vidstyle.engines import ENGINES
-from vidstyle.engines.base import OnStep
+from vidstyle.engines.protocol import OnStep
 from vidstyle.networks.transformer import ModelConfig, TransformerNet
+from vidstyle.settings import ENGINES
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # As a background job the suite inherits that, and so would the processes it interrupts.
@@ -207,7 +207,7 @@ class FakeEngine:
     """Paints each frame as it is: for tests of what lies around painting."""
 
     device, dtype, tiles, tile_pixels = torch.device("cpu"), torch.float32, 1, None
-    has_loss, patience, stylizer = False, 0.0, None
+    options_of, paints_key_frames, has_loss, patience = ENGINES.own, False, False, 0.0
     painted = 0
     """How many frames were painted in all."""
 
@@ -246,11 +246,17 @@ class FakeEngine:
     def restore(self, state: object) -> None: ...
 
 
+class FakeKeyframes(FakeEngine):
+    """The same, for key frames."""
+
+    paints_key_frames = True
+
+
 @pytest.fixture
 def unpainted(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let every frame be painted as it is."""
-    for name in ("gatys", "keyframes"):
-        monkeypatch.setitem(ENGINES, name, FakeEngine)
+    monkeypatch.setitem(ENGINES.things, "gatys", FakeEngine)
+    monkeypatch.setitem(ENGINES.things, "keyframes", FakeKeyframes)
 
 
 @pytest.fixture

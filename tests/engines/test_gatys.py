@@ -10,7 +10,7 @@ import torch
 
 from vidstyle import Settings
 from vidstyle.core.frames import Frame
-from vidstyle.engines import OptimizingEngine
+from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.networks import Network
 from vidstyle.objective.styles import StyleSchedule
 

@@ -11,7 +11,8 @@ import torch
 
 import vidstyle
 from vidstyle import VidstyleError, media
-from vidstyle.engines import OptimizingEngine, gatys
+from vidstyle.engines import gatys
+from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.objective.objective import Loss, Objective, WindowObjective
 
 from ..conftest import QUICK

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from vidstyle import Settings, UsageError, networks
 from vidstyle.core.frames import Frame
-from vidstyle.engines import OptimizingEngine
+from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.objective import masks
 from vidstyle.objective.objective import Objective, Region, TemporalTarget
 from vidstyle.objective.styles import (

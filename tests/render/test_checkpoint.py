@@ -21,20 +21,17 @@ import vidstyle
 from vidstyle import Settings, UsageError, media
 from vidstyle.core import devices, events, folders
 from vidstyle.core.frames import Frame
-from vidstyle.engines import OptimizingEngine, problem
+from vidstyle.engines.gatys import OptimizingEngine
+from vidstyle.journal import Chunk, Journal
 from vidstyle.objective.styles import StyleSchedule
 from vidstyle.plan import describe, plan
-from vidstyle.render.checkpoint import CheckpointStore
-from vidstyle.render.chunks import Chunk
 
 from ..conftest import ARGUMENTS, COMMAND, QUICK, Run, scene
 
 WAYS = {
-    "passes": ("walk.mp4", {"passes": 2}),
+    "every frame": ("walk.mp4", {}),
     "loop": ("walk.gif", {"seamless": True}),
-    "far back": ("walk.mp4", {"long_term": (1, 2)}),
     "segments": ("walk.mp4", {"segment": 3}),
-    "hybrid": ("walk.mp4", {"engine": "hybrid", "training_steps": 3}),
     "segments of a loop": ("walk.gif", {"segment": 2, "seamless": True}),
     "colors, two styles": (
         "walk.gif",
@@ -190,7 +187,7 @@ def test_painted_frames_are_kept_when_asked_and_what_is_not_ours_stays(workdir: 
     )
     assert made.frames == 5 and len([*folder.glob("*.png")]) == 5
     (folder / "mine.txt").write_text("precious")
-    CheckpointStore(folder, {}).clear()
+    Journal(folder, {}).clear()
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 
@@ -217,13 +214,13 @@ def chunk(green: int, state: bool = True) -> Chunk:
 def test_a_store_gives_back_what_was_put_and_only_the_states_that_are_needed(
     tmp_path: Path,
 ) -> None:
-    store = CheckpointStore(tmp_path / "store", {"clip": "a"})
+    store = Journal(tmp_path / "store", {"clip": "a"})
     store.put("one", chunk(1))
     store.put("two", chunk(2), "one")
     assert {path.name for path in store.folder.glob("*.npz")} == {
         *("one.paintings.npz", "two.paintings.npz", "two.state.npz")
     }
-    again = CheckpointStore(store.folder, {"clip": "a"})
+    again = Journal(store.folder, {"clip": "a"})
     assert again.load() and again.count == 2
     last = Frame(scene(1), Fraction(1), Fraction(1, 25))
     one, two, three = (again.get(name, last) for name in ("one", "two", "three"))
@@ -236,7 +233,7 @@ def test_a_store_gives_back_what_was_put_and_only_the_states_that_are_needed(
 def test_chunks_that_wait_are_written_so_that_any_end_can_be_gone_on_from(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = CheckpointStore(tmp_path / "store", {}, patience=1e9)
+    store = Journal(tmp_path / "store", {}, patience=1e9)
     store.put("0", chunk(0))  # the first one is written at once
     for number in range(1, 4):
         store.put(f"{number}", chunk(number), f"{number - 1}")
@@ -258,8 +255,8 @@ def test_a_store_of_an_older_version_is_refused_by_name(tmp_path: Path) -> None:
     (folder / "journal.json").write_text(json.dumps({"clip": "a"}))
     (folder / "state.npz").write_bytes(b"old")
     with pytest.raises(UsageError, match="another version of the journal"):
-        CheckpointStore(folder, {"clip": "a"}).load()
-    CheckpointStore(folder, {"clip": "a"}).clear()
+        Journal(folder, {"clip": "a"}).load()
+    Journal(folder, {"clip": "a"}).clear()
     assert not folder.exists()
 
 
@@ -292,7 +289,7 @@ def test_what_is_on_disk_is_whole_at_every_moment(
 def test_the_plan_says_where_and_how_much(workdir: Path) -> None:
     work = plan(workdir / "walk.mp4", [workdir / "stripes.png"])
     assert work.journal == workdir / ".walk.stripes.mp4.vidstyle"
-    assert "MB with all paintings and the output" in describe(work)["journal"]
+    assert "MB with all paintings and the output" in describe(work).journal
     preview = plan(workdir / "walk.mp4", [workdir / "stripes.png"], preview=2)
     assert preview.journal is None
 

@@ -18,10 +18,9 @@ import vidstyle
 from vidstyle import UsageError, VidstyleError, media
 from vidstyle.core.events import Painted
 from vidstyle.core.folders import LocalFolder, RemoteFolder, fetched, folder_at
+from vidstyle.journal import FACTS_FILE, ChunkStore, Journal
 from vidstyle.plan import plan
-from vidstyle.plan.output import FACTS
 from vidstyle.render import cluster, frames
-from vidstyle.render.checkpoint import CheckpointStore, ChunkStore
 from vidstyle.render.cluster import Future, Job, Worker, WorkOrder
 
 from ..conftest import QUICK, scene, write_video
@@ -214,13 +213,13 @@ def test_what_workers_kept_is_gone_on_from(
 def test_nothing_is_cleared_where_nobody_can_look(
     workdir: Path, clusters: list[InlineCluster], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def lost(self: CheckpointStore) -> None:
+    def lost(self: Journal) -> None:
         raise OSError("the network is gone")
 
     def fails(self: Worker, *given: Any) -> Any:
         raise VidstyleError("a worker failed")
 
-    monkeypatch.setattr(CheckpointStore, "look_again", lost)
+    monkeypatch.setattr(Journal, "look_again", lost)
     monkeypatch.setattr(Worker, "paint", fails)
     with pytest.raises(VidstyleError, match="a worker failed"):
         vidstyle.stylize(
@@ -262,7 +261,7 @@ def test_a_worker_that_does_not_see_the_clip_gets_a_copy(workdir: Path) -> None:
     clip = workdir / "cut.mp4"
     work = plan(clip, [workdir / "stripes.png"], workdir / "o.mkv", settings=settings)
     parts = RemoteFolder(f"memory://{workdir.name}")
-    parts.write(FACTS, b"{}")
+    parts.write(FACTS_FILE, b"{}")
     wanted = frames.outlines(work, Fraction(0), None)
     cluster.share(work, parts)
     clip.unlink()
@@ -304,6 +303,6 @@ def test_only_what_is_damaged_of_a_segment_is_painted_again(tmp_path: Path) -> N
     folder = LocalFolder(tmp_path)
     for name in ("00001-key", "00001-00001", "00002-key"):
         (tmp_path / f"{name}.paintings.npz").write_bytes(b"no zip")
-    store = ChunkStore.of_run(folder, 1)
+    store = ChunkStore.of_section(folder, 1)
     assert store.names == {"00001-key"}, "others lean on it"
     assert folder.names() == {"00001-key.paintings.npz", "00002-key.paintings.npz"}

@@ -20,10 +20,11 @@ from vidstyle import media
 from vidstyle.core import events
 from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image
-from vidstyle.engines import ENGINES, FeedForwardEngine
-from vidstyle.engines.base import OnStep
+from vidstyle.engines.feedforward import FeedForwardEngine
+from vidstyle.engines.protocol import OnStep
 from vidstyle.networks import transformer as model
 from vidstyle.networks.transformer import ModelConfig, TransformerNet
+from vidstyle.settings import ENGINES
 
 from ..conftest import ARGUMENTS, COMMAND, QUICK, Run, scene, write_video
 
@@ -33,7 +34,7 @@ class Same(FeedForwardEngine):
 
     def __init__(self, *given: object) -> None:
         super().__init__(*given)  # type: ignore[arg-type]
-        self.stylizer.take(TransformerNet(ModelConfig(("one",), (1.0,), (64, 48))))
+        self.take(TransformerNet(ModelConfig(("one",), (1.0,), (64, 48))))
 
     def paint(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
         return frame.rgb.copy(), 0.0
@@ -53,7 +54,7 @@ def test_memory_is_flat_over_two_thousand_frames(
     clip = write_video(workdir / "long.mp4", [scene(i % 24) for i in range(2000)])
     options: dict[str, object] = {"size": 64, "engine": "feedforward"}
     if engine == "the same":
-        monkeypatch.setitem(ENGINES, "feedforward", Same)
+        monkeypatch.setitem(ENGINES.things, "feedforward", Same)
     else:
         made = model.dump(TransformerNet(ModelConfig(("stripes",), (1.0,), (64, 48))))
         (workdir / "m.safetensors").write_bytes(made)

@@ -64,10 +64,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_bytes(walk: Path, style: Pat
     assert made.output.read_bytes() == whole.output.read_bytes()
 
 
-@pytest.mark.parametrize(
-    "options", [{"segment": 5}, {"seamless": True}, {"flow": "none"}, {"passes": 2}]
-)
-def test_segments_loops_no_flow_and_passes_are_painted_whole(
+@pytest.mark.parametrize("options", [{"segment": 5}, {"seamless": True}, {"flow": "none"}])
+def test_segments_loops_and_no_flow_are_painted_whole(
     options: dict[str, object], walk: Path, style: Path
 ) -> None:
     made = stylize(walk, style, walk.with_name("out"), **KEYS | options)

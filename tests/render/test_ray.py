@@ -22,9 +22,9 @@ import vidstyle
 from vidstyle import UsageError
 from vidstyle.core.folders import LocalFolder
 from vidstyle.core.frames import Frame
+from vidstyle.journal import FACTS_FILE
 from vidstyle.networks import transformer as model
 from vidstyle.plan import describe, make_engine, plan
-from vidstyle.plan.output import FACTS
 from vidstyle.render.cluster import Worker, WorkOrder
 from vidstyle.render.ray import CLUSTER_TIMEOUT_S, RayCluster
 
@@ -55,7 +55,6 @@ def test_the_first_segment_is_painted_as_a_whole_shot_is(workdir: Path) -> None:
         ({"cluster": "192.0.2.1:10001"}, "ray://"),
         ({"cluster": "ray://127.0.0.1"}, "no cluster there"),
         ({"cluster": "local", "plot": True}, "--plot"),
-        ({"segment": 4, "passes": 2}, "--passes"),
         ({"segment": 1}, "at least 2"),
         ({"store": "parts"}, "--cluster"),
         ({"store": "nowhere", "cluster": "local"}, "no such folder"),
@@ -82,7 +81,7 @@ def test_the_plan_says_who_paints(workdir: Path) -> None:
     assert "for each segment at work" in told["journal"]
     alone = dataclasses.replace(settings, engine="feedforward")
     work = plan(workdir / "long.mp4", [workdir / "stripes.png"], workdir / "o.mp4", settings=alone)
-    assert describe(work)["painted by"] == "this process"
+    assert describe(work).painted_by == "this process"
     assert any("a network paints in one go" in note for note in work.notes)
 
 
@@ -193,16 +192,16 @@ def test_a_worker_has_the_model_that_was_learned(workdir: Path) -> None:
     named.write_bytes(
         model.dump(model.TransformerNet(model.ModelConfig(("stripes",), (1.0,), (64, 48))))
     )
-    settings = vidstyle.Settings(**QUICK | {"engine": "hybrid", "model": str(named)})
+    settings = vidstyle.Settings(**QUICK | {"engine": "feedforward", "model": str(named)})
     clip, output = workdir / "long.mp4", workdir / "o.mkv"
     work = plan(clip, [workdir / "stripes.png"], output, settings=settings)
     parts = LocalFolder(workdir)
-    parts.write(FACTS, b"{}")
-    order = WorkOrder.of(work, make_engine(work), parts)
+    parts.write(FACTS_FILE, b"{}")
+    order = WorkOrder.of(work, make_engine(work.settings, work.schedule, work.size), parts)
     named.unlink()
     there = Worker(pickle.loads(pickle.dumps(order))).engine
-    assert there.stylizer.model.config.size == (64, 48)
-    painted, _ = there.paint(Frame(scene(0), Fraction(0), Fraction(1)), lambda step: None)
+    assert there.model.config.size == (64, 48)
+    painted, _ = there.paint(Frame(scene(0), Fraction(0), Fraction(1)))
     assert painted.shape == (48, 64, 3)
 
 
@@ -258,6 +257,6 @@ def test_a_worker_that_cannot_help_says_why(spoilt: str, told: str, workdir: Pat
         (workdir / "long.mp4").unlink()
     if spoilt != "parts":
         order.parts.make()
-        order.parts.write(FACTS, b"{}")
+        order.parts.write(FACTS_FILE, b"{}")
     with pytest.raises(UsageError, match=told):
         Worker(order)

@@ -250,22 +250,6 @@ def test_a_loop_closes(style: Path, tmp_path: Path) -> None:
     assert seams[1] < seams[0] and seams[1] < 1.3
 
 
-def test_passes_paint_every_frame_again(video: Path, style: Path, tmp_path: Path) -> None:
-    numbers: list[int] = []
-
-    def listen(event: events.Event) -> None:
-        if isinstance(event, events.Painted):
-            numbers.append(event.frame)
-
-    once, twice = tmp_path / "once", tmp_path / "twice"
-    vidstyle.stylize(video, style, once, **FAST)
-    result = vidstyle.stylize(video, style, twice, passes=2, listener=listen, **FAST)
-    assert result.frames == 5 and numbers == list(range(1, 10))
-    pairs = list(zip(frames(once), frames(twice), strict=True))
-    assert np.array_equal(pairs[-1][0].rgb, pairs[-1][1].rgb), "from there it goes back"
-    assert not np.array_equal(pairs[0][0].rgb, pairs[0][1].rgb)
-
-
 def test_a_shot_that_fades_in_is_painted_in_the_end(style: Path, tmp_path: Path) -> None:
     source = tmp_path / "fade"
     source.mkdir()

@@ -12,7 +12,7 @@ import pytest
 
 from vidstyle.core.events import Event, Painted, Step
 from vidstyle.core.frames import Frame
-from vidstyle.engines.base import OnStep
+from vidstyle.engines.protocol import OnStep
 from vidstyle.render.chunks import TAIL_FRAMES, PaintedFrame, tasks
 from vidstyle.render.scheduler import Scheduler, paintings
 from vidstyle.temporal.shots import segmented
@@ -104,7 +104,9 @@ def greens(done: Sequence[PaintedFrame]) -> list[int]:
 
 
 def test_a_whole_shot_is_painted_one_frame_at_a_time() -> None:
-    found = [(one.run, one.at, len(one.frames)) for one in tasks(numbered(5, cuts=(0, 3)), False)]
+    found = [
+        (one.section, one.at, len(one.frames)) for one in tasks(numbered(5, cuts=(0, 3)), False)
+    ]
     assert found == [(0, 0, 1), (0, 1, 1), (0, 2, 1), (1, 0, 1), (1, 1, 1)]
     ahead = [one.following for one in tasks(numbered(5, cuts=(0, 3)), False)]
     assert [frame and number(frame.rgb) for frame in ahead] == [1, 2, None, 4, None]
@@ -112,7 +114,7 @@ def test_a_whole_shot_is_painted_one_frame_at_a_time() -> None:
 
 def test_shots_are_cut_into_segments_that_begin_with_a_key_frame() -> None:
     found = [
-        (one.run, one.at, [number(frame.rgb) for frame in one.frames])
+        (one.section, one.at, [number(frame.rgb) for frame in one.frames])
         for one in tasks(segmented(numbered(18, cuts=(0, 8)), 7), True)
     ]
     assert found == [
@@ -150,32 +152,16 @@ def test_a_frame_that_repeats_the_one_before_is_not_painted() -> None:
     assert [one.frame.time for one in done] == [0, Fraction(1, 25), Fraction(1, 25)]
 
 
-def test_passes_go_backward_and_forward_within_a_shot() -> None:
-    engine, events = NotingEngine(), list[Event]()
-    done = list(scheduled(engine, events, passes=3).paint(numbered(5, cuts=(0, 3))))
-    assert order(done) == [0, 1, 2, 3, 4]
-    again = [number for what, number in engine.asked if what in ("anchor", "repaint")]
-    assert again == [2, 1, 0, 0, 1, 2, 4, 3, 3, 4]
-    assert [one.frame.alpha[0, 0] for one in done if one.frame.alpha is not None] == [0, 1, 2, 3, 4]
-    assert [one.frame.starts_shot for one in done] == [True, False, False, True, False]
-    assert [one.loss for one in done] == [0.25] * 5
-    counted = [event.frame for event in events if isinstance(event, Painted)]
-    assert counted == sorted(set(counted)), "what is painted again counts again"
-    assert not engine.named("restore"), "the engine stands where it is needed"
-
-
-@pytest.mark.parametrize("passes", [1, 2])
-def test_the_end_of_a_loop_leads_into_its_beginning_step_by_step(passes: int) -> None:
+def test_the_end_of_a_loop_leads_into_its_beginning_step_by_step() -> None:
     engine = NotingEngine()
-    done = list(scheduled(engine, closes=True, passes=passes).paint(numbered(20)))
+    done = list(scheduled(engine, closes=True).paint(numbered(20)))
     assert order(done) == list(range(20))
     assert engine.named("repaint")[-TAIL_FRAMES:] == list(range(19, 19 - TAIL_FRAMES, -1))
     green = greens(done)
     assert green[-1] == green[0], "the last frame goes on from the first"
     steps = [abs(b - a) for a, b in pairwise([*green, green[0]])]
     assert max(steps) < 10 * 19 / 2, "where the loop jumped by ten times as much"
-    if passes == 1:
-        assert green[: 20 - TAIL_FRAMES] == [10 + 10 * i for i in range(20 - TAIL_FRAMES)]
+    assert green[: 20 - TAIL_FRAMES] == [10 + 10 * i for i in range(20 - TAIL_FRAMES)]
 
 
 def test_segments_go_on_from_key_frames_and_lead_into_the_next() -> None:
@@ -201,26 +187,26 @@ def test_the_last_segment_of_a_loop_leads_into_the_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "segment", "passes", "closes"),
+    ("count", "segment", "closes"),
     [
-        (1, None, 1, False),
-        (5, None, 1, True),
-        (20, None, 3, True),
-        (2, None, 2, True),
-        (1, 4, 1, False),
-        (20, 6, 1, True),
-        (9, 4, 1, True),
-        (12, 4, 1, False),
+        (1, None, False),
+        (5, None, True),
+        (20, None, True),
+        (2, None, True),
+        (1, 4, False),
+        (20, 6, True),
+        (9, 4, True),
+        (12, 4, False),
     ],
 )
 def test_how_many_pictures_are_painted_is_known_before(
-    count: int, segment: int | None, passes: int, closes: bool
+    count: int, segment: int | None, closes: bool
 ) -> None:
     events: list[Event] = []
-    options = {"segments": segment is not None, "passes": passes, "closes": closes}
+    options = {"segments": segment is not None, "closes": closes}
     list(scheduled(NotingEngine(), events, **options).paint(segmented(numbered(count), segment)))
     painted = sum(isinstance(event, Painted) for event in events)
-    assert painted == paintings(count, segment, passes, closes)
+    assert painted == paintings(count, segment, closes)
 
 
 @pytest.mark.parametrize("segment", [None, 4])
@@ -238,8 +224,6 @@ def test_a_loop_with_a_cut_is_left_alone(segment: int | None) -> None:
 
 @pytest.mark.parametrize("segment", [None, 4])
 def test_clips_too_short_to_close(segment: int | None) -> None:
-    passes = 2 if segment is None else 1
     for count in (0, 1, 2):
-        options = {"passes": passes, "segments": segment is not None}
-        scheduler = scheduled(NotingEngine(), closes=True, **options)
+        scheduler = scheduled(NotingEngine(), closes=True, segments=segment is not None)
         assert len(list(scheduler.paint(segmented(numbered(count), segment)))) == count

@@ -235,7 +235,7 @@ def test_a_border_that_is_cut_off_is_told(video: Path, style: Path, tmp_path: Pa
         assert [("116x80 becomes" in note) for note in told] == [True] * (name == "trimmed")
         painted[name] = media.read_image(made.output)[0].astype(int)
     work = plan(video, [scan], tmp_path / "planned.png", settings=Settings(**QUICK, max_frames=1))
-    assert "116x80 becomes" in describe(work)["notes"], "and before there is anything to paint"
+    assert "116x80 becomes" in describe(work).notes, "and before there is anything to paint"
     far = np.abs(painted["kept"] - painted["plain"]).mean()
     assert np.abs(painted["trimmed"] - painted["plain"]).mean() < 0.5 * far
 

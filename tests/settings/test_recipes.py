@@ -29,7 +29,7 @@ def test_a_quality_is_one_word_for_the_same_options_wherever_it_is_given(tmp_pat
     path = tmp_path / "mine.toml"
     path.write_text("quality = 'best'\niterations = 7\n")
     assert recipes.load(path).options == best | {"iterations": 7}
-    assert with_quality({"quality": "draft", "passes": 3})["passes"] == 3
+    assert with_quality({"quality": "draft", "iterations": 3})["iterations"] == 3
     assert with_quality({"size": 64}) == {"size": 64}
 
 

@@ -31,8 +31,8 @@ def test_the_command_line_has_every_option_with_its_default() -> None:
         ({"start": 3.0, "end": 2.0}, "must come after start"),
         ({"content_weight": 0, "style_weight": 0}, "nothing would be painted"),
         ({"style_layers": ()}, "at least one"),
-        ({"long_term": (1, 0)}, "long_term is 0: it must be at least 1"),
-        ({"long_term": ("x",)}, "long_term: 'x' is not a number"),
+        ({"betas": (0.9, -1.0)}, "betas is -1: it must be at least 0"),
+        ({"betas": ("x",)}, "betas: 'x' is not a number"),
         ({"cuts": 3.0}, "cuts: 3.0 is not a list, nor one of auto, none"),
         ({"style_layers": "relu1_1"}, "'relu1_1' is not a list"),
         ({"weights": 3}, "weights: 3 is not a text"),
@@ -56,12 +56,12 @@ def test_the_command_line_reads_what_python_takes() -> None:
         [
             "c.mp4", "--size", "full", "--start", "1:02.5", "--style-layers", "relu1_1, relu2_1",
             "--style-weight", "2e1", "--max-frames", "7", "--preview", "--cuts", "3,1:02.5",
-            "--long-term", "1,10", "--no-seamless", "--report",
+            "--no-seamless", "--report",
         ]
     )  # fmt: skip
     assert (parsed.size, parsed.start, parsed.max_frames) == ("full", 62.5, 7)
     assert parsed.style_layers == ("relu1_1", "relu2_1")
     assert (parsed.style_weight, parsed.preview) == (20.0, 3)
-    assert (parsed.cuts, parsed.long_term) == ((3.0, 62.5), (1, 10))
+    assert parsed.cuts == (3.0, 62.5)
     assert (parsed.seamless, parsed.report) == (False, True)
     assert build_parser().parse_args(["c.mp4", "--cuts", "none"]).cuts == "none"

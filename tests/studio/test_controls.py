@@ -40,7 +40,7 @@ def test_what_is_typed_is_read_as_on_the_command_line() -> None:
 
 
 def test_an_option_goes_on_top_of_the_quality() -> None:
-    found = controls.settings_of("best", changed(passes="1", iterations="7"), "", "")
+    found = controls.settings_of("best", changed(iterations="7"), "", "")
     assert (found.iterations, found.first_iterations) == (7, 150)
 
 
@@ -57,7 +57,7 @@ def test_what_makes_no_sense_is_refused_in_the_same_words(name: str, value: str,
     "settings",
     [
         Settings(),
-        Settings(style_scale=2.0, seamless=True, crf=20, keep_colors="luma", long_term=(1, 5)),
+        Settings(style_scale=2.0, seamless=True, crf=20, keep_colors="luma"),
         controls.settings_of("best", changed(strength=0.5), "", ""),
     ],
 )

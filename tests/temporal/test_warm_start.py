@@ -3,9 +3,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-import torch
 
-from vidstyle.objective import losses
 from vidstyle.temporal import flow
 from vidstyle.temporal.painting import ColorMap, Painting
 from vidstyle.temporal.strokes import strokes_for
@@ -141,37 +139,6 @@ def test_strokes_go_on_from_those_beside_them() -> None:
     found = strokes_for(source, memory, kept[..., None] * moved, kept)[:, :8]
     like = np.corrcoef(found.ravel(), moved[:, :8].ravel())[0, 1]
     assert like > 0.8 > np.corrcoef(memory.strokes[:, :8].ravel(), moved[:, :8].ravel())[0, 1]
-
-
-def test_an_older_frame_is_trusted_only_for_what_no_nearer_one_shows() -> None:
-    """Something passes before a moving camera: what it hid is taken from before it came."""
-    wide = scene(-40, 240, 120)
-    frames = [np.ascontiguousarray(wide[:, 4 * i : 160 + 4 * i]) for i in range(3)]
-    frames[1][30:80, 60:110] = (220, 30, 30)
-    memory = TemporalState.begin(frames[0], painted(frames[0]))
-    warm = warm_start(memory, frames[1], BOTH, (1, 2))
-    memory = warm.remember(memory, frames[1], painted(frames[1]), 2)
-    short, long = (warm_start(memory, frames[2], BOTH, back) for back in ((1,), (1, 2)))
-    hidden = np.s_[40:70, 66:96]
-    assert short.trust[hidden].mean() < 0.2 and long.trust[hidden].mean() > 0.8
-    assert long.trust.max() <= 1
-    near = short.trust == 1
-    assert np.array_equal(long.warped[near], short.warped[near])
-    error = np.abs(long.warped[hidden] - painted(frames[2])[hidden] / 255)
-    assert error.mean() < 0.05
-
-
-def test_one_loss_against_the_mean_has_the_gradient_of_the_sum() -> None:
-    """Σ c_j (x − W_j)² and C (x − ΣcW/C)² differ by what does not depend on x."""
-    random = torch.Generator().manual_seed(0)
-    one, other, start = (torch.rand(1, 3, 6, 8, generator=random) for _ in range(3))
-    c1 = torch.rand(1, 1, 6, 8, generator=random)
-    c2 = (1 - c1) * torch.rand(1, 1, 6, 8, generator=random)
-    picture = start.requires_grad_()
-    both = losses.temporal_loss(picture, one, c1) + losses.temporal_loss(picture, other, c2)
-    mean = losses.temporal_loss(picture, (c1 * one + c2 * other) / (c1 + c2), c1 + c2)
-    expected, found = (torch.autograd.grad(loss, picture)[0] for loss in (both, mean))
-    assert torch.allclose(expected, found, atol=1e-7)
 
 
 def test_a_painting_takes_a_share_of_the_one_beside_it() -> None:
