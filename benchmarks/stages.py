@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from vidstyle import Settings, render, stylize
+from vidstyle import Settings, stylize
 from vidstyle.core.background import Behind
 from vidstyle.core.frames import Frame
 from vidstyle.engines.gatys import OptimizingEngine
@@ -26,18 +26,18 @@ from vidstyle.engines.keyframes import KeyframesEngine
 from vidstyle.journal import ChunkStore
 from vidstyle.plan import plan
 from vidstyle.plan.describe import step_seconds
+from vidstyle.render import painting
 from vidstyle.render.output import OutputWriter
-from vidstyle.temporal.flow import Flows
+from vidstyle.temporal import flow
 
 from .table import Row, machine, parser, show
 
 STAGES: dict[str, tuple[type, str]] = {
-    "flow": (Flows, "_both"),
     "between key frames": (KeyframesEngine, "_between"),
     "journal": (ChunkStore, "_put"),
     "encode": (OutputWriter, "write"),
 }
-"""What is timed; reading is, too."""
+"""What is timed, beside reading and flow."""
 
 
 class AtOnce(Behind):
@@ -50,7 +50,7 @@ class AtOnce(Behind):
 def run(clip: Path, style: Path, output: Path, side_by_side: bool, **options: Any) -> Row:
     """Seconds of a run, and of each stage."""
     spent: Counter[str] = Counter()
-    plain = render.frames_of
+    plain, both_ways = painting.frames_of, flow.both_ways
 
     def timed(stage: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def called(*given: Any, **named: Any) -> Any:
@@ -74,23 +74,25 @@ def run(clip: Path, style: Path, output: Path, side_by_side: bool, **options: An
     with ExitStack() as stack:
         for stage, (kind, name) in STAGES.items():
             stack.enter_context(mock.patch.object(kind, name, timed(stage, getattr(kind, name))))
-        stack.enter_context(mock.patch.object(render, "frames_of", reading))
+        stack.enter_context(mock.patch.object(painting, "frames_of", reading))
+        flows = mock.patch.object(flow, "both_ways", lambda one: timed("flow", both_ways(one)))
+        stack.enter_context(flows)
         if not side_by_side:
-            stack.enter_context(mock.patch.object(render, "ahead", one_by_one))
-            for module in ("vidstyle.render", "vidstyle.render.checkpoint"):
+            stack.enter_context(mock.patch.object(painting, "ahead", one_by_one))
+            for module in ("vidstyle.render.painting", "vidstyle.journal.chunks"):
                 stack.enter_context(mock.patch(f"{module}.Behind", AtOnce))
         began = time.perf_counter()
         done = stylize(clip, style, output, overwrite=True, restart=True, **options)
         seconds = time.perf_counter() - began
-    each = {stage: spent[stage] / done.frames for stage in ("read", *STAGES)}
+    each = {stage: spent[stage] / done.frames for stage in ("read", "flow", *STAGES)}
     return {"frames": done.frames, "seconds": seconds, **each}
 
 
 def whole_step(clip: Path, style: Path, **options: Any) -> float:
     """Seconds of an optimizer's step on a whole frame at all layers, from one of a quarter."""
-    work = plan(clip, [style], settings=Settings(**options))
-    quarter = work.width // 2, work.height // 2
-    engine = OptimizingEngine(work.settings, work.schedule, quarter)
+    made = plan(clip, [style], settings=Settings(**options))
+    quarter = made.size[0] // 2, made.size[1] // 2
+    engine = OptimizingEngine(made.settings, made.schedule, quarter)
     return 4 * step_seconds(engine, quarter)
 
 

@@ -33,8 +33,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "unwarped": {"init": "previous"},
     "warped": {"temporal_weight": 0.0},
     "short-term": {},
-    "long-term": {"long_term": (1, 10, 20)},
-    "passes": {"passes": 2},
+    "more steps": {"first_iterations": 150, "iterations": 40, "tolerance": 0.1},
 }
 SHOWN = 8
 """Frames on a contact sheet."""

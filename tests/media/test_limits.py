@@ -152,11 +152,12 @@ def test_a_count_that_is_not_sure_is_said_so(workdir: Path, unpainted: None) -> 
     ticks = [0, 1, *range(75, 100)]
     pictures = [scene(i % 10) for i in range(len(ticks))]
     write_video(workdir / "uneven.mp4", pictures, ticks, base=Fraction(1, 25))
-    whole = plan("uneven.mp4", ["stripes.png"], "x.mp4")
+    whole = plan("uneven.mp4", ["stripes.png"], "x.mp4").footage
     assert whole.is_counted and whole.frames == 27
-    part = plan("uneven.mp4", ["stripes.png"], settings=vidstyle.Settings(start=2.0))
-    assert not part.is_counted
-    assert plan("walk.mp4", ["stripes.png"], settings=vidstyle.Settings(start=0.1)).is_counted
-    assert plan("walk.gif", ["stripes.png"], settings=vidstyle.Settings(start=0.1)).is_counted
+    later = vidstyle.Settings(start=2.0)
+    assert not plan("uneven.mp4", ["stripes.png"], settings=later).footage.is_counted
+    for even in ("walk.mp4", "walk.gif"):
+        part = plan(even, ["stripes.png"], settings=vidstyle.Settings(start=0.1))
+        assert part.footage.is_counted
     made = vidstyle.stylize("uneven.mp4", "stripes.png", "y.mp4", **QUICK | {"start": 2.0})
     assert made.frames == 26

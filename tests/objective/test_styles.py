@@ -14,7 +14,7 @@ from torch import Tensor
 from vidstyle import Settings, UsageError, networks
 from vidstyle.core.frames import Frame
 from vidstyle.engines.gatys import OptimizingEngine
-from vidstyle.objective import masks
+from vidstyle.objective import losses, masks
 from vidstyle.objective.objective import Objective, Region, TemporalTarget
 from vidstyle.objective.styles import (
     StyleSchedule,
@@ -146,11 +146,9 @@ def test_the_formulas_of_the_recipes(loss: str, formula: object, grown: float) -
 
 
 def test_layers_are_added_up_or_their_mean_taken_as_the_formula_says() -> None:
-    from vidstyle.objective.losses import FORMULAS
-
     weights = {"a": 1.0, "b": 3.0}
-    assert FORMULAS["pytorch"].share("b", weights) == 3
-    assert FORMULAS["gatys"].share("b", weights) == 0.75
+    assert losses.formula("pytorch").share("b", weights) == 3
+    assert losses.formula("gatys").share("b", weights) == 0.75
 
 
 def test_the_temporal_term_weighs_against_what_an_empty_picture_would_cost() -> None:

@@ -142,15 +142,15 @@ def test_names_of_a_folder_keep_the_style(project: Path) -> None:
     shutil.copy("stripes.png", "other.png")
     one = plan("project/frames", ["stripes.png"])
     other = plan("project/frames", ["other.png"])
-    assert (one.output.name, other.output.name) == ("frames.stripes", "frames.other")
+    assert (one.output.path.name, other.output.path.name) == ("frames.stripes", "frames.other")
     assert one.journal is not None and one.journal.name == ".frames.stripes.vidstyle"
     assert one.journal != other.journal
     settings = vidstyle.Settings(format="gif", plot=True, snapshots=1)
     moved = plan("project/frames", ["stripes.png"], settings=settings)
-    assert moved.output.name == "frames.stripes.gif"
-    assert moved.plot is not None and moved.plot.name == "frames.stripes.plot.png"
+    assert moved.output.path.name == "frames.stripes.gif"
+    assert moved.output.plot is not None and moved.output.plot.name == "frames.stripes.plot.png"
     inside = plan("project/frames", ["stripes.png"], settings=vidstyle.Settings(snapshots=1))
-    assert inside.snapshots is not None and inside.snapshots.name == "frames.stripes.snapshots"
+    assert inside.output.snapshots == inside.output.path.with_name("frames.stripes.snapshots")
 
 
 def test_an_mp4_and_a_gif_of_one_clip_have_journals_of_their_own(workdir: Path) -> None:

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("unpainted")
 
 
 def counted(clip: str, output: str = "x.webp", **options: object) -> int | None:
-    return plan(clip, ["stripes.png"], output, settings=Settings(**options)).frames  # type: ignore[arg-type]
+    return plan(clip, ["stripes.png"], output, settings=Settings(**options)).footage.frames  # type: ignore[arg-type]
 
 
 def test_the_plan_of_an_animation_knows_its_times(workdir: Path) -> None:
@@ -84,7 +84,7 @@ def test_nothing_is_enlarged_unasked(name: str, workdir: Path) -> None:
             name, ["stripes.png"], settings=Settings(**given), overwrite=True, preview=preview
         )
         odd = any("has no odd sizes" in note for note in planned.notes)
-        assert odd == ((planned.width, planned.height) != size), planned.notes
+        assert odd == (planned.size != size), planned.notes
         told = any("--size 512 does it" in note for note in planned.notes)
         assert told == (not given and preview is None and max(size) < 256), planned.notes
         if preview is None:
@@ -99,7 +99,7 @@ def test_a_clip_that_is_too_small_is_enlarged_only_if_asked(workdir: Path) -> No
     Image.fromarray(scene(0, 24, 16)).save("tiny.png")
     with pytest.raises(UsageError, match="24x16 is too small to be painted: use --size 32"):
         plan("tiny.png", ["stripes.png"])
-    assert plan("tiny.png", ["stripes.png"], settings=Settings(size=32)).width == 32
+    assert plan("tiny.png", ["stripes.png"], settings=Settings(size=32)).size[0] == 32
 
 
 def test_a_start_inside_a_frame_makes_a_short_first_frame(workdir: Path) -> None:

@@ -21,6 +21,7 @@ import vidstyle
 from vidstyle import Settings, UsageError, media
 from vidstyle.core import devices, events, folders
 from vidstyle.core.frames import Frame
+from vidstyle.engines import base
 from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.journal import Chunk, Journal
 from vidstyle.objective.styles import StyleSchedule
@@ -252,8 +253,8 @@ def test_chunks_that_wait_are_written_so_that_any_end_can_be_gone_on_from(
 def test_a_store_of_an_older_version_is_refused_by_name(tmp_path: Path) -> None:
     folder = tmp_path / "store"
     folder.mkdir()
-    (folder / "journal.json").write_text(json.dumps({"clip": "a"}))
-    (folder / "state.npz").write_bytes(b"old")
+    (folder / "journal.json").write_text(json.dumps({"clip": "a", "version of the journal": 2}))
+    (folder / "00000-key.paintings.npz").write_bytes(b"old")
     with pytest.raises(UsageError, match="another version of the journal"):
         Journal(folder, {"clip": "a"}).load()
     Journal(folder, {"clip": "a"}).clear()
@@ -381,8 +382,8 @@ def test_what_differs_by_machine_goes_on_as_it_was_begun(
     before = torch.get_num_threads()
     with monkeypatch.context() as there:
         there.setattr(devices, "pick_precision", lambda name, device: "bf16")
-        there.setattr(problem, "SMALLEST_TILE", 0)
-        free = 64 * 48 * problem.BYTES_KEPT + 2400 * problem.BYTES_A_PIXEL[torch.bfloat16]
+        there.setattr(base, "SMALLEST_TILE", 0)
+        free = 64 * 48 * base.BYTES_KEPT + 2400 * base.BYTES_A_PIXEL[torch.bfloat16]
         there.setattr(devices, "free_memory", lambda device: free)
         whole = vidstyle.stylize(*command, threads=3, **options)
         whole.output.rename(workdir / "whole.mkv")

@@ -90,7 +90,7 @@ def clusters(monkeypatch: pytest.MonkeyPatch) -> list[InlineCluster]:
         made.append(InlineCluster(order, deaths=0.6))
         yield made[-1]
 
-    monkeypatch.setattr("vidstyle.render.connected", connected)
+    monkeypatch.setattr("vidstyle.render.ray.connected", connected)
     monkeypatch.setattr(cluster, "LOOKED_AT", Fraction(1, 2))
     monkeypatch.setattr(media.video, "RUN_UP", Fraction(1, 10))
     return made
@@ -262,8 +262,8 @@ def test_a_worker_that_does_not_see_the_clip_gets_a_copy(workdir: Path) -> None:
     work = plan(clip, [workdir / "stripes.png"], workdir / "o.mkv", settings=settings)
     parts = RemoteFolder(f"memory://{workdir.name}")
     parts.write(FACTS_FILE, b"{}")
-    wanted = frames.outlines(work, Fraction(0), None)
-    cluster.share(work, parts)
+    wanted = frames.outlines(work.footage, Fraction(0), None)
+    cluster.share(work.footage, parts)
     clip.unlink()
     found = Worker(WorkOrder(work, parts)).do("look", (Fraction(0), None), print)
     assert [one.rgb.tobytes() for one in found] == [one.rgb.tobytes() for one in wanted]
@@ -292,11 +292,11 @@ def test_a_clip_that_has_changed_is_told(workdir: Path) -> None:
     work = plan(
         workdir / "cut.mp4", [workdir / "stripes.png"], workdir / "o.mkv", settings=settings
     )
-    found = [*frames.segments_of(work, frames.outlines(work, Fraction(0), None))]
+    found = [*frames.segments_of(work.footage, frames.outlines(work.footage, Fraction(0), None))]
     assert [len(segment.places) for segment in found] == [5, 5, 5, 5, 4]
     write_video(workdir / "cut.mp4", [scene(i) for i in range(40)], [*range(40)])
     with pytest.raises(VidstyleError, match="has the file changed"):
-        list(frames.frames_in(work, found[3]))
+        list(frames.frames_in(work.footage, found[3]))
 
 
 def test_only_what_is_damaged_of_a_segment_is_painted_again(tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ def test_the_plan_says_who_paints(workdir: Path) -> None:
         workdir / "long.mp4", [workdir / "stripes.png"], workdir / "o.mp4", settings=settings
     )
     told = describe(work)
-    assert told["painted by"] == "local, in segments of 96 frames"
-    assert "for each segment at work" in told["journal"]
+    assert told.painted_by == "local, in segments of 96 frames"
+    assert "for each segment at work" in told.journal
     alone = dataclasses.replace(settings, engine="feedforward")
     work = plan(workdir / "long.mp4", [workdir / "stripes.png"], workdir / "o.mp4", settings=alone)
     assert describe(work).painted_by == "this process"

@@ -15,7 +15,7 @@ import vidstyle
 from vidstyle import UsageError, media
 from vidstyle.core import devices, events
 from vidstyle.core.frames import Frame
-from vidstyle.engines import problem as problem
+from vidstyle.engines import base
 
 from ..conftest import QUICK, STYLE_LAYERS, scene, write_video
 from ..media.test_video import sound_of
@@ -345,9 +345,9 @@ def test_a_frame_that_does_not_fit_is_painted_in_tiles_and_looks_the_same(
     quick = {"first_iterations": 4, "iterations": 2, "max_frames": 2, "size": 96, "device": "cpu"}
     options = shallow | quick
     whole = vidstyle.stylize(video, style, tmp_path / "whole", **options)
-    each = problem.BYTES_A_PIXEL[torch.float32]
-    monkeypatch.setattr(problem, "SMALLEST_TILE", 0)
-    free = 96 * 72 * problem.BYTES_KEPT + 2400 * each
+    each = base.BYTES_A_PIXEL[torch.float32]
+    monkeypatch.setattr(base, "SMALLEST_TILE", 0)
+    free = 96 * 72 * base.BYTES_KEPT + 2400 * each
     monkeypatch.setattr(devices, "free_memory", lambda device: free)
     parts = vidstyle.stylize(video, style, tmp_path / "parts", **options)
     assert "tiles" in " ".join(parts.notes) and "tiles" not in " ".join(whole.notes)

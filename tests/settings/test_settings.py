@@ -12,7 +12,8 @@ from vidstyle.cli import build_parser
 def test_the_command_line_has_every_option_with_its_default() -> None:
     shown = " ".join(build_parser().format_help().split())
     for spec in dataclasses.fields(Settings):
-        assert f"--{spec.name.replace('_', '-')} " in shown
+        there = f"--{spec.name.replace('_', '-')} " in shown
+        assert there != spec.metadata["in_recipes_only"], spec.name
     parsed = build_parser().parse_args(["clip.mp4", "--style", "a.jpg"])
     assert not set(vars(parsed)) & {spec.name for spec in dataclasses.fields(Settings)}
 

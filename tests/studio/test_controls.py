@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
 
 from vidstyle import Settings, UsageError
+from vidstyle.settings import fields
 from vidstyle.studio import controls
 from vidstyle.studio.tuning import MATTERS
 
@@ -19,7 +18,7 @@ def changed(**values: object) -> list[object]:
 
 
 def test_every_option_has_one_place() -> None:
-    names = [spec.name for spec in dataclasses.fields(Settings)]
+    names = fields(in_recipes_only=False)
     assert sorted([*controls.NAMES, *controls.ELSEWHERE]) == sorted(names)
     assert set(MATTERS) <= set(names)
 

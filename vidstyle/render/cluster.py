@@ -35,7 +35,7 @@ from ..journal import CLIP_COPY, DAMAGE, ENCODED, FACTS_FILE, Chunk, ChunkId, Ch
 from ..media import Clip
 from ..media.video import VideoClip
 from ..networks import transformer as models
-from ..plan import PaintPlan, make_engine
+from ..plan import Footage, PaintPlan, make_engine
 from ..temporal.shots import follows
 from .compose import Composer, Summary
 from .frames import Segment, frames_in, outlines, segments_of
@@ -354,11 +354,11 @@ class Head:
         return [*pairwise(bounds), (bounds[-1], end)]
 
 
-def share(plan: PaintPlan, parts: Folder) -> None:
+def share(footage: Footage, parts: Folder) -> None:
     """Copy the files of the clip into ``parts``, if that is elsewhere, for workers that do not see
     them."""
     if isinstance(parts, RemoteFolder):
-        for path in {clip.info.path for clip in (plan.footage.clip, *plan.footage.masks)}:
+        for path in {clip.info.path for clip in (footage.clip, *footage.masks)}:
             if path.is_file():
                 facts = path.stat()
                 name = f"{_copy_of(path)}{facts.st_size}-{facts.st_mtime_ns}{CLIP_COPY}"

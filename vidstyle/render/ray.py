@@ -180,7 +180,7 @@ def paint_on_cluster(
     """Have a cluster paint and encode the frames of a plan, and join what it has encoded."""
     assert plan.settings.cluster is not None
     journal.begin()
-    share(plan, journal.parts)
+    share(plan.footage, journal.parts)
     order = WorkOrder.of(plan, engine, journal.parts)
     journal.counted = False  # from here on, workers may have painted something
     try:

@@ -160,7 +160,7 @@ def check(spec: Field[Any], hint: Any, value: Any) -> None:
     registry = spec.metadata["names"]
     if registry is None:
         _check(spec.name, hint, spec.metadata["limits"], value)
-    elif value != spec.default and value not in registry:
+    elif not isinstance(value, str) or (value != spec.default and value not in registry):
         raise unknown(spec.name, str(value), choices(spec, hint))
 
 

@@ -20,13 +20,16 @@ from ..core.errors import UsageError
 from ..core.files import LOCK_FILE, RANDOM_PART
 
 PREFIX = "vidstyle-studio-"
-"""How the private folders of studios are called."""
+"""Prefix of the names of the studios' private folders."""
 LARGEST_UPLOAD = 4 * 1024**3
-"""Bytes."""
+"""Largest file that a browser may upload, in bytes."""
 LOOPBACK = "127.0.0.1"
 PACKAGE = Path(__file__).parent.parent
 SAMPLES = ("auvers.jpg", "city.mp4", "fish.gif", "starry_night.jpg", "wave.jpg")
-"""The clips and pictures to try. Their folder holds more: people paint them where they lie."""
+"""The sample clips and pictures.
+
+They are listed by name, because people paint samples in place, and leave more files in the folder.
+"""
 
 
 def serve(
@@ -37,19 +40,20 @@ def serve(
     port: int | None = None,
     browser: bool = True,
 ) -> None:
-    """Serve the studio, with its runs in ``folder``, until Ctrl-C.
+    """Serve the studio until Ctrl-C.
 
     Args:
-        tell: given a line for the person who started it: the address, and a password.
-        folder: where each run has a folder; made where it is missing.
-        host: another address than the loopback takes a password, which is printed.
-        port: by default the first free one from 7860 on.
-        browser: whether to open the page.
+        folder: the parent of the runs' folders. It is created if it is missing.
+        tell: called with each line to print: the address, the password, notices.
+        host: the address to serve at. Any other than the loopback requires a password, which is
+            generated and passed to ``tell``.
+        port: None means the first free one from 7860 on.
+        browser: whether to open the page in a browser.
 
     Raises:
-        UsageError: another studio has that folder, the port is taken, or Gradio is missing.
+        UsageError: another studio uses the folder, the port is taken, or Gradio is missing.
     """
-    # Gradio reads these as it is imported; nothing is to leave the machine.
+    # Gradio reads these when it is imported. No data may leave the machine.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with _private() as files:
@@ -90,7 +94,7 @@ def serve(
                 tell(f"user vidstyle, password {password}")
             tell(f"the studio is at {url} (Ctrl-C ends it)")
             page.block_thread()
-        except OSError as error:  # Gradio's own words are for who calls it
+        except OSError as error:  # Gradio's own message is meant for programmers
             where = host if port is None else f"{host}:{port}"
             told = f"the studio cannot be served at {where}: name another --port, or --host"
             raise UsageError(told) from error
@@ -99,7 +103,7 @@ def serve(
 
 
 def samples() -> list[Path]:
-    """The ``SAMPLES`` that are here: in the package, or beside it in a checkout."""
+    """Return the paths of the ``SAMPLES`` that exist, in the package or beside it in a checkout."""
     inside = PACKAGE / "samples"
     folder = inside if inside.is_dir() else PACKAGE.parent / "samples"
     return [folder / name for name in SAMPLES if (folder / name).is_file()]
@@ -107,8 +111,10 @@ def samples() -> list[Path]:
 
 @contextmanager
 def _private() -> Iterator[Path]:
-    """A private folder for uploads and frames, which goes away; those that killed studios have left
-    go, too."""
+    """Create a private folder for uploads and frames, which is removed after this context.
+
+    Those that killed studios have left are removed as well.
+    """
     _sweep()
     with (
         tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name,
@@ -118,8 +124,10 @@ def _private() -> Iterator[Path]:
 
 
 def _sweep() -> None:
-    """Remove the private folders of studios that are no more: called so, ours, with a lock that
-    nobody holds."""
+    """Remove the private folders of studios that have ended.
+
+    Such a folder has the name of one, belongs to this user, and has a lock file that nobody holds.
+    """
     called = re.compile(re.escape(PREFIX) + RANDOM_PART)
     for path in Path(tempfile.gettempdir()).iterdir():
         if not called.fullmatch(path.name) or path.is_symlink() or not (path / LOCK_FILE).is_file():

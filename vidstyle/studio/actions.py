@@ -1,4 +1,4 @@
-"""What happens when something on the page is touched."""
+"""The event handlers of the page."""
 
 from __future__ import annotations
 
@@ -38,32 +38,34 @@ from .words import (
 )
 
 REST = 0.25
-"""Seconds for which a slider must rest before the frame is painted again."""
+"""Seconds that a slider must rest before the frame is painted again."""
 MAX_PIXELS = Settings().max_pixels
-"""Of what is dropped here."""
+"""The most pixels of a frame or picture that a page accepts."""
 WHICH = ("first", "middle", "last")
-"""The frames that can be tuned."""
+"""Labels of the frames that can be tuned."""
 NEVER = Fraction(1, 1000)
-"""Seconds before the end at which the last frame is surely shown."""
+"""Seconds. So long before the end, the last frame is certainly shown."""
 
 
-@dataclass  # a frozen one would have to be hashable, for Gradio
+@dataclass  # not frozen, because Gradio would require a frozen one to be hashable
 class Choice:
-    """What a page has to paint from."""
+    """The clip, styles and mask that a page has chosen. All files are given by path."""
 
     clip: str | None = None
     stills: list[str] = field(default_factory=list)
-    """The frames that can be tuned …"""
+    """PNG files of the frames that can be tuned."""
     mask_stills: list[str] = field(default_factory=list)
-    """… and what the mask is there."""
+    """PNG files of the mask at the same times. Empty without a mask."""
     tuned: int = 0
+    """Index in ``stills`` of the frame that is tuned."""
     styles: list[tuple[str, float]] = field(default_factory=list)
+    """Pictures and their weights."""
     mask: str | None = None
     part: tuple[str, str] = ("", "")
-    """In and out point, as they are typed."""
+    """Start and end of the part to paint, as typed. Empty means the clip's own."""
 
     def order(self, settings: Settings) -> Order:
-        """What is to be painted.
+        """Return the order to paint this choice.
 
         Raises:
             UsageError: there is no clip, or no style.
@@ -78,21 +80,27 @@ class Choice:
 
 @dataclass(frozen=True)
 class PageView:
-    """What a page shows of the runs."""
+    """What a page currently shows of the runs."""
 
     version: int = -1
+    """``Queue.version`` when the page was last refreshed."""
     name: str | None = None
+    """The run that is shown."""
     state: str | None = None
+    """The state of that run."""
     labels: Sequence[tuple[str, str]] = ()
+    """The entries of the menu of runs, as (label, name)."""
 
 
 class Studio:
-    """What all pages share, and what their controls do.
+    """The state that all pages share, and the handlers of their events.
+
+    A handler returns the new values of the components that ``page`` connects it to, in that order.
 
     Args:
         queue: the runs.
-        samples: clips and pictures to try.
-        files: a private folder, for what does not last.
+        samples: paths of the sample clips and pictures.
+        files: a private folder for temporary files.
     """
 
     def __init__(self, queue: Queue, samples: Sequence[Path], files: Path) -> None:
@@ -106,7 +114,7 @@ class Studio:
         self.lock = threading.Lock()
 
     def close(self) -> None:
-        """End what is at work; runs are left to go on from."""
+        """End all work. Runs that are not done can be continued later."""
         self.turns.clear()
         self.tuner.close()
         self.queue.close()
@@ -114,8 +122,19 @@ class Studio:
     # The clip, its styles and its mask.
 
     def take_clip(self, path: str | None, choice: Choice, start: str, end: str) -> list[Any]:
-        """A clip was dropped or named: the choice, its frames, and what there is to say. One that
-        is refused leaves the page as it was."""
+        """Choose the clip at ``path``, which was dropped, typed or picked from the samples.
+
+        If it cannot be read, the page keeps its old clip.
+
+        Args:
+            path: None if the clip was removed, which changes nothing.
+            choice: the page's choice so far.
+            start, end: of the part to paint, as typed.
+
+        Returns:
+            The new choice, the gallery of its frames, a line about the clip, and None, which
+            empties the control that ``path`` came from.
+        """
         if not path:
             return [choice, gr.skip(), gr.skip(), None]
         try:
@@ -129,7 +148,11 @@ class Studio:
         return [taken, _gallery(stills), clip_line(clip), None]
 
     def take_part(self, choice: Choice, start: str, end: str) -> list[Any]:
-        """The in or the out point was moved."""
+        """Choose the part of the clip to paint.
+
+        Returns:
+            The new choice, the gallery of its frames, and a line about the clip.
+        """
         if choice.clip is None or choice.part == (start, end):
             return [choice, gr.skip(), gr.skip()]
         try:
@@ -142,11 +165,15 @@ class Studio:
         return [taken, _gallery(stills), clip_line(clip)]
 
     def tune_another(self, choice: Choice, chosen: gr.SelectData) -> Choice:
-        """Another frame is to be tuned."""
+        """Choose the frame to tune."""
         return replace(choice, tuned=int(chosen.index))
 
     def take_styles(self, paths: Sequence[str] | None, choice: Choice) -> list[Any]:
-        """Pictures were dropped: those that can be read are styles."""
+        """Add the pictures that were dropped to the styles, except those that cannot be read.
+
+        Returns:
+            The new choice, an error message or "", and None, which empties the control.
+        """
         styles, told = list(choice.styles), ""
         for path in paths or ():
             try:
@@ -158,7 +185,7 @@ class Studio:
         return [replace(choice, styles=styles), told, None]
 
     def take_from_shelf(self, choice: Choice, chosen: gr.SelectData) -> Choice:
-        """A sample is a style, or is one no more."""
+        """Add a sample picture to the styles, or remove it if it is one already."""
         path = str(self.shelf[int(chosen.index)])
         styles = [style for style in choice.styles if style[0] != path]
         if len(styles) == len(choice.styles):
@@ -166,7 +193,11 @@ class Studio:
         return replace(choice, styles=styles)
 
     def take_mask(self, path: str | None, choice: Choice, start: str, end: str) -> list[Any]:
-        """A mask was dropped, or taken away."""
+        """Choose the mask at ``path``. None removes the mask.
+
+        Returns:
+            The new choice, and an error message or "".
+        """
         try:
             stills: list[str] = []
             if path and choice.clip:
@@ -204,9 +235,21 @@ class Studio:
         steps: str,
         *values: Any,
     ) -> Iterator[Any]:
-        """Paint the chosen frame anew, and show it as it comes about."""
+        """Paint the chosen frame, and show its progress until a newer request supersedes it.
+
+        Args:
+            request: says which page asks.
+            choice: what the page has chosen.
+            start, end: of the part to paint, as typed.
+            steps: the quality, a key of ``QUALITIES``.
+            values: those of the other controls, in the order of ``controls.NAMES``.
+
+        Yields:
+            The frame before and after painting, (H, W, 3) uint8 RGB of the same size, and a line
+            about the progress.
+        """
         wanted = self._turn(request.session_hash or "")
-        # Gradio blanks what is shown where a generator ends without having said anything.
+        # Gradio would clear the components if this generator ended without yielding anything.
         yield gr.skip(), gr.skip()
         if choice.clip is None:
             return
@@ -233,14 +276,17 @@ class Studio:
                 yield gr.skip(), wrong(error)
 
     def forget(self, request: gr.Request) -> None:
-        """A page was closed: nobody waits for its frame."""
+        """Stop tuning for a page that was closed."""
         self._turn(request.session_hash or "")
         with self.lock:
             self.turns.pop(request.session_hash or "", None)
 
     def _turn(self, page: str) -> Callable[[], bool]:
-        """Begin something that what began before on that page gives way to; whether it still has
-        its turn."""
+        """Start a turn that supersedes the page's earlier ones.
+
+        Returns:
+            A function that says whether this turn is still the page's latest.
+        """
         with self.lock:
             turn = self.turns[page] = self.turns.get(page, 0) + 1
         return lambda: self.turns.get(page) == turn
@@ -248,7 +294,12 @@ class Studio:
     # Runs.
 
     def plan(self, choice: Choice, start: str, end: str, steps: str, *values: Any) -> list[Any]:
-        """What would be painted, and how long it takes; whether it may be begun."""
+        """Plan the painting without starting it. For the arguments, see ``tune``.
+
+        Returns:
+            A table of the plan or an error message, and the start button, visible if the plan can
+            be carried out.
+        """
         try:
             order = choice.order(controls.settings_of(steps, values, start, end))
             summary = describe(order.plan(self.files / "planned"))
@@ -259,7 +310,12 @@ class Studio:
         return [table([*rows, ["output", str(output)]]), gr.update(visible=True)]
 
     def begin(self, choice: Choice, start: str, end: str, steps: str, *values: Any) -> list[Any]:
-        """Have it painted."""
+        """Queue a run. For the arguments, see ``tune``.
+
+        Returns:
+            The text in place of the plan (an error message or ""), the start button, hidden, and
+            the menu of runs.
+        """
         try:
             settings = controls.settings_of(steps, values, start, end)
             run = self.queue.add(choice.order(settings))
@@ -269,8 +325,17 @@ class Studio:
         return ["", gr.update(visible=False), menu]
 
     def refresh(self, name: str | None, seen: PageView) -> dict[str, Any]:
-        """What has changed of what there is to see of a run since it was ``seen``, by the names of
-        the components; without a name, of the one at work or the last one."""
+        """Return what has changed in a run since the page was last refreshed.
+
+        Args:
+            name: the run. If there is none of this name, the one at work is shown, or else the
+                last one of the queue.
+            seen: what the page shows now.
+
+        Returns:
+            The new values of components, by the names that ``page`` gives them. ``seen`` is always
+            among them.
+        """
         runs = self.queue.runs
         if name not in runs:
             at_work = self.queue.at_work
@@ -294,14 +359,25 @@ class Studio:
         return found
 
     def take_over(self, name: str) -> list[Any]:
-        """The settings of a run, for the controls: in and out point, quality, and the rest."""
+        """Return the settings of a run as the values of the controls.
+
+        Returns:
+            Start, end, quality, and the rest in the order of ``controls.NAMES``.
+        """
         settings = self.queue.runs[name].order.settings
         given = changed(settings)
         part = [controls.shown(name, given.get(name)) for name in controls.ELSEWHERE]
         return [*part, *controls.shown_of(settings)]
 
     def compare(self, one: str | None, other: str | None) -> Any:
-        """Two paintings, in step."""
+        """Show two paintings side by side in one video.
+
+        Args:
+            one, other: the names of their runs.
+
+        Raises:
+            gr.Error: a run is not done, or the video cannot be written.
+        """
         outputs = [
             run.output
             for name in (one, other)
@@ -318,10 +394,16 @@ class Studio:
 
 
 def _times(clip: Clip, start: str, end: str) -> list[Fraction]:
-    """When the first, the middle and the last frame of a part of a clip are shown.
+    """Return when the first, middle and last frame of a part of a clip are shown, in seconds.
+
+    Only the first one is returned if the end of the part is unknown.
+
+    Args:
+        clip: the clip.
+        start, end: of the part, as typed. Empty means the clip's own.
 
     Raises:
-        UsageError: that is no part of it.
+        UsageError: a text is not a time, or the part is empty.
     """
     try:
         first, last = (
@@ -355,7 +437,7 @@ def _buttons(run: Run) -> dict[str, Any]:
 
 
 def _result(run: Run) -> dict[str, Any]:
-    """The player, the files and the facts of a run."""
+    """Return the values of the player, the downloads and the facts of a run."""
     found: dict[str, Any] = {"facts": gr.update(value=facts_of(run), visible=True)}
     if run.state == "done" or run.picture is None:
         found["picture"] = gr.update(value=None, visible=False)

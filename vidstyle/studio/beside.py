@@ -1,4 +1,4 @@
-"""What is made of a run that is done, to be looked at: a sheet, and source and painting in step."""
+"""Extras of a finished run: a contact sheet, and a video of source and painting side by side."""
 
 from __future__ import annotations
 
@@ -23,13 +23,16 @@ from .runs import RECIPE, SHEET, SIDE_BY_SIDE, Run
 COLUMNS = 6
 """Frames on a sheet, at most."""
 FASTEST_SHOWN = Fraction(30)
-"""Frames a second of a clip of several, at most."""
+"""Highest frame rate of a side-by-side video, in frames per second."""
 USUAL_RATE = Fraction(25)
+"""Frame rate of a side-by-side video if that of the clip is unknown, in frames per second."""
 
 
 def leave_extras(run: Run) -> None:
-    """Leave a sheet, a clip of source and painting, and the recipe in the folder of a ``run`` that
-    is painted. What cannot be made is left out: the painting is there."""
+    """Write the recipe, the contact sheet and the side-by-side video into a finished run's folder.
+
+    One that cannot be made is left out without an error, because the painting itself is complete.
+    """
     assert run.output is not None
     with suppress(Exception):
         recipes.save(run.order.settings, run.folder / RECIPE)
@@ -42,11 +45,15 @@ def leave_extras(run: Run) -> None:
 
 
 def write_beside(clips: Sequence[Clip], output: Path) -> None:
-    """Write ``clips`` next to each other and in step, as a video that browsers play, with the sound
-    of the last one. It replaces what is at ``output``.
+    """Write clips side by side and synchronized, as an mp4 that browsers play.
+
+    Args:
+        clips: from left to right. All are scaled to the height of the last one, and the sound is
+            that of the last one, too.
+        output: the path of the video. An existing file is replaced.
 
     Raises:
-        UsageError: one cannot be read, or this cannot be written.
+        UsageError: a clip cannot be read, or the video cannot be written.
     """
     last = clips[-1].info
     rate = max(_rate(clip) for clip in clips)
@@ -66,7 +73,7 @@ def write_beside(clips: Sequence[Clip], output: Path) -> None:
 
 
 def _in_step(clips: Sequence[Clip], rate: Fraction) -> Iterator[tuple[Image, ...]]:
-    """What all ``clips`` show at the same times."""
+    """Yield the pictures that ``clips`` show at the same times, ``rate`` times per second."""
     both = (media.resample(clip, rate) for clip in clips)
     for frames in zip(*both, strict=False):
         yield tuple(laid_over(frame.rgb, frame.alpha, np.float32(255)) for frame in frames)
@@ -102,7 +109,7 @@ def _source(run: Run) -> Clip:
 
 
 def _sheet(source: Clip, painted: Clip) -> Image:
-    """Some frames of ``source``, evenly, and their paintings below."""
+    """Return a sheet of evenly spaced frames of ``source``, with their paintings below."""
     rate = _rate(painted)
     every = max(1, int((painted.info.duration or 1) * rate) // COLUMNS)
     pairs = islice(_in_step([source, painted], rate), 0, every * COLUMNS, every)

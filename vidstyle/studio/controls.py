@@ -1,4 +1,4 @@
-"""The page's controls, made from ``Settings``: names, help, ranges and defaults are said there."""
+"""The page's controls, made from ``Settings``, which has their names, help and defaults."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from ..settings.quality import QUALITIES, quality
 from ..settings.text import text_of, value_of
 
 AUTO = "auto (by size)"
-"""What stands for a stroke size that nobody has chosen."""
+"""The menu entry for the default stroke size (``style_scale`` is None)."""
 SLIDERS: Mapping[str, tuple[float, float, float]] = {
     "style_weight": (0.0, 32.0, 0.5),
     "strength": (0.0, 1.0, 0.05),
 }
-"""Those of the main options that are sliders: from, to, step."""
+"""The main options that are sliders: minimum, maximum and step."""
 MENUS: Mapping[str, Sequence[str]] = {
     "style_scale": (AUTO, "0.5", "0.75", "1", "1.5", "2", "3"),
     "size": ("auto", "208", "256", "320", "384", "512", "640", "768", "1024", "full"),
 }
-"""Those whose usual values are offered, beside any other."""
+"""The main options that are menus of usual values. Any other value can be typed in."""
 MAIN = ("style_weight", "style_scale", "strength", "keep_colors", "size", "engine")
-"""The options that are always seen."""
+"""The options that are always visible."""
 ELSEWHERE = ("start", "end")
-"""Those that have another place on the page."""
+"""The options whose controls are elsewhere on the page."""
 LABELS = {"style_scale": "stroke size", "keep_colors": "colors"}
-"""What main options are called, where their names say less."""
+"""Labels of main options whose names would say less."""
 UNSAID = "default"
-"""Stands for an option of yes or no that nobody has decided."""
+"""The menu entry for a yes-or-no option at its default, None."""
 
 _SPECS = {spec.name: spec for spec in dataclasses.fields(Settings)}
 _HINTS = get_type_hints(Settings)
 GROUPS: dict[str, list[str]] = {}
-"""The options that are folded away, by the titles of ``--help``."""
+"""The options that are folded away, by the group titles of ``--help``."""
 for _name, _spec in _SPECS.items():
     if _name not in (*MAIN, *ELSEWHERE) and not _spec.metadata["in_recipes_only"]:
         GROUPS.setdefault(_spec.metadata["group"], []).append(_name)
@@ -45,7 +45,7 @@ NAMES = (*MAIN, *(name for names in GROUPS.values() for name in names))
 
 
 def quality_control() -> gr.Radio:
-    """How many steps and passes."""
+    """Make the control for the quality."""
     return gr.Radio(
         [*QUALITIES],
         value="good",
@@ -56,7 +56,7 @@ def quality_control() -> gr.Radio:
 
 
 def control(name: str) -> Any:
-    """A component for the option ``name``."""
+    """Make the Gradio component for the option ``name``."""
     spec, hint = _SPECS[name], _HINTS[name]
     about: dict[str, Any] = {
         "label": LABELS.get(name, name.replace("_", " ")),
@@ -80,7 +80,7 @@ def control(name: str) -> Any:
 
 
 def shown(name: str, value: Any) -> Any:
-    """What the control of the option ``name`` shows for ``value``."""
+    """Convert ``value`` of the option ``name`` to what its control shows."""
     hint = _HINTS[name]
     if name in SLIDERS or kinds(hint) == (bool,):
         return value
@@ -92,11 +92,16 @@ def shown(name: str, value: Any) -> Any:
 
 
 def settings_of(steps: str, values: Sequence[Any], start: str, end: str) -> Settings:
-    """The settings that the controls say: a quality, and the values of ``NAMES`` on top of it where
-    they are not at their defaults.
+    """Return the settings that the controls stand for.
+
+    Args:
+        steps: the quality, a key of ``QUALITIES``.
+        values: what the controls of ``NAMES`` show. Those that are not at their defaults override
+            the quality.
+        start, end: of the part to paint, as typed.
 
     Raises:
-        UsageError: they make no sense.
+        UsageError: a value is invalid.
     """
     given = dict(zip(NAMES, map(_value, NAMES, values), strict=True))
     given |= {name: _value(name, text) for name, text in (("start", start), ("end", end))}
@@ -105,7 +110,10 @@ def settings_of(steps: str, values: Sequence[Any], start: str, end: str) -> Sett
 
 
 def shown_of(settings: Settings) -> list[Any]:
-    """What the controls show of ``settings``: the quality, then ``NAMES``."""
+    """Convert ``settings`` to what the controls show: the quality, then ``NAMES``.
+
+    Options that a quality explains are shown at their defaults, since the quality stands for them.
+    """
     values = dataclasses.asdict(settings)
     for steps in QUALITIES:
         options = quality(steps)
@@ -116,7 +124,7 @@ def shown_of(settings: Settings) -> list[Any]:
 
 
 def _value(name: str, given: Any) -> Any:
-    """The value of an option that its control shows as ``given``."""
+    """Convert what the control of the option ``name`` shows to a value of the option."""
     hint = _HINTS[name]
     if not isinstance(given, str):
         return _SPECS[name].default if given is None else given

@@ -1,4 +1,4 @@
-"""The page: what is on it, and what happens to which part of it when another one is touched."""
+"""The page: its components, and which event updates which of them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ Drop a clip, drop a picture, move a slider, press **Paint**."""
 
 
 def build(studio: Studio) -> gr.Blocks:
-    """The page of a ``studio``."""
-    swept = (600, 3600)  # seconds: how often, and how old its files are then
+    """Build the page of a ``studio``."""
+    swept = (600, 3600)  # Seconds: every 600, Gradio deletes its files that are older than 3600.
     with gr.Blocks(title="vidstyle studio", analytics_enabled=False, delete_cache=swept) as page:
         gr.Markdown(TITLE, elem_id="vidstyle-title")
         choice = gr.State(Choice())
@@ -70,7 +70,7 @@ def build(studio: Studio) -> gr.Blocks:
 
 
 def _given(studio: Studio, choice: gr.State) -> SimpleNamespace:
-    """What is painted: the clip and its part, the styles, a mask."""
+    """Add the controls for the clip, the part to paint, the styles and a mask."""
     clip = gr.File(label="clip: a video, GIF or picture", height=120, elem_id="clip")
     path = gr.Textbox(label="… or its path", max_lines=1, elem_id="path")
     samples = [(one.name, str(one)) for one in studio.clips]
@@ -115,7 +115,7 @@ def _given(studio: Studio, choice: gr.State) -> SimpleNamespace:
 
 
 def _pictures(label: str, name: str, pictures: Any = None) -> gr.Gallery:
-    """Three pictures in a row, of which one is chosen by a click."""
+    """Add a gallery of three pictures in a row, to choose from by a click."""
     return gr.Gallery(
         pictures,
         label=label,
@@ -131,7 +131,7 @@ def _pictures(label: str, name: str, pictures: Any = None) -> gr.Gallery:
 
 
 def _frame() -> SimpleNamespace:
-    """The tuned frame, and the way from there to a painting."""
+    """Add the tuned frame, the plan, and the buttons that start a run."""
     tuned = gr.ImageSlider(
         label="before and after",
         interactive=False,
@@ -147,7 +147,7 @@ def _frame() -> SimpleNamespace:
 
 
 def _runs() -> SimpleNamespace:
-    """A run: how far it is, what can be done with it, and what came of it."""
+    """Add the components that show a run: its progress, its buttons and its result."""
     with gr.Group():
         run = gr.Dropdown([], value=None, label="run", elem_id="run")
         progress = gr.HTML(NOTHING, elem_id="progress", padding=True)
@@ -188,7 +188,7 @@ def _runs() -> SimpleNamespace:
 
 
 def _take(studio: Studio, choice: gr.State, given: SimpleNamespace, part: list[Any]) -> None:
-    """Have what is dropped, named or chosen taken up in ``choice``."""
+    """Connect the controls of ``_given`` to ``choice``."""
     shown = [choice, given.shots, given.clip_told]
     drops = {
         given.clip: given.clip.upload,
@@ -209,7 +209,7 @@ def _take(studio: Studio, choice: gr.State, given: SimpleNamespace, part: list[A
 
 
 def _watch(studio: Studio, runs: SimpleNamespace, page: gr.Blocks) -> None:
-    """Have the page show the run that is looked at, and its buttons do what they say."""
+    """Connect the buttons of a run, and refresh the components that show it once a second."""
     seen = gr.State(PageView())
     shown = vars(runs) | {"seen": seen}
 
@@ -226,7 +226,7 @@ def _watch(studio: Studio, runs: SimpleNamespace, page: gr.Blocks) -> None:
 
 
 def _styles_chosen(choice: gr.State) -> None:
-    """A weight for each style that is chosen, and a button to take it away."""
+    """Add a weight slider and a remove button for each style in ``choice``."""
 
     @gr.render(inputs=[choice])  # type: ignore[untyped-decorator]
     def rows(chosen: Choice) -> None:
@@ -251,5 +251,5 @@ def _styles_chosen(choice: gr.State) -> None:
 
 
 def _on(event: Any, act: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> Any:
-    """Have an ``event`` do something, without a veil over what it changes."""
+    """Call ``act`` on an ``event``, without a loading overlay on the ``outputs``."""
     return event(act, inputs, outputs, show_progress="hidden", api_visibility="private")

@@ -1,4 +1,4 @@
-"""Runs, painted one after the other by a thread of their own."""
+"""The queue of runs, which are painted one after the other on their own thread."""
 
 from __future__ import annotations
 
@@ -17,20 +17,24 @@ from .runs import Order, Run, State, begin, found
 
 STUDIO_LOCK_FILE = ".studio.lock"
 PICTURE_EVERY_S = 1.0
-"""Seconds between two looks at a frame that is being painted."""
+"""Seconds between two pictures of a frame while it is being painted."""
 CLOSING_TIMEOUT_S = 20.0
-"""Seconds that a run has to end in when the studio ends."""
+"""Seconds to wait for a run to end when the studio ends."""
 
 
 class Stopped(BaseException):
-    """A run is to end."""
+    """Raised by the listener of a run to end the run."""
 
 
 class Queue:
-    """The runs of a ``folder``, in the order in which they were asked for.
+    """The runs in a folder, in the order in which they were requested.
+
+    Args:
+        folder: the parent of the runs' folders. It is created if it is missing.
+        uploads: the temporary folder of uploads, which are copied into the runs' folders.
 
     Raises:
-        UsageError: another studio has this folder, or nothing can be written there.
+        UsageError: another studio uses the folder, or it cannot be written to.
     """
 
     def __init__(self, folder: Path, uploads: Path) -> None:
@@ -46,7 +50,7 @@ class Queue:
             raise UsageError(told) from error
         self.runs = {run.name: run for run in found(folder)}
         self.version = 0
-        """Grows with every change."""
+        """Incremented with every change."""
         self.changed = Condition()
         self.stopping: set[str] = set()
         self.pausing: set[str] = set()
@@ -55,10 +59,10 @@ class Queue:
         self.thread.start()
 
     def add(self, order: Order) -> Run:
-        """Have ``order`` painted when its turn comes.
+        """Queue a run of ``order``.
 
         Raises:
-            OSError: what was uploaded for it cannot be kept.
+            OSError: its uploads cannot be copied.
         """
         run = begin(self.folder, order, self.uploads)
         with self.changed:
@@ -68,19 +72,19 @@ class Queue:
 
     @property
     def at_work(self) -> Run | None:
-        """The run that is painted at the moment, or is paused."""
+        """The run that is being painted or is paused. None if there is none."""
         runs = [*self.runs.values()]
         return next((run for run in runs if run.state in ("painting", "paused")), None)
 
     def pause(self, name: str) -> None:
-        """Have a run wait after the step that it is at. The others wait, too."""
+        """Pause a run after its current step. The runs that wait in the queue keep waiting."""
         with self.changed:
             if self.runs[name].state == "painting":
                 self.pausing.add(name)
                 self._tell()
 
     def go_on(self, name: str) -> None:
-        """Have a run go on that is paused, or has ended before it was done."""
+        """Resume a paused run, or queue one again that has ended before it was done."""
         with self.changed:
             run = self.runs[name]
             self.pausing.discard(name)
@@ -91,7 +95,7 @@ class Queue:
             self._tell()
 
     def stop(self, name: str) -> None:
-        """Have a run end, with what there is of it."""
+        """End a run. What is painted so far is kept as a clip."""
         with self.changed:
             run = self.runs[name]
             if run.state == "waiting":
@@ -103,14 +107,14 @@ class Queue:
             self._tell()
 
     def close(self) -> None:
-        """End, with what is at work left to go on from."""
+        """End the queue. The run at work can be continued later."""
         with self.changed:
             self.closing = True
             self.pausing.clear()
             self._tell()
         self.thread.join(CLOSING_TIMEOUT_S)
         self.lock.release()
-        with suppress(OSError):  # a folder without a run goes away
+        with suppress(OSError):  # rmdir removes the folder only if it has no runs
             (self.folder / STUDIO_LOCK_FILE).unlink()
             self.folder.rmdir()
 
@@ -154,7 +158,7 @@ class Queue:
         with self.changed:
             run.seconds += watch.worked
             run.left, run.doing = None, ""
-            run.state = state  # last: a page looks once more when it changes
+            run.state = state  # last, because pages show the result once this changes
             self.stopping.discard(run.name)
             self.pausing.discard(run.name)
             run.save()
@@ -162,7 +166,7 @@ class Queue:
 
 
 class _Watch:
-    """Notes how far a run is, has it wait while it is paused, and ends it when it is to end."""
+    """The listener of a run. Records its progress, and pauses or ends it on request."""
 
     def __init__(self, queue: Queue, run: Run) -> None:
         self.queue, self.run = queue, run
@@ -173,7 +177,7 @@ class _Watch:
 
     @property
     def worked(self) -> float:
-        """Seconds for which it was at work."""
+        """Seconds since the run began, without pauses."""
         return time.monotonic() - self.began - self.waited
 
     def __call__(self, event: Event) -> None:
@@ -191,7 +195,7 @@ class _Watch:
                         self.looked = time.monotonic()
                         run.picture = event.step.picture()
                 case Painted():
-                    if event.seconds:  # else a run before has painted it
+                    if event.seconds:  # 0 if an earlier run has painted the frame
                         self.pace.add(event.seconds, event.first)
                     run.done, run.picture, run.doing = event.frame, event.picture, ""
                     if run.total is not None:

@@ -1,8 +1,8 @@
-"""The runs of a studio: what is painted from what, how far, and with which result.
+"""The runs of a studio: one painting job each, with its inputs, progress and result.
 
-Each has a folder of its own, which holds its inputs (where they were uploaded), its output, its
-journal until that is whole, and its record. So nothing is ever in the way of another run, and
-whoever finds the folder has all of it.
+Each run has its own folder. It holds the uploaded inputs, the output, the record of the run, and
+the journal until the output is complete. So runs never get in each other's way, and the folder is
+all that is needed to move or continue a run.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from ..settings import Settings, changed
 from ..settings.text import arguments_of
 
 RECORD = "run.json"
-"""The record of a run, in its folder."""
+"""File name of a run's record in its folder."""
 SHEET, SIDE_BY_SIDE, RECIPE = "sheet.jpg", "beside.mp4", "recipe.toml"
-"""What else is there."""
+"""File names of a run's extras in its folder (see ``beside``)."""
 State = Literal["waiting", "painting", "paused", "stopped", "failed", "left", "done"]
-"""Of a run; ``left``: the studio has ended before it has."""
+"""State of a run. ``left`` means that the studio ended before the run did."""
 
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be painted, and how."""
+    """What to paint, and how."""
 
     clip: Path
     styles: tuple[tuple[Path, float], ...]
@@ -45,7 +45,7 @@ class Order:
     mask: Path | None = None
 
     def plan(self, folder: Path) -> PaintPlan:
-        """Plan to paint it into a ``folder``, which exists.
+        """Plan to paint it into an existing ``folder``.
 
         Raises:
             UsageError: something is missing, unreadable or in the way.
@@ -62,7 +62,7 @@ class Order:
 
     @property
     def command(self) -> str:
-        """The command line that does the same."""
+        """The command line that paints the same."""
         parts = ["vidstyle", str(self.clip)]
         for path, weight in self.styles:
             parts += ["--style", str(path) if weight == 1 else f"{path}:{weight:g}"]
@@ -73,31 +73,31 @@ class Order:
 
 @dataclass(eq=False)
 class Run:
-    """A painting that waits, is at work, or is over."""
+    """A painting job: waiting, being painted, or over."""
 
     folder: Path
     order: Order
     state: State = "waiting"
     message: str = ""
-    """Why it ended, where it failed."""
+    """Why it failed, or notes about why it ended early. Empty otherwise."""
     notes: list[str] = field(default_factory=list)
     size: tuple[int, int] | None = None
-    """Width and height."""
+    """Width and height of the painting, in pixels. None until it is known."""
     done: int = 0
-    """Frames that are painted …"""
+    """How many frames are painted."""
     total: int | None = None
-    """… of so many."""
+    """How many frames will be painted. None if unknown."""
     seconds: float = 0.0
-    """For which it was at work."""
+    """Time spent on it, in seconds."""
     output: Path | None = None
-    """The painting, whole, or what there is of it where it was stopped."""
+    """The painting, or the part of it that was painted before the run ended early."""
     measures: dict[str, float] = field(default_factory=dict)
     left: float | None = None
-    """Seconds that it will still take, as far as is known."""
+    """Estimate of the remaining time, in seconds. None if unknown."""
     doing: str = ""
-    """What is done at the moment."""
+    """The current activity, in words."""
     picture: Image | None = None
-    """What was painted last."""
+    """The latest picture of a frame, (H, W, 3) uint8 RGB."""
 
     @property
     def name(self) -> str:
@@ -112,7 +112,7 @@ class Run:
         return self.state in ("paused", "stopped", "failed", "left")
 
     def finish(self, result: Result) -> None:
-        """Note what came of it."""
+        """Take over the ``result`` of painting."""
         self.output = result.output
         self.done = self.total = result.frames
         self.size = result.width, result.height
@@ -121,7 +121,7 @@ class Run:
             self.measures = dataclasses.asdict(result.measures)
 
     def save(self) -> None:
-        """Write its record."""
+        """Write the record into the run's folder."""
         order = self.order
         facts = {
             "clip": self._name(order.clip),
@@ -135,10 +135,12 @@ class Run:
 
     @classmethod
     def load(cls, folder: Path) -> Run:
-        """The run whose record is in ``folder``; one that was at work is left.
+        """Load the run in ``folder`` from its record.
+
+        A run that was waiting, being painted or paused gets the state ``left``.
 
         Raises:
-            ValueError, KeyError, TypeError, OSError, UsageError: that cannot be understood.
+            ValueError, KeyError, TypeError, OSError, UsageError: the record cannot be read.
         """
         facts = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         options: dict[str, Any] = {
@@ -159,19 +161,26 @@ class Run:
         return run
 
     def _name(self, path: Path) -> str:
-        """``path`` from its folder, where it is in there: that may be moved."""
+        """Make ``path`` relative to the run's folder if it is inside, since that may be moved."""
         path = path.absolute()
         inside = path.is_relative_to(self.folder.absolute())
         return str(path.relative_to(self.folder.absolute()) if inside else path)
 
 
 KEPT = ("state", "message", "notes", "size", "done", "total", "seconds", "measures")
-"""The fields of a run that its record holds as they are."""
+"""The fields of ``Run`` that the record holds unchanged."""
 
 
 def begin(folder: Path, order: Order, uploads: Path) -> Run:
-    """A new run of ``order`` in ``folder``, with copies of what lies among the ``uploads``, which
-    do not last. Nothing is left of it where these cannot be made."""
+    """Create a run with its own folder.
+
+    If its uploads cannot be copied, the new folder is removed again.
+
+    Args:
+        folder: the parent of the runs' folders.
+        order: what to paint. Its files among the uploads are copied into the run's folder.
+        uploads: the temporary folder of uploads.
+    """
     stem = re.sub(r"[^\w.-]+", "_", order.clip.stem)[:40]
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{stem}"
     own = _new(folder, name)
@@ -181,7 +190,7 @@ def begin(folder: Path, order: Order, uploads: Path) -> Run:
             return path.absolute()
         inside.mkdir(exist_ok=True)
         target = inside / path.name
-        while target.exists():  # two styles of one name
+        while target.exists():  # two styles may have the same file name
             target = target.with_name(f"{target.stem}-{target.suffix}")
         return Path(shutil.copy2(path, target))
 
@@ -192,13 +201,13 @@ def begin(folder: Path, order: Order, uploads: Path) -> Run:
         run = Run(own, Order(clip, styles, order.settings, mask))
         run.save()
     except BaseException:
-        shutil.rmtree(own)  # made above, and by nobody else
+        shutil.rmtree(own)  # safe, because it was created above
         raise
     return run
 
 
 def _new(folder: Path, name: str) -> Path:
-    """A folder that was not there before."""
+    """Create a new folder called ``name``, or with a number appended if that exists."""
     number = 1
     while True:
         own = folder / (name if number == 1 else f"{name}-{number}")
@@ -211,7 +220,7 @@ def _new(folder: Path, name: str) -> Path:
 
 
 def found(folder: Path) -> Sequence[Run]:
-    """The runs in ``folder`` whose records can be read, in the order of their names."""
+    """Return the runs in ``folder`` whose records can be read, sorted by name."""
     runs = []
     for record in sorted(folder.glob(f"*/{RECORD}")):
         try:

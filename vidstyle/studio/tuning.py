@@ -1,4 +1,4 @@
-"""One frame, painted again and again while its settings change, and shown as it comes about."""
+"""Tuning: a single frame is painted again after each change of the settings, and its progress shown."""
 
 from __future__ import annotations
 
@@ -19,14 +19,18 @@ from ..settings import AUTO_SIZE, Settings, fields
 from .runs import Order
 
 LARGEST_TUNED = AUTO_SIZE
-"""Longer side of a tuned frame, in pixels: a step on a larger one takes seconds."""
+"""Largest longer side of a tuned frame, in pixels. A step on a larger one takes seconds."""
 SKETCH, SKETCH_STEPS = 96, 8
-"""Longer side of what is seen first, in pixels, and its steps."""
+"""Longer side of the sketch that is shown first, in pixels, and its optimizer steps."""
 STAGE_EVERY_S = 0.4
-"""Seconds between two pictures of a frame on its way."""
+"""Seconds between two pictures of a frame while it is being painted."""
 MATTERS = (
     *fields(group="look"),
-    *(name for name in fields(group="painting") if name not in ("engine", "key_every", "repair")),
+    *(
+        name
+        for name in fields(group="painting", in_recipes_only=False)
+        if name not in ("engine", "key_every", "repair")
+    ),
     "device",
     "precision",
     "threads",
@@ -38,36 +42,46 @@ MATTERS = (
 
 @dataclass(frozen=True, eq=False)
 class Stage:
-    """A frame on its way."""
+    """A frame that is partly or wholly painted."""
 
     picture: Image
-    """(H, W, 3), at its final size."""
+    """(H, W, 3) uint8 RGB, at its final size."""
     done: float
-    """The share of its steps, 0..1."""
+    """Share of the optimizer steps that are done, 0..1."""
 
 
 class Superseded(BaseException):
-    """Nobody waits for this any more."""
+    """Raised in a painting thread to end a painting that is no longer wanted."""
 
 
 class Tuner:
-    """Paints frames as a run would paint the first one of a shot: small first, then sharper."""
+    """Paints single frames as a run would paint the first one of a shot, after a quick sketch.
+
+    Args:
+        folder: an existing folder that the outputs are planned for. None is written.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        """Where files that it needs may lie."""
         self.threads: set[Thread] = set()
 
     def close(self) -> None:
-        """Wait for what is painted, which nobody wants any more, to end."""
+        """Wait for all painting threads to end. Call it when no painting is wanted any more."""
         for thread in [*self.threads]:
             thread.join()
 
     def paint(self, order: Order, wanted: Callable[[], bool]) -> Iterator[Stage]:
-        """The still that ``order`` is about on its way, for as long as it is ``wanted``.
+        """Paint a still on another thread, for as long as the painting is wanted.
+
+        Args:
+            order: with a still as its clip.
+            wanted: returns whether the painting is still wanted.
+
+        Yields:
+            The latest stage, whenever there is a new one.
 
         Raises:
-            UsageError: it cannot be painted so.
+            UsageError: the still cannot be painted with these settings.
         """
         plan = self._plan(order)
         latest: list[Stage] = []
@@ -84,7 +98,7 @@ class Tuner:
                 self._paint(plan, tell, wanted)
             except Superseded:
                 pass
-            except BaseException as error:  # told where the picture is waited for
+            except BaseException as error:  # raised again in the thread that waits for the picture
                 errors.append(error)
             finally:
                 self.threads.discard(thread)
@@ -108,7 +122,7 @@ class Tuner:
             raise errors[0]
 
     def _plan(self, order: Order) -> PaintPlan:
-        """The plan of a still: only what a single frame depends on."""
+        """Plan the painting of a still, with only the options that a single frame depends on."""
         given = order.settings
         kept = {name: getattr(given, name) for name in MATTERS}
         size = min(given.size, LARGEST_TUNED) if isinstance(given.size, int) else "auto"
@@ -142,7 +156,7 @@ class Tuner:
             def on_painting(step: Step) -> None:
                 nonlocal steps
                 steps += 1
-                if steps > SKETCH_STEPS or not wanted():  # until then, the sketch looks better
+                if steps > SKETCH_STEPS or not wanted():  # before that, the sketch looks better
                     on_step(step)
 
             if isinstance(engine, OptimizingEngine):

@@ -1,4 +1,4 @@
-"""What the page says of clips, plans, runs and errors, as HTML or as plain text."""
+"""The page's texts about clips, plans, runs and errors, as HTML, Markdown or plain text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .queue import Queue
 from .runs import Order, Run
 
 MEASURED = ("style", "texture", "content", "warping", "flicker")
-"""The figures of ``--report`` that the page shows."""
+"""The measures of ``--report`` that the page shows."""
 NOTHING = "<p>Nothing is painted yet.</p>"
 WORDS = {
     "waiting": "waits for its turn",
@@ -37,7 +37,7 @@ def wrong(error: BaseException) -> str:
 
 
 def plan_facts(summary: PlanSummary) -> Iterator[tuple[str, str]]:
-    """Yield what the page says of a plan, by name."""
+    """Yield the facts about a plan that the page shows, as (name, text)."""
     seconds, by_quality = summary.estimated_seconds, summary.seconds_by_quality.items()
     yield "frames", summary.frames_told
     yield "size", summary.size
@@ -52,7 +52,7 @@ def plan_facts(summary: PlanSummary) -> Iterator[tuple[str, str]]:
 
 
 def short(told: str, order: Order) -> str:
-    """``told``, with the names of files in place of their paths."""
+    """Replace the paths of the order's clip and styles in a text by their file names."""
     for path in (order.clip, *(path for path, _ in order.styles)):
         told = told.replace(str(path), path.name)
     return told
@@ -75,7 +75,7 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 
 def labels_of(queue: Queue) -> list[tuple[str, str]]:
-    """What the runs are called in a menu, and their names; the newest first."""
+    """Return the menu entries of all runs as (label, name), the last one of the queue first."""
     runs = reversed([*queue.runs.values()])
     return [(f"{run.name}: {WORDS[run.state]}", run.name) for run in runs]
 
@@ -97,7 +97,7 @@ def progress_of(run: Run) -> str:
 
 
 def facts_of(run: Run) -> str:
-    """What there is to say of a run: its result, its figures, the command that does the same."""
+    """Return a table about a run: inputs, result, measures, and the equivalent command."""
     order = run.order
     rows = [
         ["clip", order.clip.name],
