@@ -1,4 +1,8 @@
-"""Turn videos and animated GIFs into paintings."""
+"""Turn videos and animated GIFs into paintings.
+
+The public names are those in ``__all__``, and those of ``vidstyle.extension`` for packages that add
+to this one. Everything else is internal.
+"""
 
 from __future__ import annotations
 
@@ -11,24 +15,57 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .api import KeysResult, Result, TrainingResult, keyframes, preview, stylize, train
+    from .core.events import (
+        Event,
+        Learned,
+        Listener,
+        LookedAt,
+        Notice,
+        Painted,
+        Started,
+        Step,
+        Stepped,
+    )
+    from .metrics import Metrics, measure
 
 __all__ = [
+    "Event",
     "KeysResult",
+    "Learned",
+    "Listener",
+    "LookedAt",
+    "Metrics",
+    "Notice",
+    "Painted",
     "Result",
     "Settings",
+    "Started",
+    "Step",
+    "Stepped",
     "TrainingResult",
     "UsageError",
     "VidstyleError",
     "__version__",
     "keyframes",
+    "measure",
     "preview",
     "stylize",
     "train",
 ]
+_HOMES = {
+    ".core.events": (
+        *("Event", "Learned", "Listener", "LookedAt", "Notice"),
+        *("Painted", "Started", "Step", "Stepped"),
+    ),
+    ".metrics": ("Metrics", "measure"),
+    ".api": ("KeysResult", "Result", "TrainingResult", "keyframes", "preview", "stylize", "train"),
+}
+"""The modules of the public names that are loaded when they are asked for."""
 
 
 def __getattr__(name: str) -> Any:
-    """Load what paints, and torch with it, only when it is asked for: it takes seconds."""
-    if name in __all__:
-        return getattr(import_module(".api", __name__), name)
+    """Load what paints, and torch with it, only when it is asked for, since that takes seconds."""
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(module, __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

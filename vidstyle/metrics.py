@@ -1,8 +1,8 @@
-"""What a painted clip is worth, in numbers that holes, smears and frozen figures show in.
+"""Quality measures of a painted clip that reveal holes, smears and frozen figures.
 
-The loss and the warping error of a whole frame look excellent where whatever moves is frozen or
-left unpainted. So everything is measured again inside the part that moves, against the source's
-own values there.
+The loss and the warping error of whole frames look excellent even if everything that moves is
+frozen or left unpainted. So the part that moves is measured separately, and the results are
+related to those of the source.
 """
 
 from __future__ import annotations
@@ -33,70 +33,84 @@ from .settings import Settings, seconds
 from .temporal import flow
 
 GAP = 5
-"""Frames between the two of the long warping error."""
+"""Distance, in frames, between the two frames of the long warping error."""
 MOVING_SPEED = 1.0
-"""Pixels a frame from which on something is moving."""
+"""Pixels per frame. A pixel that is faster is moving."""
 STILL_SPEED = 0.25
-"""Pixels a frame below which it is not."""
+"""Pixels per frame. A pixel that is slower may be still."""
 CHANGED = 8.0
-"""Levels that a still pixel's source may change by: video is noisy."""
+"""Levels of 255 by which the source of a still pixel may change, because video is noisy."""
 SHORTER = 0.9
-"""A painting that lasts less than this share of its source is of a part of it."""
+"""A painting shorter than this share of its source is assumed to show only a part of it."""
 FINE_SIGMA = 1.5
-"""Standard deviation, in pixels, of the blur that takes high frequencies away."""
+"""Standard deviation, in pixels, of the blur that removes high frequencies."""
 DIRECTIONS, QUANTILES, POSITIONS = 48, 128, 20_000
-"""Of the sliced Wasserstein distance: directions and quantiles, of so many positions at most."""
+"""Numbers of directions, of quantiles and of positions (at most) in the Wasserstein distance."""
 EDGE_WIDTH, EDGE_BESIDE = 3, 8
-"""Pixels along a side of a frame that are compared with so many beside them."""
+"""Widths, in pixels, of the outermost strip of a frame and of the strip it is compared with."""
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Means over the frames of a painted clip; lower is better unless said."""
+    """Means over the frames of a painted clip. Lower is better unless stated otherwise."""
 
     frames: int
     style: float
     """Relative error of the Gram matrices (``losses.style_loss``), mean over the layers."""
     texture: float
-    """Sliced Wasserstein distance of features to the style's (Heitz et al. 2021), over the style's
-    spread, mean over the layers: no engine lowers it, so it checks ``style``."""
+    """Sliced Wasserstein distance between the features and those of the style (Heitz et al. 2021).
+
+    It is relative to the spread of the style's features, and a mean over the layers. No engine
+    minimizes it, so it is an independent check of ``style``.
+    """
     content: float
     """Relative error of the content (``losses.content_loss``)."""
     moving: float
-    """The share of pixels that move or were just uncovered; the next three are of these alone."""
+    """Share of pixels that move or were just uncovered. The next three measures are of them."""
     hole: float
-    """Style distance there over the unpainted source's own: near 1 where it is left unpainted."""
+    """``style`` there, relative to that of the unpainted source: near 1 if it is left unpainted."""
     smear: float
-    """Content distance there over that elsewhere: above 1 where shapes are lost."""
+    """``content`` there, relative to that elsewhere: above 1 if shapes are lost."""
     content_moving: float
-    """Content distance there."""
+    """``content`` there."""
     warping: float
-    """Lai et al. (2018): mean squared change along the source's flow, of values in 0..1."""
+    """Mean squared change along the source's flow, of values in 0..1 (Lai et al. 2018)."""
     warping_source: float
-    """The source's own."""
+    """The same for the source."""
     warping_long: float
-    """The same for frames five apart."""
+    """``warping`` for frames that are five apart."""
     motion: float
-    """Error of the painted clip's flow where the source moves, over the source's: 1 if frozen."""
+    """Error of the painted clip's flow where the source moves, relative to the source's flow.
+
+    It is 1 if the painting is frozen.
+    """
     flicker: float
     """Mean change, in levels of 255, of pixels that are still in the source."""
     flicker_source: float
-    """The source's own."""
+    """The same for the source."""
     drift: float
     """Change of the mean color from the first frame to the last, in levels of 255."""
     drift_source: float
-    """The source's own: a clip may grow darker by itself."""
+    """The same for the source: a clip may grow darker by itself."""
     contrast: float
-    """High-frequency contrast of the last frame over the first's, less the source's trend: 1."""
+    """Ratio of the last frame's high-frequency contrast to the first's, over that of the source.
+
+    It is 1 if contrast is neither lost nor gained.
+    """
     edge: float
-    """How far the outermost pixels differ from those beside them, on the side where they do most,
-    in standard deviations of the frame: a frame within the frame."""
+    """Difference of the outermost pixels from those beside them, in standard deviations.
+
+    It is that of the side where it is largest. High values mean a visible border around the frame.
+    """
     edge_source: float
-    """The source's own."""
+    """The same for the source."""
     seam: float
-    """The step from the last frame to the first over the median step: 1 where a loop closes."""
+    """Change from the last frame to the first, relative to the median change between frames.
+
+    It is about 1 if a loop closes.
+    """
     seam_source: float
-    """The source's own."""
+    """The same for the source."""
 
 
 def measure(
@@ -109,11 +123,19 @@ def measure(
     max_pixels: int | None = None,
     listener: Listener = lambda event: None,
 ) -> Metrics:
-    """Compare a ``painted`` clip with its ``source``, from second ``start`` of that on, and the
-    ``style`` image, without a plain border of that.
+    """Measure the quality of a painted clip.
+
+    Args:
+        source: the clip that was painted.
+        painted: the painting.
+        style: the picture that it was painted like. A plain border of it is cropped.
+        start: the time of the source at which the painting begins, in seconds.
+        max_frames: how many frames to measure. None means all.
+        max_pixels: the most pixels of a frame or picture to accept. None means any number.
+        listener: called with ``LookedAt`` for each frame, and with notices.
 
     Raises:
-        UsageError: an input that cannot be read, or fewer than two frames in common.
+        UsageError: an input cannot be read, or the clips have fewer than two frames in common.
     """
     look = trimmed(style_picture(Path(style), max_pixels))
     before, after = (media.open_clip(clip, max_pixels) for clip in (source, painted))
@@ -137,10 +159,18 @@ def measure(
 
 
 def pairs(source: Clip, painted: Clip, start: Fraction) -> Iterator[tuple[Image, Image]]:
-    """Frames of both clips that belong together, at the painting's size.
+    """Match the frames of two clips.
 
-    ``painted`` begins at second ``start`` of ``source``. Each of its frames is compared with what
-    the source shows in the middle of its time; stills have no times, and go one by one.
+    Each painted frame is matched with what the source shows at the middle of its time. A painting
+    that is a folder of stills has no times, so its frames are matched one by one.
+
+    Args:
+        source: the clip that was painted.
+        painted: the painting.
+        start: the time of the source at which the painting begins, in seconds.
+
+    Yields:
+        A frame of the source and its painting, both (H, W, 3) uint8 RGB at the painting's size.
     """
     shown = media.trim(source, start)
     frames = painted if painted.info.kind == "stills" else None
@@ -165,9 +195,11 @@ def _at_same_times(
 
 
 class MetricAccumulator:
-    """Measures frames, as they come, with the network and the flow that painting uses by default.
+    """Measures frames one after the other, with the default network and flow.
 
-    ``style`` is the picture (H, W, 3) to look like, ``shape`` that of the frames.
+    Args:
+        style: the style picture, (H, W, 3) uint8 RGB.
+        shape: the shape of the frames, (H, W, …).
     """
 
     def __init__(self, style: Image, shape: tuple[int, ...]) -> None:
@@ -191,7 +223,7 @@ class MetricAccumulator:
         self.first: tuple[Image, Image] | None = None
 
     def add(self, source: Image, painted: Image) -> None:
-        """The next frame: its source and its painting, both (H, W, 3)."""
+        """Measure the next frame, given its source and its painting, both (H, W, 3) uint8 RGB."""
         moving = np.zeros(source.shape[:2], bool)
         if self.past:
             before = self.past[-1]
@@ -206,7 +238,7 @@ class MetricAccumulator:
         self.first = self.first or (source, painted)
 
     def measures(self) -> Metrics:
-        """What was found of all frames until now.
+        """Return the measures of all frames so far.
 
         Raises:
             UsageError: there are fewer than two.
@@ -233,11 +265,11 @@ class MetricAccumulator:
         forward: Field,
         backward: Field,
     ) -> NDArray[np.bool_]:
-        """What is seen from one frame to the next; returns where something moves."""
+        """Measure the change from one frame to the next; return where something moves (H, W)."""
         change = difference(now[0], before[0])
         same = cv2.dilate((change > CHANGED).astype(np.uint8), np.ones((9, 9), np.uint8)) == 0
         speed = np.hypot(forward[..., 0], forward[..., 1])
-        still = same & (speed < STILL_SPEED)  # what is blurred may move and hardly change
+        still = same & (speed < STILL_SPEED)  # something blurred may move with hardly any change
         moving = ~same & ((speed > MOVING_SPEED) | (flow.trust(forward, backward) < 0.5))
         moving = cv2.dilate(moving.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
         for suffix, index in (("", 1), ("_source", 0)):
@@ -260,7 +292,7 @@ class MetricAccumulator:
         painted: Image,
         moving: NDArray[np.bool_],
     ) -> None:
-        """What is seen in one frame, whole and where it moves."""
+        """Measure one frame, as a whole and where it is ``moving`` (H, W)."""
         was, now = self._features(source), self._features(painted)
         self.rows["style"].append(self._style(now))
         distances = (texture.distance(now[name]) for name, texture in self.texture.items())
@@ -308,7 +340,11 @@ class MetricAccumulator:
 
 
 class Texture:
-    """The distribution of a style's ``features`` (1, C, h, w), along directions drawn at random."""
+    """The distribution of a style's features along random directions.
+
+    Args:
+        features: of one layer (1, C, h, w).
+    """
 
     def __init__(self, features: Tensor) -> None:
         generator = torch.Generator().manual_seed(0)
@@ -318,7 +354,10 @@ class Texture:
         self.spread = float(self.wanted.std(0).mean())
 
     def distance(self, features: Tensor) -> float:
-        """The mean distance of quantiles to those of ``features`` (1, C, h, w)."""
+        """Return the mean distance of the style's quantiles to those of ``features`` (1, C, h, w).
+
+        It is relative to the standard deviation of the style's quantiles.
+        """
         error = (self._quantiles(features) - self.wanted).abs().mean()
         return float(error) / max(self.spread, 1e-9)
 
@@ -330,8 +369,7 @@ class Texture:
 
 
 def _edge(picture: Image) -> float:
-    """The largest difference of a side's outermost pixels to those beside them, in standard
-    deviations of the ``picture`` (H, W, 3)."""
+    """Return ``Metrics.edge`` of a ``picture`` (H, W, 3)."""
     gray = picture.astype(np.float32).mean(-1)
     across, down = gray.mean(0), gray.mean(1)
     sides = [across, across[::-1], down, down[::-1]]
@@ -344,7 +382,7 @@ def _edge(picture: Image) -> float:
 
 
 def _warping(now: Image, before: Image, forward: Field, backward: Field) -> float:
-    """Σ c·(x − W(before))² / Σ c of values in 0..1, c where the flow may be believed."""
+    """Return Σ c·(x − W(before))² / Σ c for values in 0..1, where c is 1 if the flow is trusted."""
     trust = (flow.trust(forward, backward) > 0.5).astype(np.float32)
     warped = flow.warp(before.astype(np.float32), forward)
     error = np.square((now - warped) / 255).mean(-1)
@@ -356,6 +394,6 @@ def _change(one: Image, other: Image) -> float:
 
 
 def _fine(picture: Image) -> float:
-    """The standard deviation of what a blur takes away."""
+    """Return the standard deviation of the high frequencies of a ``picture`` (H, W, 3)."""
     values = picture.astype(np.float32)
     return float((values - cv2.GaussianBlur(values, (0, 0), FINE_SIGMA)).std())

@@ -27,7 +27,7 @@ from ..objective.styles import StyleSchedule, Weights, at_scale
 from ..objective.tiles import tiles
 from ..settings import Settings, weighted
 from ..temporal import flow
-from .protocol import OnStep
+from .protocol import OnStep, State
 
 BYTES_A_PIXEL = {torch.float32: 3050, torch.bfloat16: 1650}
 """Peak memory of a step up to relu5_1, a pixel that goes through the network at once, with what is
@@ -39,7 +39,10 @@ SMALLEST_TILE = 288 * 288
 
 
 class BaseEngine:
-    """The base of engines: it knows the objective of a frame, and leaves the painting to others.
+    """The base of engines: the objective of a frame, tiles where memory is short, and defaults for
+    engines to which nothing carries over from frame to frame.
+
+    A subclass has at least ``paint`` and ``cost``.
 
     Args:
         settings: the options.
@@ -147,9 +150,33 @@ class BaseEngine:
         """Paint the next frames, each by itself."""
         return [self.paint(frame, on_step) for frame in frames]
 
-    def paint(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
+    def paint(self, frame: Frame, on_step: OnStep = lambda step: None) -> tuple[Image, float]:
         """Paint the next frame; return the painting (H, W, 3) and its loss."""
         raise NotImplementedError
+
+    def reset(self) -> None:
+        """Begin a shot. Here, nothing carries over from frame to frame anyway."""
+
+    def anchor(self, frame: Frame, painted: Image) -> None:
+        """Take this frame and its painting as the neighbor of the next one to be repainted. Here,
+        a frame does not depend on its neighbor."""
+
+    def repaint(
+        self,
+        frame: Frame,
+        painted: Image,
+        share: float,
+        on_step: OnStep = lambda step: None,
+    ) -> tuple[Image, float]:
+        """Return ``painted``: a frame does not depend on its neighbor here."""
+        return painted, 0.0
+
+    def state(self) -> State:
+        """Return nothing: the next frame depends on nothing here."""
+        return {}
+
+    def restore(self, state: State) -> None:
+        """Do nothing: the next frame depends on nothing here."""
 
     def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         """Whether ``frame`` would be painted exactly as the one ``before``."""

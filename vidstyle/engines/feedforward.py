@@ -112,22 +112,9 @@ class FeedForwardEngine(BaseEngine):
     def prefetch_flow(self, source: Image, before: Image) -> None:
         """Do nothing: the noise field estimates the motion itself, quickly."""
 
-    def anchor(self, frame: Frame, painted: Image) -> None:
-        """Do nothing: frames that are repainted stay the same."""
-
     def paint(self, frame: Frame, on_step: OnStep = lambda step: None) -> tuple[Image, float]:
         """Paint the next frame; return the painting (H, W, 3), which has no loss."""
         return self._painted(frame, self.tensor(self.noise.under(frame.rgb))), 0.0
-
-    def repaint(
-        self,
-        frame: Frame,
-        painted: Image,
-        share: float,
-        on_step: OnStep = lambda step: None,
-    ) -> tuple[Image, float]:
-        """Return ``painted``: the network would paint the same again."""
-        return painted, 0.0
 
     def weights(self) -> list[Tensor]:
         """Return the weights that the paintings depend on."""

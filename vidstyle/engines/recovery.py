@@ -1,4 +1,4 @@
-"""What is tried before a painting is given up: less memory, smaller steps."""
+"""Recovery from failures of an engine: with less memory, or in smaller steps."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ Made = TypeVar("Made")
 
 
 class RecoveringEngine:
-    """An engine that is helped on where it fails, and says so.
+    """An engine that recovers from failures of another one, with a notice for each.
 
-    Out of memory it works on smaller tiles, then in lower precision. A frame whose loss is not
-    finite is painted from its source as a new shot, in small steps and in fp32. All else is as
-    the engine has it.
+    If memory runs out, it works on smaller tiles, then in lower precision. A frame whose loss is
+    not finite is painted from its source as the first one of a shot, in small steps and in fp32,
+    or kept as it was if it is being repainted. Everything else is left to the other engine.
+
+    Args:
+        engine: the other engine.
+        emit: called with the notices.
     """
 
     def __init__(self, engine: ClipEngine, emit: Listener) -> None:
@@ -61,7 +65,7 @@ class RecoveringEngine:
             except (MemoryError, RuntimeError) as error:
                 if not out_of_memory(error):
                     raise
-            # Outside of the handler: what the error holds on to is free by now.
+            # Outside the handler, because the error keeps memory in use until the handler ends.
             done = self.engine.reduce_memory()
             if done is None:
                 raise VidstyleError("out of memory: use a smaller --size")

@@ -1,4 +1,4 @@
-"""Training of the feed-forward network, on crops of the clip and with the engines' objective."""
+"""Training of the feed-forward network on crops of a clip, with the objective of the engines."""
 
 from __future__ import annotations
 
@@ -20,45 +20,59 @@ from ..temporal.warm_start import trusted
 from .base import BaseEngine
 
 Progress = Callable[[int, float, float, Mapping[str, float]], None]
-"""Called after each step with its number, the share of the training done, the loss, its terms."""
+"""Called after each step, with the arguments (number, done, loss, terms).
+
+The number is counted from 1, ``done`` is the share of the training that is done (0..1), and
+``terms`` are those of the loss, by name.
+"""
 Part = tuple[Tensor, Tensor | None]
-"""The weights (S,) of a blend of styles, and where it belongs (1, 1, H, W); None: everywhere."""
+"""A blend of S styles, and where it is painted.
+
+The blend is given by its weights (S,), the place by the share of each pixel (1, 1, H, W), in 0..1.
+None means everywhere.
+"""
 
 WHOLE = (slice(None), slice(None))
-"""All of a frame, whatever its size."""
+"""The rows and columns of a whole frame of any size."""
 
 CROPS = 48
-"""The number of crops that are learned from, over and over."""
+"""Number of crops that the network is trained on, in rounds over all of them."""
 FEWEST_PAIRS, KEPT_BYTES = 8, 200_000_000
-"""Of large frames, the fewest that are kept, and the memory that may hold more."""
+"""Smallest number of frame pairs that is kept, and the bytes that may be used to keep more."""
 SMALLEST_CROP = 16
 """Shortest side of a crop, in pixels."""
 CROP_AREA = 216 * 160
-"""Pixels of a crop: enough for the larger strokes of a style."""
+"""Largest area of a crop, in pixels. It is enough for the larger strokes of a style."""
 CROP_COST = 1.4
-"""The cost of a training step, in optimizer steps on as many pixels."""
+"""The cost of a training step, in optimizer steps on the same number of pixels."""
 ZOOM = 0.25
-"""Crops are scaled up or down by up to this power of two."""
+"""Crops are scaled by a random factor between 2 to the power of -ZOOM and 2 to that of ZOOM."""
 LEARNING_RATE, BETAS = 1e-3, (0.9, 0.9)
-"""Adam's learning rate and betas. Its memory is short, since the gradient of a Gram matrix grows
-with the cube of the features."""
+"""Adam's learning rate and betas.
+
+Its memory is short, since the gradient of a Gram matrix grows with the cube of the features.
+"""
 NETWORK_FOCUS = 0.6
-"""Factor of the content weight: a network that is to keep as much as the optimizer is, hardly
-paints."""
+"""Factor of the content weight. With the optimizer's own weight, a network hardly paints."""
 STEADY = 30.0
-"""Factor of the temporal weight: a network keeps no pixels of the frame before, so it has to learn
-all of its steadiness."""
+"""Factor of the temporal weight.
+
+A network keeps no pixels of the frame before, so it has to learn all of its steadiness.
+"""
 WARMUP_STEPS = 10
 """Steps over which the learning rate rises to ``LEARNING_RATE``."""
 GAIN = 0.04
-"""Training is nearly done when two rounds of all crops lower the loss by a smaller share …"""
+"""The cooldown begins once two rounds of all crops lower the loss by less than this share."""
 COOLDOWN_RATIO = 0.5
-"""… and ends after this many times the steps so far, over which the rate falls to zero."""
+"""Length of the cooldown, as a share of the steps before it.
+
+In the cooldown, the learning rate falls to zero. Then the training ends.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """A frame of the clip and the one before it; the same again where there is none."""
+    """A frame and the one before it. The first frame of a shot is paired with itself."""
 
     frame: Frame
     before: Frame
@@ -66,26 +80,36 @@ class Pair:
 
 @dataclass(frozen=True, eq=False)
 class TrainingCrop:
-    """A crop of a frame, and of the frame before, whose painting its own is to agree with."""
+    """The same crop of a frame and of the frame before. Their paintings should agree in time."""
 
     source: Tensor
+    """The crop of the frame (1, 3, H, W), in 0..1."""
     parts: Sequence[Part]
     objective: Objective
     before: Tensor
+    """The crop of the frame before (1, 3, H, W), in 0..1."""
     parts_before: Sequence[Part]
     grid: Tensor
-    """Where each pixel was before (1, H, W, 2), as ``grid_sample`` has it."""
+    """Position of each pixel in the frame before (1, H, W, 2), in -1..1, for ``grid_sample``."""
     trust: Tensor
     """Confidence of the flow (1, 1, H, W), in 0..1."""
     offset: Tensor
-    """Offset into the noise field (1, 2, H, W) …"""
+    """Offset of each pixel into the noise (1, 2, H, W), in pixels."""
     offset_before: Tensor
-    """… and that of the frame before (1, 2, 1, 1): the same noise, before it moved."""
+    """The same for the frame before (1, 2, 1, 1): that of the same noise before it moved."""
 
 
 def pairs(frames: Iterable[Frame]) -> list[Pair]:
-    """Frames evenly spread over a clip of any length, with those before them, and the first ones
-    of shots. A pair never reaches over a cut.
+    """Select frames to train on: evenly spread over a clip of any length, and first ones of shots.
+
+    No pair spans a cut.
+
+    Args:
+        frames: of the clip, in order.
+
+    Returns:
+        Pairs in the order of their times: at most ``CROPS`` spread ones, and as many of first
+        frames. There are fewer if the frames are large.
     """
     spread: list[Pair] = []
     firsts: list[Pair] = []
@@ -111,8 +135,18 @@ def painting(
     parts: Sequence[Part],
     offset: Tensor | None = None,
 ) -> Tensor:
-    """What ``model`` makes of a ``picture`` (1, 3, H, W), each part in its own style, where the
-    noise has moved by an ``offset`` (1, 2, h, w)."""
+    """Paint a picture with a model.
+
+    Args:
+        engine: says on which device and in which precision to compute.
+        model: the model.
+        picture: (1, 3, H, W), in 0..1.
+        parts: the blends of styles, and where each is painted.
+        offset: how far the noise has moved (1, 2, h, w), in pixels. None means not at all.
+
+    Returns:
+        The painting (1, 3, H, W), float32, which may leave 0..1 slightly.
+    """
     low = engine.dtype is torch.bfloat16
     with torch.autocast(engine.device.type, torch.bfloat16, enabled=low):
         layers = [
@@ -129,11 +163,18 @@ def train(
     progress: Progress,
     blends: Sequence[Weights] = (),
 ) -> None:
-    """Fit ``model`` to what was ``seen`` of a clip: until it learns no more, or as long as the
-    settings allow. It learns the ``blends`` of styles in turn, or those that frames ask for.
+    """Train a model on a clip, until it learns no more or the settings' number of steps is reached.
 
-    Each step lowers the objective of one place of one frame, staying with what the model itself
-    makes of the frame before (Huang et al. 2017, Real-Time Neural Style Transfer for Videos).
+    Each step lowers the objective of a crop of one frame. Its temporal term is the difference from
+    the model's own painting of the frame before, warped along the flow (Huang et al. 2017,
+    Real-Time Neural Style Transfer for Videos).
+
+    Args:
+        engine: provides the objective and the settings.
+        model: the model, which is changed in place.
+        seen: the frames to train on.
+        progress: called after each step.
+        blends: the blends of styles to learn, in turn. Empty means those that the frames ask for.
 
     Raises:
         NotFiniteError: the loss is not finite.
@@ -146,7 +187,7 @@ def train(
     optimizer = torch.optim.Adam(model.parameters(), LEARNING_RATE, BETAS)
     losses: list[float] = []
     warm = round(steps / (1 + COOLDOWN_RATIO))
-    """The step at which the rate begins to fall."""
+    """The step at which the learning rate begins to fall."""
     order: list[int] = []
     while len(losses) < min(steps, round(warm * (1 + COOLDOWN_RATIO))):
         number = len(losses)
@@ -166,7 +207,7 @@ def train(
 
 
 def _place(engine: BaseEngine, pair: Pair, generator: np.random.Generator) -> Pair:
-    """The same random crop of two frames, scaled a little."""
+    """Return the same random crop of both frames of a pair, scaled a little."""
     zoom = 2 ** generator.uniform(-ZOOM, ZOOM)
     width, height = (max(SMALLEST_CROP, round(side * zoom)) for side in engine.size)
     share = min(1.0, (CROP_AREA / (width * height)) ** 0.5)
@@ -211,7 +252,13 @@ def _crop(
 
 
 def parts(engine: BaseEngine, frame: Frame, base: Weights | None = None) -> list[Part]:
-    """The blends of styles in a frame, and where they belong."""
+    """Return the blends of styles in a frame, and where each is painted.
+
+    Args:
+        engine: knows the styles.
+        frame: the frame, with its masks.
+        base: the blend outside all masks. None means that of the frame's time.
+    """
     return [
         (
             torch.tensor(weights, device=engine.device),
@@ -227,7 +274,7 @@ def _step(
     crop: TrainingCrop,
     optimizer: torch.optim.Optimizer,
 ) -> float:
-    """Take one training step on a crop; returns the loss."""
+    """Take one training step on a crop, and return the loss."""
     with torch.no_grad():
         past = painting(engine, model, crop.before, crop.parts_before, crop.offset_before).clamp(
             0, 1
@@ -238,7 +285,7 @@ def _step(
     loss, grad = crop.objective(painted.detach().clamp(0, 1))
     if not (np.isfinite(loss) and bool(grad.isfinite().all())):
         raise NotFiniteError
-    # Values outside 0..1 are only ever pushed back into it, as by the optimizers' bounds.
+    # Values outside 0..1 may only move back towards it, as with the bounds of the optimizers.
     grad[((painted > 1) & (grad < 0)) | ((painted < 0) & (grad > 0))] = 0
     optimizer.zero_grad()
     torch.autograd.backward(painted, grad)
@@ -247,7 +294,11 @@ def _step(
 
 
 def learned(losses: Sequence[float]) -> bool:
-    """Whether the last two rounds of all crops hardly lowered the loss."""
+    """Whether the last two rounds of all crops hardly lowered the loss.
+
+    Args:
+        losses: of all steps so far. It is False in the middle of a round.
+    """
     rounds = 2 * CROPS
     if len(losses) % CROPS or len(losses) < 2 * rounds:
         return False
@@ -256,7 +307,7 @@ def learned(losses: Sequence[float]) -> bool:
 
 
 def _grid(forward: Field) -> Tensor:
-    """A flow (H, W, 2) as ``grid_sample`` has it: where to look, in -1..1."""
+    """Convert a flow (H, W, 2), in pixels, to the positions in -1..1 that ``grid_sample`` takes."""
     height, width = forward.shape[:2]
     x = (np.arange(width) + forward[..., 0]) / max(1, width - 1)
     y = (np.arange(height)[:, None] + forward[..., 1]) / max(1, height - 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .clip import Clip, ClipInfo, resample, trim
 from .codecs import CODECS, check_codec
 from .encoders import VideoEncoder
-from .formats import FORMATS, Format, format_of, only_one_frame
+from .formats import FORMATS, Encoder, Format, format_of, only_one_frame
 from .reader import describe, frame_at, frames_since, open_clip
 from .stills import encoded_image, read_image, save_image
 from .writer import Writer, loop_count, open_writer, part_writer
@@ -15,6 +15,7 @@ __all__ = [
     "FORMATS",
     "Clip",
     "ClipInfo",
+    "Encoder",
     "Format",
     "VideoEncoder",
     "Writer",

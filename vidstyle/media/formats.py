@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from ..core.errors import UsageError, unknown
+from ..core.frames import Frame
+from ..core.registry import Registry
 
 FormatKind = Literal["video", "gif", "animation", "still", "folder"]
+
+
+class Encoder(Protocol):
+    """An encoder of frames into a file. It does not know the final path of the file."""
+
+    keeps_alpha: bool
+    """Whether transparency is kept."""
+
+    def write(self, frame: Frame) -> None: ...
+
+    def begin_shot(self) -> None:
+        """Begin a new shot with the next frame."""
+
+    def close(self) -> None:
+        """Finish the file. Nothing may be written afterwards."""
+
+    def abort(self) -> None:
+        """Close the file, complete or not."""
+
+
+EncoderOf = Callable[[Path, tuple[int, int], int], Encoder]
+"""Makes an encoder of a file, given its path, the (width, height) of its frames, and how often an
+animation plays (0 for forever)."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +58,8 @@ class Format:
     longest_delay: Fraction | None = None
     """The maximum duration of a frame in seconds. It is a tick less than the format can store,
     since the start of each frame is rounded to a tick. None if there is no limit."""
+    encoder: EncoderOf | None = None
+    """Makes the encoder. None means the package's own for this kind."""
 
     @property
     def suffix(self) -> str:
@@ -40,36 +68,35 @@ class Format:
 
 
 ALL_CODECS = ("h264", "h265", "vp9", "av1", "prores", "ffv1")
-FORMATS = {
-    f.name: f
-    for f in (
-        Format("mp4", "video", ("h264", "h265", "av1", "vp9"), "aac", "mp4"),
-        Format("mov", "video", ("h264", "h265", "prores"), "aac", "mov"),
-        Format("mkv", "video", ALL_CODECS, "aac", "matroska"),
-        Format("webm", "video", ("vp9", "av1"), "libopus", "webm"),
-        # GIF stores repeats and hundredths of a second in 16 bits each (GIF89a). WebP stores plays
-        # in 16 bits and milliseconds in 24 (its container specification). APNG stores plays in 31
-        # bits (PNG, third edition) and, as Pillow writes it, milliseconds in 16.
-        Format(
-            "gif",
-            "gif",
-            largest=65535,
-            most_plays=65536,
-            longest_delay=Fraction(65534, 100),
-        ),
-        Format("apng", "animation", most_plays=2**31 - 1, longest_delay=Fraction(65534, 1000)),
-        Format(
-            "webp",
-            "animation",
-            largest=16383,
-            most_plays=65535,
-            longest_delay=Fraction(2**24 - 2, 1000),
-        ),
-        Format("png", "still"),
-        Format("jpg", "still", largest=65535),
-        Format("folder", "folder"),
-    )
-}
+_OWN = (
+    Format("mp4", "video", ("h264", "h265", "av1", "vp9"), "aac", "mp4"),
+    Format("mov", "video", ("h264", "h265", "prores"), "aac", "mov"),
+    Format("mkv", "video", ALL_CODECS, "aac", "matroska"),
+    Format("webm", "video", ("vp9", "av1"), "libopus", "webm"),
+    # GIF stores repeats and hundredths of a second in 16 bits each (GIF89a). WebP stores plays
+    # in 16 bits and milliseconds in 24 (its container specification). APNG stores plays in 31
+    # bits (PNG, third edition) and, as Pillow writes it, milliseconds in 16.
+    Format(
+        "gif",
+        "gif",
+        largest=65535,
+        most_plays=65536,
+        longest_delay=Fraction(65534, 100),
+    ),
+    Format("apng", "animation", most_plays=2**31 - 1, longest_delay=Fraction(65534, 1000)),
+    Format(
+        "webp",
+        "animation",
+        largest=16383,
+        most_plays=65535,
+        longest_delay=Fraction(2**24 - 2, 1000),
+    ),
+    Format("png", "still"),
+    Format("jpg", "still", largest=65535),
+    Format("folder", "folder"),
+)
+FORMATS: Registry[Format] = Registry("vidstyle.formats", {one.name: one for one in _OWN})
+"""All formats by name: these, and those of other packages."""
 SAME_SUFFIX = {"png", "apng"}
 """The formats that may be written under each other's suffix."""
 SUFFIX_ALIASES = {"m4v": "mp4", "jpeg": "jpg"}

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import ceil
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from ..core import files
 from ..core.errors import VidstyleError
@@ -16,28 +16,10 @@ from ..core.frames import Frame
 from .clip import ClipInfo
 from .codecs import CODECS
 from .encoders import AnimationEncoder, FolderEncoder, StillEncoder, VideoEncoder
-from .formats import Format
+from .formats import Encoder, Format
 from .gif import GifEncoder
 from .sound import Sound
 from .video import VideoClip
-
-
-class Encoder(Protocol):
-    """An encoder of frames into a file. It does not know the final path of the file."""
-
-    keeps_alpha: bool
-    """Whether transparency is kept."""
-
-    def write(self, frame: Frame) -> None: ...
-
-    def begin_shot(self) -> None:
-        """Begin a new shot with the next frame."""
-
-    def close(self) -> None:
-        """Finish the file. Nothing may be written afterwards."""
-
-    def abort(self) -> None:
-        """Close the file, complete or not."""
 
 
 class Writer:
@@ -172,7 +154,9 @@ def open_writer(
     partial = files.temporary_folder(output) if folder else files.temporary_file(output)
     try:
         encoder: Encoder
-        if file_format.kind == "video":
+        if file_format.encoder is not None:
+            encoder = file_format.encoder(partial, size, plays)
+        elif file_format.kind == "video":
             encoder = VideoEncoder(partial, source, file_format, size, sound, crf, codec)
         elif file_format.kind == "gif":
             encoder = GifEncoder(partial, size, plays)

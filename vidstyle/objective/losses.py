@@ -1,9 +1,9 @@
-"""The terms of the objective: small functions of tensors, and the formulas that weigh them.
+"""The terms of the objective, as small functions of tensors, and the formulas that scale them.
 
-By default content and style are relative: an error is divided by the energy of its target. So a
-weight means the same for every picture size, network and range of activations. The formulas of
-the papers and tutorials instead carry constants that are right for one network and one size;
-they are here for the recipes.
+By default the content and style losses are relative: an error is divided by the energy of its
+target. So a weight means the same for every picture size, network and range of activations. The
+formulas of papers and tutorials have constants instead, which are right for one network and one
+size. They are here for the recipes.
 """
 
 from __future__ import annotations
@@ -19,10 +19,14 @@ from ..settings import LOSSES
 
 
 def outer(features: Tensor, mask: Tensor | None = None) -> Tensor:
-    """The sum over positions of the outer products (C, C) of ``features`` (1, C, h, w).
+    """Sum the outer products of the features over all positions.
 
-    ``mask`` (1, 1, h, w), in 0..1, counts each position by its weight. The product is
-    accumulated in fp32, whatever the features are in.
+    Args:
+        features: (1, C, h, w).
+        mask: the weight of each position (1, 1, h, w), in 0..1. None means 1.
+
+    Returns:
+        The sum (C, C), accumulated in fp32 whatever the type of the features.
     """
     rows = _rows(features)
     weighted = rows if mask is None else rows * _rows(mask).to(rows.dtype)
@@ -30,8 +34,16 @@ def outer(features: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def outer_grad(features: Tensor, grad: Tensor, mask: Tensor) -> Tensor:
-    """The gradient of ``features``, where that of their ``outer`` products, each counted by its
-    ``mask``, is ``grad`` (C, C), which is symmetric."""
+    """Propagate a gradient back through ``outer``.
+
+    Args:
+        features: (1, C, h, w), as given to ``outer``.
+        grad: the gradient with respect to the result of ``outer`` (C, C). It must be symmetric.
+        mask: (1, 1, h, w), as given to ``outer``.
+
+    Returns:
+        The gradient with respect to the features (1, C, h, w).
+    """
     rows = _rows(features)
     found = rows @ (2 * grad).to(rows.dtype)
     found *= _rows(mask).to(rows.dtype)
@@ -40,19 +52,35 @@ def outer_grad(features: Tensor, grad: Tensor, mask: Tensor) -> Tensor:
 
 
 def _rows(features: Tensor) -> Tensor:
-    """Positions by channels; free for channels-last features: the obvious (C, HW) one copies."""
+    """Reshape features (1, C, h, w) to (h·w, C).
+
+    If their memory is channels-last, this copies nothing, unlike the obvious reshape to (C, h·w).
+    """
     return features.permute(0, 2, 3, 1).reshape(-1, features.shape[1])
 
 
 def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
-    """The Gram matrix (C, C) of ``features`` (1, C, h, w): FᵀF over positions, divided by them,
-    each counted by its weight in ``mask`` (1, 1, h, w) if there is one."""
+    """Return the Gram matrix of features: FᵀF, divided by the number of positions.
+
+    Args:
+        features: (1, C, h, w).
+        mask: the weight of each position (1, 1, h, w), in 0..1. None means 1.
+
+    Returns:
+        The Gram matrix (C, C), float32.
+    """
     count = features[0, 0].numel() if mask is None else mask.sum().clamp_min(1e-6)
     return outer(features, mask) / count
 
 
 def content_loss(features: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:
-    """mean((F − P)²) / mean(P²) over the positions of ``mask`` (1, 1, h, w), or over all."""
+    """Return the relative content loss: mean((F − P)²) / mean(P²).
+
+    Args:
+        features: F (1, C, h, w).
+        target: P (1, C, h, w), the features of the content.
+        mask: the weight of each position in the first mean (1, 1, h, w), in 0..1. None means 1.
+    """
     error = (features.float() - target.float()).square()
     energy = target.float().square().mean().clamp_min(1e-12)
     if mask is None:
@@ -61,36 +89,47 @@ def content_loss(features: Tensor, target: Tensor, mask: Tensor | None = None) -
 
 
 def style_loss(gram_matrix: Tensor, target: Tensor) -> Tensor:
-    """Σ(G − A)² / ΣA²: 0 for the style's own texture, 1 for a picture without any."""
+    """Return the relative style loss of Gram matrices (C, C): Σ(G − A)² / ΣA².
+
+    It is 0 for the style's own texture, and 1 for a picture without any texture.
+
+    Args:
+        gram_matrix: G, that of the painting.
+        target: A, that of the style.
+    """
     return (gram_matrix - target).square().sum() / target.square().sum().clamp_min(1e-12)
 
 
 def total_variation(picture: Tensor) -> Tensor:
-    """Mean squared difference of neighbors (1, 3, H, W), down and across."""
+    """Return the mean squared difference of vertical and horizontal neighbors (1, 3, H, W)."""
     down = picture[..., 1:, :] - picture[..., :-1, :]
     across = picture[..., :, 1:] - picture[..., :, :-1]
     return (down.square().sum() + across.square().sum()) / picture.numel()
 
 
 def temporal_loss(picture: Tensor, warped: Tensor, trust: Tensor) -> Tensor:
-    """1/D Σ c·(x − W(x_{t−1}))² (Ruder et al. 2016).
+    """Return the temporal loss 1/D Σ c·(x − W(x_{t−1}))² (Ruder et al. 2016).
 
-    ``warped`` (1, 3, H, W) is the earlier painted frame carried along the flow, ``trust``
-    (1, 1, H, W) in 0..1 says where it may be believed, D counts all values of the picture.
+    D is the number of values in the picture.
+
+    Args:
+        picture: x (1, 3, H, W).
+        warped: W(x_{t−1}), the painting of the frame before, warped along the flow (1, 3, H, W).
+        trust: c, the confidence of the flow (1, 1, H, W), in 0..1.
     """
     return (trust * (picture - warped).square()).sum() / picture.numel()
 
 
 def pooled(mask: Tensor, size: Sequence[int]) -> Tensor:
-    """``mask`` (1, 1, H, W) averaged down to features of ``size`` (h, w)."""
+    """Average ``mask`` (1, 1, H, W) down to the ``size`` (h, w) of feature maps."""
     return F.adaptive_avg_pool2d(mask, (size[0], size[1]))
 
 
 def inner(size: Sequence[int]) -> Tensor:
-    """1 for a picture of ``size`` (h, w), 0 for its rim (1, 1, h, w).
+    """Return a mask (1, 1, h, w) of 1 for a picture of ``size`` (h, w), but 0 along its rim.
 
-    Features there are of what the network's padding makes up. Counted for the style, they are
-    painted as lines along the sides of the picture.
+    The features of the rim depend on the network's padding. If they counted for the style, lines
+    would be painted along the sides of the picture.
     """
     height, width = size
     rim = min(RIM, min(size) // RIM_SHARE)
@@ -98,11 +137,17 @@ def inner(size: Sequence[int]) -> Tensor:
 
 
 def detail(picture: Tensor, plain: float) -> Tensor:
-    """How far the content of each place of a ``picture`` (1, 3, H, W), in 0..1, counts
-    (1, 1, H, W): from ``plain`` where it is flat to 1 where it has contrast.
+    """Return the weight of the content at each pixel, by the local contrast.
 
-    By Weber's law: the contrast of a face in the dark is small beside that of lamps behind it, and
-    large beside its own brightness.
+    Contrast is relative to brightness, by Weber's law. That of a face in the dark is small compared
+    with the lamps behind it, but large compared with its own brightness.
+
+    Args:
+        picture: (1, 3, H, W), in 0..1.
+        plain: the weight where the picture is flat, in 0..1.
+
+    Returns:
+        The weights (1, 1, H, W), from ``plain`` to 1 where there is contrast.
     """
     gray = picture.mean(1, keepdim=True)
     mean = _blurred(gray)
@@ -116,35 +161,39 @@ def _blurred(values: Tensor) -> Tensor:
 
 
 CONTRAST_RADIUS = 4
-"""Pixels on each side of a place that its contrast is measured in."""
+"""Pixels on each side of a pixel in which its local contrast is measured."""
 CLEAR_CONTRAST, DARK_LEVEL = 0.1, 0.1
-"""The deviation over the mean, and this more, from which on a place has detail."""
+"""Contrast that counts in full, and what is added to the brightness that it is relative to.
+
+The contrast is the standard deviation divided by the mean plus ``DARK_LEVEL``.
+"""
 RIM, RIM_SHARE = 4, 24
-"""The width of a picture's rim in pixels; at most one in so many of its shorter side."""
+"""Width of a picture's rim in pixels, but at most 1 / ``RIM_SHARE`` of its shorter side."""
 CAFFE_RANGE = 255.0
-"""Values of a picture that Caffe's networks were trained on."""
+"""Range of the pixel values that Caffe's networks were trained on."""
 UNIT_RANGE = 4.425
-"""The same of torchvision's, in which colors have a standard deviation of 1."""
+"""The same for torchvision's networks, whose colors have a standard deviation of 1."""
 
 
 @dataclass(frozen=True)
 class LossScaling:
-    """How a method weighs errors: by the constants before Σ(F − P)² and Σ(G − A)² of a layer.
+    """The scaling of errors in a formula: the factors of Σ(F − P)² and Σ(G − A)² in each layer.
 
-    F and P are features (1, C, h, w), G and A Gram matrices (C, C) divided by their positions.
+    F and P are features (1, C, h, w). G and A are Gram matrices (C, C), divided by the number of
+    positions.
     """
 
     content: Callable[[float, int], float]
-    """Of the target P: ΣP², and the number of its values."""
+    """Maps ΣP² of the target P, and the number of its values, to the factor of Σ(F − P)²."""
     style: Callable[[Tensor, float], float]
-    """Of the target A and the number of positions of F."""
+    """Maps the target A, and the number of positions of F, to the factor of Σ(G − A)²."""
     adds: bool = False
-    """Layers are added up; otherwise their mean is taken."""
+    """Whether the layers are added up. Otherwise their mean is taken."""
     range: float | None = None
-    """The values of a picture that its weights are meant for; None if they do not matter."""
+    """Range of the pixel values that the formula is meant for. None if it does not matter."""
 
     def share(self, layer: str, weights: Mapping[str, float]) -> float:
-        """The weight of a ``layer`` of several."""
+        """Return the factor of a ``layer``, given the ``weights`` of all layers by name."""
         return weights[layer] / (1.0 if self.adds else sum(weights.values()))
 
 
@@ -154,28 +203,36 @@ RELATIVE = LossScaling(
 )
 """Errors relative to the energy of their targets."""
 GATYS = LossScaling(lambda energy, n: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE)
-"""Gatys et al. (2016): ½Σ(F − P)²; 1/(4C²n²) Σ(G − A)² of Gram matrices that are sums."""
+"""Gatys et al. (2016): ½Σ(F − P)², and 1/(4C²n²) Σ(G − A)² for Gram matrices that are sums."""
 TENSORFLOW = LossScaling(lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 2, range=CAFFE_RANGE)
-"""TensorFlow's tutorial: means of squares, Gram matrices over positions."""
+"""TensorFlow's tutorial: means of squares, for Gram matrices divided by the number of positions."""
 PYTORCH = LossScaling(
     lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 4, adds=True, range=UNIT_RANGE
 )
-"""PyTorch's tutorial: means of squares, Gram matrices divided by C·n."""
+"""PyTorch's tutorial: means of squares, for Gram matrices divided by C·n."""
 UDACITY = LossScaling(
     lambda energy, n: 1 / n, lambda a, n: n / len(a) ** 3, adds=True, range=UNIT_RANGE
 )
-"""Udacity's exercise: the mean square of Gram matrices that are sums, divided by C·n."""
+"""Udacity's exercise: means of squares, for Gram matrices that are sums; that is divided by C·n."""
 
 
 def formula(name: str) -> LossScaling:
-    """Return the formula called ``name`` (``--loss``)."""
+    """Return the formula with this ``name``, a value of ``--loss``."""
     found = LOSSES[name]
     assert isinstance(found, LossScaling), name
     return found
 
 
 def blend(grams: Sequence[Mapping[str, Tensor]], weights: Sequence[float]) -> dict[str, Tensor]:
-    """The weighted mean of several styles' Gram matrices, layer by layer."""
+    """Average the Gram matrices of several styles.
+
+    Args:
+        grams: the Gram matrices (C, C) of each style, by layer.
+        weights: the weight of each style.
+
+    Returns:
+        The weighted means (C, C), by layer.
+    """
     total = sum(weights)
     return {
         name: torch.stack([g[name] * (w / total) for g, w in zip(grams, weights, strict=True)]).sum(

@@ -55,9 +55,12 @@ def choices_of(name: str) -> tuple[str, ...]:
 
 
 def meaningless_to(engines: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of the options that none of these ``engines`` reads."""
+    """Return the names of the options that none of these ``engines`` reads.
+
+    Options that every engine of the package reads are left out: those of others read them, too.
+    """
     return tuple(
         spec.name
         for spec in dataclasses.fields(Settings)
-        if not {*engines} & {*spec.metadata["engines"]}
+        if spec.metadata["engines"] != ENGINES.own and not {*engines} & {*spec.metadata["engines"]}
     )

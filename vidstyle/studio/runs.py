@@ -79,7 +79,7 @@ class Run:
     order: Order
     state: State = "waiting"
     message: str = ""
-    """Why it failed, or notes about why it ended early. Empty otherwise."""
+    """Why it failed, or what is kept of it after it was stopped. Empty otherwise."""
     notes: list[str] = field(default_factory=list)
     size: tuple[int, int] | None = None
     """Width and height of the painting, in pixels. None until it is known."""

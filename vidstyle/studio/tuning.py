@@ -1,4 +1,4 @@
-"""Tuning: a single frame is painted again after each change of the settings, and its progress shown."""
+"""Tuning: a single frame, painted again after each change of the settings, shown in progress."""
 
 from __future__ import annotations
 

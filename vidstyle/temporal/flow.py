@@ -1,8 +1,8 @@
-"""Optical flow between two frames of the source, where to trust it, and warping along it.
+"""Optical flow between two frames of the source, its confidence, and warping along it.
 
 A flow w (H, W, 2), float32, in pixels, belongs to a frame and points into another one: the pixel at
-p of the frame is at p + w(p) in the other. Warping the other frame *back* along the flow lays it
-over the frame. (Negating the opposite flow instead is a common error, since that belongs to the
+p of the frame is at p + w(p) in the other. Warping the other frame *back* along the flow aligns it
+with the frame. (Negating the opposite flow instead is a common error. That flow belongs to the
 pixels of the other frame.)
 """
 
@@ -25,7 +25,7 @@ from ..core.errors import UsageError, unknown
 from ..core.images import Field, Image, resized
 
 Estimator = Callable[[Image, Image], Field]
-"""Estimates the flow of a frame into another one."""
+"""Estimates the flow of a frame into another one, given both (H, W, 3)."""
 Pixels = TypeVar("Pixels", Image, Field)
 FlowPair = Callable[[Image, Image], tuple[Field, Field]]
 """Estimates the flow of a frame into another one, and the flow back."""
@@ -33,11 +33,11 @@ FlowPair = Callable[[Image, Image], tuple[Field, Field]]
 SMALLEST_SIDE = 12
 """Pixels. DIS fails on pictures with a shorter side."""
 FLAT_GRAY = 2.0
-"""Levels of 255. A gray picture with a smaller standard deviation has nothing to follow."""
+"""Levels of 255. A gray picture with a smaller standard deviation has nothing to track."""
 LARGEST_SIDE = 1024
-"""Pixels of the longer side. The flow of larger pictures is estimated at this size."""
+"""Longer side, in pixels, above which pictures are scaled down to estimate their flow."""
 RAFT_LEAST, RAFT_STEP = 128, 8
-"""Pixels. RAFT needs sides of at least the first that are multiples of the second."""
+"""Smallest side of a picture for RAFT, in pixels, and what its sides must be multiples of."""
 
 
 def _gray(picture: Image) -> Image:
@@ -45,14 +45,14 @@ def _gray(picture: Image) -> Image:
 
 
 def dis(frame: Image, other: Image) -> Field:
-    """Dense inverse search (Kroeger et al. 2016), OpenCV's medium preset."""
+    """Estimate the flow by dense inverse search (Kroeger et al. 2016), OpenCV's medium preset."""
     estimator = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     start = np.zeros((*frame.shape[:2], 2), np.float32)
     return np.asarray(estimator.calc(_gray(frame), _gray(other), start), np.float32)
 
 
 def farneback(frame: Image, other: Image) -> Field:
-    """Polynomial expansion (Farnebäck 2003)."""
+    """Estimate the flow by polynomial expansion (Farnebäck 2003)."""
     start = np.zeros((*frame.shape[:2], 2), np.float32)
     flow = cv2.calcOpticalFlowFarneback(
         _gray(frame), _gray(other), start, 0.5, 5, 21, 3, 7, 1.5, cv2.OPTFLOW_FARNEBACK_GAUSSIAN
@@ -61,7 +61,10 @@ def farneback(frame: Image, other: Image) -> Field:
 
 
 def raft(frame: Image, other: Image) -> Field:
-    """Recurrent all-pairs field transforms (Teed and Deng 2020), torchvision's small network."""
+    """Estimate the flow by recurrent all-pairs field transforms (Teed and Deng 2020).
+
+    This uses torchvision's small network.
+    """
     network = _raft()
     device = next(network.parameters()).device
     with torch.no_grad():
@@ -86,7 +89,7 @@ def _raft() -> torch.nn.Module:
     network = raft_small()
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:  # whatever damage leads torch to
+    except Exception as error:  # damage can make torch raise any error
         raise UsageError(f"{path}: not the weights of raft: fetch {url} again") from error
     return network.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
@@ -104,7 +107,7 @@ ESTIMATORS: dict[str, Estimator] = {"dis": dis, "farneback": farneback, "raft": 
 def estimator(name: str) -> Estimator:
     """Return the estimator called ``name``: ``dis``, ``farneback`` or ``raft``.
 
-    It returns no motion for pictures that are too small or too flat to be followed.
+    The estimator returns zeros for pictures that are too small or too flat to be tracked.
 
     Raises:
         UsageError: the name is unknown, or the weights of the network are missing.
@@ -137,16 +140,20 @@ def both_ways(estimate: Estimator) -> FlowPair:
 
 
 class Flows:
-    """The flow between two frames, forward and backward, which may be estimated ahead of need."""
+    """Estimates the flow between two frames, forward and backward, possibly in advance.
+
+    Args:
+        estimate: the estimator of one direction.
+    """
 
     def __init__(self, estimate: Estimator) -> None:
         self.estimate = both_ways(estimate)
         self.worker = ThreadPoolExecutor(1, "flow")
-        # Two, because the next frame's flow is begun before this frame's is asked for.
+        # Two, because the next frame's flow is started before this frame's is requested.
         self.expected: deque[tuple[Image, Image, Future[tuple[Field, Field]]]] = deque(maxlen=2)
 
     def prefetch_flow(self, frame: Image, other: Image) -> None:
-        """Begin to estimate the flow between two frames on another thread."""
+        """Start to estimate the flow between two frames on another thread."""
         self.expected.append((frame, other, self.worker.submit(self.estimate, frame, other)))
 
     def __call__(self, frame: Image, other: Image) -> tuple[Field, Field]:
@@ -158,7 +165,7 @@ class Flows:
 
 
 def blind(picture: Image) -> bool:
-    """Whether ``picture`` is too small or too flat for its flow to mean anything."""
+    """Whether ``picture`` is too small or too flat for its flow to be meaningful."""
     return min(picture.shape[:2]) < SMALLEST_SIDE or float(_gray(picture).std()) < FLAT_GRAY
 
 
@@ -172,12 +179,12 @@ def warp(picture: Pixels, flow: Field, interpolation: int = cv2.INTER_LINEAR) ->
     """Warp a picture backward along a flow.
 
     Args:
-        picture: of the frame that ``flow`` points into (H, W) or (H, W, C).
-        flow: of another frame (H, W, 2), in pixels.
-        interpolation: OpenCV's constant.
+        picture: the picture that ``flow`` points into, (H, W) or (H, W, C).
+        flow: the flow of another frame (H, W, 2), in pixels.
+        interpolation: one of OpenCV's ``INTER_`` constants.
 
     Returns:
-        The picture as seen from the frame that ``flow`` belongs to, of the same type.
+        The picture aligned with the frame that ``flow`` belongs to, of the same type.
     """
     x, y = cv2.split(_grid(flow.shape) + flow)
     warped = cv2.remap(picture, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
@@ -200,12 +207,13 @@ def outside(flow: Field) -> NDArray[np.bool_]:
 def trust(flow: Field, backward: Field) -> Field:
     """Compute where a flow can be trusted (Ruder et al. 2016).
 
-    It is not where the two flows disagree (something was uncovered), at a motion boundary, or
-    outside the other frame. A Gaussian of 0.8 pixels softens the edges, inward only.
+    It cannot be trusted where the two flows disagree (because something was uncovered), at a
+    motion boundary, or where it leaves the other frame. The edges of the trusted part are softened
+    inward by a Gaussian with a sigma of 0.8 pixels.
 
     Args:
-        flow: (H, W, 2), in pixels.
-        backward: the opposite flow.
+        flow: the flow (H, W, 2), in pixels.
+        backward: the opposite flow (H, W, 2).
 
     Returns:
         The trust (H, W), in 0..1.

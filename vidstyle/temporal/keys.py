@@ -1,5 +1,4 @@
-"""Which frames of a shot are key frames: its ends, and wherever too little of the last one is
-still seen."""
+"""Selection of key frames: the ends of a shot, and where too little of the last one is visible."""
 
 from __future__ import annotations
 
@@ -17,28 +16,39 @@ from .carry import Motion, confidence
 from .flow import both_ways, estimator
 
 VIEW_SIDE = 160
-"""Longer side of the pictures that are looked at."""
+"""Longer side of the small pictures that are examined, in pixels."""
 SEEN = 0.85
-"""The share of a frame that the key frame before it must show."""
+"""Share of a frame that the key frame before it must show. With less, a new one is needed."""
 CONFIDENT = 0.5
-"""How confident of that one must be."""
+"""Confidence above which the key frame is taken to show the same as the frame at a pixel."""
 CLOSEST = 4
-"""Frames from one key frame to the next, at least."""
+"""Frames from one key frame to the next, at least, unless a shot ends or a painting is given."""
 ALIGNED = 0.4
-"""Correlation of edges above which a painting lies over its source: 0.9 is usual, 0.4 is had by one
-that is a twentieth of its width beside it."""
+"""Correlation of edges above which a painting is aligned with its source.
+
+It is usually 0.9, and 0.4 for a painting that is shifted by a twentieth of its width.
+"""
 BLUR = 2.0
-"""Pixels that strokes and edges are softened by before they are compared."""
+"""Sigma, in pixels, of the blur that softens strokes and edges before they are compared."""
 FLAT_EDGES = 0.1
-"""Standard deviation of slopes below which there are no edges to compare."""
+"""Standard deviation of the slopes below which a picture has no edges to compare."""
 
 
 def keyed(frames: Iterable[Frame], every: int, leads_back: bool = False) -> Iterator[Frame]:
-    """Each frame with whether it is a key frame, as the first of a shot or a segment is; they are
-    at most ``every`` frames apart.
+    """Mark the key frames of a clip.
 
-    ``leads_back`` says whether what comes before a painting that is given follows that, too, so
-    that no other key frame stands between. Looks as many frames ahead; otherwise one.
+    The first frame of a shot or a segment, the last one of a shot, and frames with a given painting
+    are key frames, and others as needed.
+
+    Args:
+        frames: in order, with shots, segments and given paintings marked.
+        every: the largest distance between key frames, in frames.
+        leads_back: whether the frames before a given painting follow it, too. Then no other key
+            frame is set in the ``every`` frames before it, unless a shot ends there.
+
+    Yields:
+        Each frame with ``is_key`` set. ``every`` frames are read ahead with ``leads_back``,
+        otherwise one.
     """
     view: _View | None = None
     for frame, ahead in _with_next(frames, every if leads_back else 1):
@@ -55,7 +65,7 @@ def keyed(frames: Iterable[Frame], every: int, leads_back: bool = False) -> Iter
 
 
 def _with_next(frames: Iterable[Frame], count: int) -> Iterator[tuple[Frame, Sequence[Frame]]]:
-    """Each frame with at most so many that come after it."""
+    """Yield each frame with at most ``count`` frames that follow it."""
     held: deque[Frame] = deque()
     for frame in frames:
         held.append(frame)
@@ -98,7 +108,7 @@ class _View:
 
 
 def _next(view: _View | None, frame: Frame) -> _View:
-    """The view of the frame after that of ``view``."""
+    """Return the view of the next frame, given that of the one before."""
     small = within(frame.rgb, VIEW_SIDE)
     if view is None or frame.starts_shot or frame.starts_segment:
         return _View.of(small)

@@ -1,13 +1,13 @@
-"""The warm start: how much of the paintings before is kept for the next frame.
+"""The warm start: the paint of earlier frames that painting the next frame begins with.
 
-A warm start makes painting a clip affordable. It is also what freezes, smears or leaves unpainted
+A warm start makes painting a clip affordable. But it can also freeze, smear or leave unpainted
 whatever moves. So each pixel of the new frame is treated in one of three ways:
 
-- *still*: its source is what it was when it was painted, or what it was before something passed
-  in front of it. The paint stays, or comes back, to the bit.
-- *trusted*: it moved, and the optical flow tells where it was. Its paint is warped along.
-- *untrusted*: it was not seen before. The source is recolored as the paint around it was,
-  and painted anew.
+- *still*: its source is the same as when it was painted, or as before something passed in front of
+  it. The old paint is kept or restored exactly.
+- *trusted*: it moved, and the optical flow says from where. Its paint is warped along the flow.
+- *untrusted*: it was not visible before. Its source is recolored like the paint around it, and
+  painted anew.
 """
 
 from __future__ import annotations
@@ -31,18 +31,24 @@ VIDEO_NOISE = 8.0
 MISMATCH = 25.0
 """Levels of 255. The flow is wrong where it joins colors that differ by more."""
 SWAY, SPREAD = 0.4, 0.25
-"""The camera moves where more than the first share of all sharp edges near the frame's sides
-changes, in more than the second share of the outer cells of an 8x8 grid."""
+"""Shares by which a moving camera is recognized.
+
+The camera moves if more than the first share of the sharp edges near the frame's sides has changed,
+and changes occur in more than the second share of the outer cells of an 8x8 grid.
+"""
 SHARP = 16.0
-"""Levels of 255 a pixel. A steeper edge changes visibly when it moves by half a pixel."""
+"""Levels of 255 per pixel. A steeper edge changes visibly when it moves by half a pixel."""
 SETTLED = 5
 """Frames for which a place must be still to be remembered as background."""
 BORDER = 15
-"""Pixels across by which a change is widened: the outlines of what moves are painted there."""
+"""Side, in pixels, of the square that changes are dilated by.
+
+The widened area has room for the painted outlines of what moves.
+"""
 PAINTINGS = ("first", "last", "background", "before")
-"""The paintings of a ``TemporalState``."""
+"""The fields of ``TemporalState`` that are paintings."""
 SMALLEST_CHANGE = 17
-"""Pixels across. Smaller changes are the noise of compression."""
+"""Smallest width of a widened change, in pixels. Smaller ones are noise of the compression."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +56,14 @@ class TemporalState:
     """What is remembered of a shot. Pictures are (H, W, 3), masks (H, W)."""
 
     first: Painting
-    """The shot's first frame, whose look the others keep. Copies of copies would fade."""
+    """The shot's first frame. The others copy its look, since copies of copies would fade."""
     last: Painting
-    """The frame before. The source of its still parts is that of the frame they were painted in."""
+    """The frame before, but the source of its still parts is from the frame they were painted in."""
     background: Painting
-    """Each place as it was when it was last still for long, so that what a passer-by uncovers again
-    is not painted anew."""
+    """Each place as it was when it was last still for long.
+
+    So what a passer-by covers and uncovers again is not painted anew.
+    """
     known: NDArray[np.bool_]
     """Where the background is known."""
     calm: NDArray[np.uint8]
@@ -65,12 +73,12 @@ class TemporalState:
 
     @classmethod
     def begin(cls, source: Image, painted: Image, first: Painting | None = None) -> TemporalState:
-        """Return the state after a frame from which nothing else is remembered.
+        """Return the state after a frame, if nothing else is remembered.
 
         Args:
-            source: the frame.
-            painted: its painting.
-            first: the shot's first frame. None means this one.
+            source: the frame (H, W, 3).
+            painted: its painting (H, W, 3).
+            first: the shot's first frame and its painting. None means this one.
         """
         last = Painting(source, painted)
         shape = source.shape[:2]
@@ -79,7 +87,7 @@ class TemporalState:
         )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return all of it as arrays by name, for ``of``."""
+        """Return the state as arrays by name, from which ``of`` restores it."""
         found = {
             f"{name}.{part}": getattr(getattr(self, name), part)
             for name in PAINTINGS
@@ -98,18 +106,18 @@ class TemporalState:
 
 @dataclass(frozen=True, eq=False)
 class WarmStart:
-    """Where painting a frame begins. Pictures (H, W, 3) and masks (H, W), in 0..1."""
+    """Where painting a frame begins. Pictures are (H, W, 3), masks (H, W), fields in 0..1."""
 
     start: Field
     """The picture to paint over."""
     warped: Field
-    """The paintings before, warped onto this frame."""
+    """The paint of earlier frames, kept in place or warped onto this frame."""
     trust: Field
-    """How far to keep ``warped``."""
+    """How strongly to keep ``warped`` at each pixel."""
     still: NDArray[np.bool_]
     """Where nothing may change."""
     origin: Image
-    """Where it is still: the source at the time it was painted."""
+    """The source at the time when the paint was made. It is valid where the frame is still."""
 
     def over(self, own: Image, share: float) -> WarmStart:
         """Return a start that blends a frame's own painting with the warped one.
@@ -121,7 +129,7 @@ class WarmStart:
         """
         values = unit(own)
         warped = values + share * (self.warped - values)
-        # As the optimizer will see it: a still pixel must be a color that can be written.
+        # Rounded, because a still pixel keeps this color, which must be one that can be written.
         warped = np.rint(warped.clip(0, 1) * 255) / 255
         return replace(
             self, start=values + self.trust[..., None] * (warped - values), warped=warped
@@ -143,7 +151,7 @@ def warm_start(state: TemporalState, source: Image, flows: FlowPair) -> WarmStar
     Args:
         state: the state after the frame before.
         source: the frame (H, W, 3).
-        flows: estimates the flow between two frames, both ways.
+        flows: estimates the flow between two frames in both directions.
     """
     same, bared = unchanged(state, source)
     still = same | bared
@@ -163,13 +171,13 @@ def warm_start(state: TemporalState, source: Image, flows: FlowPair) -> WarmStar
 
 
 def trusted(source: Image, old: Image, forward: Field, backward: Field) -> Field:
-    """Compute where a flow can be trusted, by itself and by the colors that it joins.
+    """Compute where a flow can be trusted, by itself and by the colors that it connects.
 
     Args:
         source: the frame (H, W, 3).
-        old: the frame that the flow points into.
+        old: the frame (H, W, 3) that the flow points into.
         forward: the flow of ``source`` into ``old`` (H, W, 2), in pixels.
-        backward: the opposite flow.
+        backward: the opposite flow (H, W, 2).
 
     Returns:
         The trust (H, W), in 0..1.
@@ -185,16 +193,20 @@ def _along(old: Painting, source: Image, flows: FlowPair) -> tuple[Field, Field]
     """Warp an ``old`` painting onto the frame ``source``; return it and its trust."""
     forward, backward = flows(source, old.source)
     trust = trusted(source, old.source, forward, backward)
-    # A sharper interpolation than bilinear: paint that is carried a hundred times must not fog.
+    # Sharper than bilinear interpolation, because paint that is warped a hundred times would blur.
     return unit(flow.warp(old.painted, forward, cv2.INTER_LANCZOS4)), trust
 
 
 def unchanged(state: TemporalState, source: Image) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Find where a frame has not changed since it was painted, but for noise.
+    """Find where a frame has not changed since it was painted, apart from noise.
+
+    Args:
+        state: the state after the frame before.
+        source: the frame (H, W, 3).
 
     Returns:
-        Where the source is the same, less a border around each change for paint to join, and
-        where the background has come back. Both (H, W).
+        Where the source is the same, except a border around each change in which paint joins, and
+        where the background is visible again. Both are (H, W).
     """
     changed = difference(source, state.last.source) >= VIDEO_NOISE
     if _sways(state.last.source, changed):
@@ -213,8 +225,11 @@ def unchanged(state: TemporalState, source: Image) -> tuple[NDArray[np.bool_], N
 
 
 def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
-    """Whether the camera moves: sharp edges have changed along the sides of the frame, in several
-    places. (The middle may well be filled by one thing that moves.)"""
+    """Whether the camera moves, given where a ``picture`` (H, W, 3) has ``changed`` (H, W).
+
+    It does if sharp edges near the sides of the frame have changed, in several places. The middle
+    does not count, since it may be filled by a single object that moves.
+    """
     gray = cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (5, 5))
     down, across = np.gradient(gray)
     sharp = np.hypot(down, across) > SHARP

@@ -13,6 +13,7 @@ import tomli_w
 
 from ...core.errors import UsageError, unknown
 from ...core.files import write_whole
+from ...core.registry import Registry
 from .. import Settings, fields
 from ..quality import with_quality
 
@@ -33,6 +34,10 @@ class Recipe:
     """How long it takes, against the defaults."""
 
 
+RECIPES: Registry[Path] = Registry(
+    "vidstyle.recipes", {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
+)
+"""The files of all recipes by name: these, and those of other packages."""
 WEIGHTS = ("bundled", "torchvision", "random")
 """Weights that are no files."""
 
@@ -45,11 +50,11 @@ def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
         UsageError: there is none, it is no TOML, an option of it is unknown or makes no sense, it
             names a file outside of its own folder, or a machine to send clips to.
     """
-    path = _files().get(str(name), Path(name))
+    path = Path(RECIPES.get(str(name), name))
     if not path.is_file():
         if path.suffix == ".toml" or len(path.parts) > 1:
             raise UsageError(f"{path}: no such recipe")
-        raise unknown("recipe", str(name), _files())
+        raise unknown("recipe", str(name), RECIPES)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -90,7 +95,7 @@ def _inside(folder: Path, option: str, name: str) -> str:
 
 def every() -> list[Recipe]:
     """The recipes that come along."""
-    return [load(name) for name in _files()]
+    return [load(name) for name in RECIPES]
 
 
 def save(settings: Settings, path: Path) -> list[str]:
@@ -120,7 +125,3 @@ def save(settings: Settings, path: Path) -> list[str]:
     return [f"{path} names no file outside of its folder: use it with {' '.join(beside)}"] * bool(
         beside
     )
-
-
-def _files() -> dict[str, Path]:
-    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
