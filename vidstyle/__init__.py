@@ -60,11 +60,11 @@ _HOMES = {
     ".metrics": ("Metrics", "measure"),
     ".api": ("KeysResult", "Result", "TrainingResult", "keyframes", "preview", "stylize", "train"),
 }
-"""The modules of the public names that are loaded when they are asked for."""
+"""The public names that are imported only when they are used, by their modules."""
 
 
 def __getattr__(name: str) -> Any:
-    """Load what paints, and torch with it, only when it is asked for, since that takes seconds."""
+    """Import a public name when it is first used, because importing torch takes seconds."""
     for module, names in _HOMES.items():
         if name in names:
             return getattr(import_module(module, __name__), name)

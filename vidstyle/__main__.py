@@ -1,4 +1,4 @@
-"""``python -m vidstyle``, and the command ``vidstyle``."""
+"""The entry point of ``python -m vidstyle`` and of the command ``vidstyle``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import sys
 from typing import NoReturn
 
 STOPPED, BROKEN_PIPE = 130, 141
-"""Exit codes: 128 and the number of the signal, SIGINT or SIGPIPE."""
+"""Exit codes: 128 plus the number of the signal, SIGINT or SIGPIPE."""
 
 
 def main() -> int:
-    """Run the command line; returns the exit code."""
+    """Run the command line, and return the exit code."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # not every encoding has all that a name may hold
+        if hasattr(stream, "reconfigure"):  # the encoding may lack characters of a file name
             stream.reconfigure(errors="backslashreplace")
     handler = signal.getsignal(signal.SIGINT)
     if handler is signal.default_int_handler:
@@ -29,13 +29,13 @@ def main() -> int:
             if sys.stdout is not None:
                 sys.stdout.flush()
     except BrokenPipeError:
-        # At its end, Python would flush once more, and complain.
+        # At exit, Python would flush stdout once more, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
 
 
 def _leave(number: int, frame: object) -> NoReturn:
-    """Leave at once: an exception, while modules are imported, comes out as anything."""
+    """Exit at once, because an exception during imports may surface as any other error."""
     os.write(2, b"vidstyle: stopped\n")
     os._exit(STOPPED)
 

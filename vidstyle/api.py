@@ -34,31 +34,49 @@ def stylize(
     settings: Settings | None = None,
     **options: Any,
 ) -> Result:
-    """Paint ``clip`` in the style of a picture, or of several, given as (picture, weight).
+    """Paint a clip in the style of a picture, or of a blend of several.
 
     Args:
-        clip: a video, GIF, APNG, WebP, still image, folder of stills or glob.
-        style: the picture, or a sequence of pictures or (picture, weight).
-        output: where to; by default beside the clip, as ``clip.picasso.mp4``.
-        masks: of what stays unpainted, or (mask, picture) of what is to look like another one:
-            stills, or clips of as many frames. White, or opaque, is inside.
-        style_at: (seconds, style) to change over to, blended in between.
-        keys: how frames are to look: (seconds, painting), or a folder of paintings called by the
-            numbers of their frames (``keyframes``). What lies between follows them; without a
-            style, they are it.
-        overwrite: replace an output that exists.
-        restart: begin anew, where a run before has left paintings in a journal.
-        keep_frames: keep the journal, with each painting as a PNG.
-        keep_partial: if it ends early, leave what is painted as clip.partial.mp4 beside the output.
-        listener: told of what happens (``vidstyle.core.events``).
-        settings: all options at once, where an editor shows them.
-        options: fields of ``Settings`` on top of these: size, iterations, style_weight …; and
-            ``quality``: "draft", "good" or "best", for several of them.
+        clip: the path of a video, GIF, APNG, WebP, AVIF, still image or folder of stills, or a glob
+            of stills.
+        style: the picture to paint like, or a sequence of pictures to blend, each a path or (path,
+            weight). It may be left out if there are ``keys``, whose paintings are the style then,
+            or with the option ``model``, which has its own styles. These can also be named here.
+        output: the file or folder to write. The suffix says the format, and a name without one
+            means a folder of frames. If the folder exists, or if the name ends in ``/``, the
+            painting is a new file in it. None means beside the clip, as ``clip.picasso.mp4``.
+        masks: parts of the clip to leave unpainted, each as the path of a mask, or to paint in
+            another style, each as (mask, picture). A mask is a still, or a clip with as many frames
+            as ``clip``. White is inside, or opaque if the mask has transparency. Where masks
+            overlap, the last one counts.
+        style_at: later styles, each as (seconds, style). Between their times, styles are blended.
+        keys: given paintings of frames, each as (seconds, painting), or a folder of paintings whose
+            file names end with the numbers of their frames, from 1 on (see ``keyframes``). The
+            frames between them follow.
+        overwrite: whether an existing output may be replaced.
+        restart: whether to begin again if an earlier call was interrupted, instead of continuing
+            from its paintings.
+        keep_frames: whether to keep the journal, the folder beside the output that has each
+            painting as a PNG.
+        keep_partial: whether to leave what is painted as ``clip.picasso.partial.mp4`` beside the
+            output if the work ends early.
+        listener: called with each event (``vidstyle.Event``).
+        settings: the options as one object. None means the defaults.
+        options: fields of ``Settings`` that override ``settings``, such as size, iterations or
+            style_weight. ``quality`` stands for several of them: "draft", "good" or "best".
+
+    Returns:
+        The path of the painting, its size and number of frames, the time that it took, notices and
+        more (see ``Result``).
 
     Raises:
-        UsageError: wrong use, or input that cannot be read.
-        VidstyleError: the work failed. Nothing is left at ``output`` in either case; what was
-            painted waits in a journal beside it, for the same call to go on from there.
+        UsageError: an argument is wrong, or an input cannot be read.
+        VidstyleError: the work failed. Neither error leaves anything at ``output``. What was
+            painted is kept in a journal beside it, from which the same call continues.
+
+    Examples:
+        >>> result = vidstyle.stylize("clip.mp4", "picasso.jpg", size=384)
+        >>> print(result.output, result.frames, result.seconds)
     """
     made = plan(
         clip,
@@ -90,9 +108,28 @@ def preview(
     settings: Settings | None = None,
     **options: Any,
 ) -> Result:
-    """Paint the first ``frames`` of ``clip``, small and quickly, with a contact sheet beside.
+    """Paint the first frames of a clip, small and quickly, with a contact sheet beside them.
 
-    As ``stylize``, otherwise; the result's ``sheet`` is the contact sheet.
+    Args:
+        clip: as in ``stylize``.
+        style: as in ``stylize``.
+        output: the file or folder to write. None means beside the clip, as
+            ``clip.picasso.preview.mp4``.
+        frames: how many frames to paint, at least 1.
+        masks: as in ``stylize``.
+        style_at: as in ``stylize``.
+        keys: as in ``stylize``.
+        overwrite: whether an existing output may be replaced.
+        listener: called with each event (``vidstyle.Event``).
+        settings: the options as one object. None means the defaults.
+        options: fields of ``Settings`` that override ``settings``, as in ``stylize``.
+
+    Returns:
+        As in ``stylize``. ``sheet`` is the path of the contact sheet.
+
+    Raises:
+        UsageError: an argument is wrong, or an input cannot be read.
+        VidstyleError: the work failed. Nothing is left at ``output``.
     """
     made = plan(
         clip,
@@ -116,18 +153,27 @@ def keyframes(
     settings: Settings | None = None,
     **options: Any,
 ) -> KeysResult:
-    """Write the frames of ``clip`` that are worth painting, for ``stylize(..., keys=[output])``.
+    """Write the frames of a clip that are worth painting by hand.
+
+    Paint over some or all of them, and pass the folder to ``stylize(..., keys=[output])``.
 
     Args:
-        clip: a video, GIF, APNG, WebP, still image, folder of stills or glob.
-        output: a new folder; by default beside the clip, as ``clip.keys``. A sheet of them comes
-            beside it.
-        listener: told of what happens (``vidstyle.core.events``).
-        settings: all options at once, where an editor shows them.
-        options: fields of ``Settings`` on top of these: size, key_every, start …
+        clip: as in ``stylize``.
+        output: a new folder for the frames, each named by its number. None means beside the clip,
+            as ``clip.keys``. A contact sheet is written beside the folder.
+        listener: called with each event (``vidstyle.Event``).
+        settings: the options as one object. None means the defaults.
+        options: fields of ``Settings`` that override ``settings``, such as size, key_every or
+            start.
+
+    Returns:
+        The folder, the numbers of the frames in it, the path of the contact sheet and more (see
+        ``KeysResult``).
 
     Raises:
-        UsageError: wrong use, or input that cannot be read.
+        UsageError: an argument is wrong, the clip cannot be read, or the folder or the sheet
+            exists already.
+        VidstyleError: the work failed.
     """
     return write_keys(plan_keys(clip, output, _settings(settings, options)), listener)
 
@@ -142,20 +188,25 @@ def train(
     settings: Settings | None = None,
     **options: Any,
 ) -> TrainingResult:
-    """Fit a model to a clip, or to a folder of pictures, for ``stylize(..., model=...)``.
+    """Train a model on a clip or a folder of pictures, for ``stylize(..., model=...)``.
 
     Args:
-        clip: a video, GIF, APNG, WebP, still image, folder of stills or glob.
-        style: the picture, or a sequence of pictures or (picture, weight): one model holds them
-            all, and paints any blend of them.
-        output: the file; by default beside the clip, as ``picasso.safetensors``.
-        overwrite: replace a file that exists.
-        listener: told of what happens (``vidstyle.core.events``).
-        settings: all options at once, where an editor shows them.
-        options: fields of ``Settings`` on top of these: size, style_weight, training_steps …
+        clip: as in ``stylize``.
+        style: the picture to paint like, or a sequence of pictures, each a path or (path, weight).
+            One model holds all of them, and can paint any blend.
+        output: the model's file. None means beside the clip, as ``picasso.safetensors``.
+        overwrite: whether existing files may be replaced.
+        listener: called with each event (``vidstyle.Event``).
+        settings: the options as one object. None means the defaults.
+        options: fields of ``Settings`` that override ``settings``, such as size, style_weight or
+            training_steps.
+
+    Returns:
+        The path of the model, its styles, the losses, a contact sheet and more (see
+        ``TrainingResult``).
 
     Raises:
-        UsageError: wrong use, or input that cannot be read.
+        UsageError: an argument is wrong, or an input cannot be read.
         VidstyleError: the work failed.
     """
     made = plan_training(clip, several(style), output, overwrite, _settings(settings, options))

@@ -162,7 +162,7 @@ def pairs(source: Clip, painted: Clip, start: Fraction) -> Iterator[tuple[Image,
     """Match the frames of two clips.
 
     Each painted frame is matched with what the source shows at the middle of its time. A painting
-    that is a folder of stills has no times, so its frames are matched one by one.
+    that consists of stills has no times, so its frames are matched one by one.
 
     Args:
         source: the clip that was painted.

@@ -1,4 +1,4 @@
-"""What ``vidstyle CLIP`` does: paint a clip, or several, or show the plan."""
+"""The command ``vidstyle CLIP``: paint one or several clips, or show the plan."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Paint what is asked for; returns the exit code."""
+    """Paint the clips of the parsed ``options``, and return the exit code."""
     given = settings_given(options)
     chosen = recipes.load(options.recipe, given).options if options.recipe else {}
     steps = {} if options.quality is None else quality(options.quality)
@@ -46,8 +46,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _run_many(options: argparse.Namespace, settings: Settings) -> int:
-    """Paint several clips, into a folder or each beside itself; one that fails is told, and the
-    others are painted."""
+    """Paint several clips, into a folder or each beside its source, and return the exit code.
+
+    If one fails, its error is printed and the others are still painted.
+    """
     if STANDARD in (*options.clip, options.output):
         raise UsageError("several clips need files: stdin and stdout take one")
     folder = None if options.output is None else Path(options.output)
@@ -80,9 +82,9 @@ def _run_many(options: argparse.Namespace, settings: Settings) -> int:
 
 
 def _check_names(options: argparse.Namespace, settings: Settings) -> None:
-    """Refuse several clips of which two would be painted into one file.
+    """Refuse clips of which two would be painted into the same file.
 
-    What else is wrong with one of them is told when its turn comes.
+    Any other error of a clip is reported when its turn comes.
     """
     taken: dict[Path, str] = {}
     for clip in options.clip:
@@ -101,7 +103,7 @@ def _check_names(options: argparse.Namespace, settings: Settings) -> None:
 def _plan(
     options: argparse.Namespace, settings: Settings, clip: str, output: str | None
 ) -> PaintPlan:
-    from ..plan import plan  # with torch, whose seconds are not for --help
+    from ..plan import plan  # imports torch, which takes seconds that --help should not
 
     return plan(
         clip,
@@ -121,19 +123,19 @@ def _plan(
 
 
 def _recipe(plan: PaintPlan) -> Path:
-    """Return the file for the recipe of a run."""
+    """Return the path of the recipe that is saved beside the output."""
     return plan.output.beside(".toml")
 
 
 def _paint(
     options: argparse.Namespace, settings: Settings, clip: str, output: str | None
 ) -> dict[str, Any]:
-    """Paint a clip, or show the plan of it; returns what there is to say for programs."""
+    """Paint a clip, or show its plan, and return the report for ``--json``."""
     from ..plan import describe
     from ..render import render
 
     plan = _plan(options, settings, clip, output)
-    if options.output == STANDARD:  # nothing lasts beside it
+    if options.output == STANDARD:  # a journal cannot be kept beside stdout
         plan = dataclasses.replace(plan, journal=None)
     if options.dry_run:
         summary = describe(plan)
@@ -151,7 +153,7 @@ def _paint(
         files.check_writable(_recipe(plan), options.overwrite, plan.reads)
     with Reporter(clip, quiet=options.quiet) as reporter:
         result = render(plan, reporter)
-        if options.save_recipe:  # as asked for: of a preview, what it is a preview of
+        if options.save_recipe:  # even that of a preview has the settings for the whole painting
             for note in recipes.save(settings, _recipe(plan)):
                 reporter(Notice(note))
     if not (options.json or options.quiet or options.output == STANDARD):
@@ -175,7 +177,7 @@ def _show_plan(summary: PlanSummary) -> None:
         "estimated seconds": _seconds(summary.estimated_seconds),
         "seconds by quality": ", ".join(f"{word} {_seconds(each)}" for word, each in qualities),
     }
-    del told["frames are counted"]  # the number of frames says so
+    del told["frames are counted"]  # the text of "frames" says so already
     for name, value in told.items():
         print(f"{name:>18}  {value}", file=sys.stderr)
 

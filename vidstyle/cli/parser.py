@@ -1,4 +1,4 @@
-"""The parser of the command line: options come from ``Settings``, with their help and defaults."""
+"""The command-line parser. Its options come from ``Settings``, with their help and defaults."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ FILE_FORMATS = [name for name in FORMATS if name != "folder"]
 
 
 class Parser(argparse.ArgumentParser):
+    """An argument parser that raises ``UsageError`` instead of ending the process."""
+
     def error(self, message: str) -> NoReturn:
         raise UsageError(f"{message} (see vidstyle --help)")
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As in argparse; a mistyped option gets the nearest right one."""
+        """Parse as argparse does, but suggest the closest option for a mistyped one."""
         found, rest = self.parse_known_args(args, namespace)
         mistyped = next((word for word in rest if word.startswith("--")), None)
         if mistyped is not None:
@@ -37,7 +39,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser; every option of ``Settings`` with its own help and default."""
+    """Build the parser of ``vidstyle CLIP``, with all options of ``Settings``."""
     parser = Parser(
         prog="vidstyle",
         description="Turn a video or an animated GIF into a painting.",
@@ -142,6 +144,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
 
 
 def add_style(parser: argparse.ArgumentParser) -> None:
+    """Add ``--style``."""
     parser.add_argument(
         "--style",
         action="append",
@@ -152,6 +155,7 @@ def add_style(parser: argparse.ArgumentParser) -> None:
 
 
 def add_overwrite(parser: argparse.ArgumentParser) -> None:
+    """Add ``--overwrite``."""
     parser.add_argument(
         "-y",
         "--overwrite",
@@ -162,6 +166,7 @@ def add_overwrite(parser: argparse.ArgumentParser) -> None:
 
 
 def add_messages(group: argparse._ActionsContainer) -> None:
+    """Add the options that decide what is printed."""
     group.add_argument("--json", action="store_true", help="print one JSON object at the end")
     group.add_argument("--quiet", action="store_true", help="print only errors")
     group.add_argument("--verbose", action="store_true", help="print a traceback with an error")
@@ -170,7 +175,15 @@ def add_messages(group: argparse._ActionsContainer) -> None:
 def add_settings(
     parser: argparse.ArgumentParser, names: Sequence[str]
 ) -> dict[str, argparse._ArgumentGroup]:
-    """Add these fields of ``Settings``, as they are grouped, each with its help and default."""
+    """Add options for fields of ``Settings``, with their help and defaults.
+
+    Args:
+        parser: the parser to add them to.
+        names: of the fields.
+
+    Returns:
+        The argument groups that were added for them, by title.
+    """
     hints = get_type_hints(Settings)
     specs = {spec.name: spec for spec in dataclasses.fields(Settings)}
     titles = dict.fromkeys(specs[name].metadata["group"] for name in names)
@@ -192,13 +205,13 @@ def add_settings(
 
 
 def settings_given(options: argparse.Namespace) -> dict[str, Any]:
-    """The fields of ``Settings`` that were given."""
+    """Return the fields of ``Settings`` that were given on the command line."""
     names = {spec.name for spec in dataclasses.fields(Settings)}
     return {name: value for name, value in vars(options).items() if name in names}
 
 
 def style_of(text: str) -> tuple[str, float]:
-    """``IMAGE[:WEIGHT]``; a file whose name really ends like that is taken as it is."""
+    """Parse ``IMAGE[:WEIGHT]``. If ``text`` as a whole is the name of a file, the weight is 1."""
     path, colon, weight = text.rpartition(":")
     if not colon or Path(text).exists():
         return text, 1.0
@@ -209,7 +222,11 @@ def style_of(text: str) -> tuple[str, float]:
 
 
 def style_at_of(text: str) -> tuple[float, tuple[str, float]]:
-    """``T=IMAGE[:WEIGHT]``."""
+    """Parse ``T=IMAGE[:WEIGHT]`` into the time in seconds and the style.
+
+    Raises:
+        UsageError: the time is missing or not a time.
+    """
     time, _, style = text.partition("=")
     try:
         return seconds_of(time), style_of(style)
@@ -218,7 +235,11 @@ def style_at_of(text: str) -> tuple[float, tuple[str, float]]:
 
 
 def key_of(text: str) -> str | tuple[float, str]:
-    """``T=IMAGE``, or a folder."""
+    """Parse ``T=IMAGE`` into the time in seconds and the picture. A folder is returned as it is.
+
+    Raises:
+        UsageError: the time is not a time.
+    """
     time, equals, path = text.partition("=")
     if not equals or Path(text).exists():
         return text
@@ -229,6 +250,9 @@ def key_of(text: str) -> str | tuple[float, str]:
 
 
 def mask_of(text: str) -> tuple[str, str | None]:
-    """``FILE[=IMAGE]``; a file whose name really has a = is taken as it is."""
+    """Parse ``FILE[=IMAGE]`` into the mask and its style.
+
+    If ``text`` as a whole is the name of a file, it is a mask without a style.
+    """
     path, equals, style = text.rpartition("=")
     return (path, style) if equals and not Path(text).exists() else (text, None)

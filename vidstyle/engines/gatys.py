@@ -25,7 +25,7 @@ from ..core import devices
 from ..core.errors import NotFiniteError
 from ..core.events import Step
 from ..core.frames import Frame
-from ..core.images import Image, difference, resized, within
+from ..core.images import Image, resized, within
 from ..networks import Features
 from ..objective import losses
 from ..objective.objective import Loss, Region, TemporalTarget, has_windows
@@ -33,7 +33,7 @@ from ..objective.optimizers import Average, optimizer_of
 from ..objective.styles import StyleSchedule
 from ..objective.tiles import Window, windows
 from ..settings import Settings
-from ..temporal.warm_start import VIDEO_NOISE, TemporalState, WarmStart, warm_start
+from ..temporal.warm_start import TemporalState, WarmStart, fades_in, warm_start
 from .base import SMALLEST_TILE, BaseEngine
 from .first_features import FirstFeatures
 from .progress import ConvergenceTarget, FrameSteps, converged, gain
@@ -49,8 +49,6 @@ WINDOW_FOCUS = 3.2
 be lost."""
 CAREFUL_RATE = 0.01
 """Adam's learning rate where L-BFGS has failed."""
-RISE, EVERYWHERE = 1.3, 0.6
-"""A shot fades in if its contrast grows by the first factor, and the second share of it changes."""
 ANOTHER_STYLE = 0.5
 """The share of the style that must change at once to begin a new shot."""
 
@@ -88,7 +86,7 @@ class OptimizingEngine(BaseEngine):
         init, source = self.settings.init, frame.rgb
         style_change = self._style_change(frame)
         if self.temporal is not None and (
-            style_change > ANOTHER_STYLE or _fades_in(self.temporal.first.source, source)
+            style_change > ANOTHER_STYLE or fades_in(self.temporal.first.source, source)
         ):
             self.reset()
         if self.temporal is None:
@@ -210,8 +208,8 @@ class OptimizingEngine(BaseEngine):
         """Return how much the style differs from that of the shot's first frame, in 0..1."""
         if self.schedule.is_constant or self.first_frame is None:
             return 0.0
-        pairs = zip(self.style_weights(frame), self.style_weights(self.first_frame), strict=True)
-        return sum(abs(one - other) for one, other in pairs) / 2
+        now, then = (self.style_weights(one) for one in (frame, self.first_frame))
+        return sum(abs(one - other) for one, other in zip(now, then, strict=True)) / 2
 
     def _begin(self, frame: Frame, painted: Image) -> None:
         self.temporal, self.first_frame = TemporalState.begin(frame.rgb, painted), frame
@@ -397,9 +395,3 @@ class OptimizingEngine(BaseEngine):
         generator = torch.Generator().manual_seed(self.settings.seed)
         noise = torch.randn(1, 3, height, width, generator=generator)
         return (0.5 + 0.1 * noise).clamp(0, 1).to(self.device)
-
-
-def _fades_in(first: Image, now: Image) -> bool:
-    """Whether ``now`` shows much more than the shot's ``first`` frame, which is no measure then."""
-    changed = (difference(first, now) > VIDEO_NOISE).mean()
-    return bool(now.std() > RISE * first.std() and changed > EVERYWHERE)

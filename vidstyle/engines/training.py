@@ -163,7 +163,7 @@ def train(
     progress: Progress,
     blends: Sequence[Weights] = (),
 ) -> None:
-    """Train a model on a clip, until it learns no more or the settings' number of steps is reached.
+    """Train a model on a clip, until it learns no more or has had the settings' number of steps.
 
     Each step lowers the objective of a crop of one frame. Its temporal term is the difference from
     the model's own painting of the frame before, warped along the flow (Huang et al. 2017,

@@ -23,7 +23,7 @@ from ..engines.protocol import State
 
 PAINTINGS, STATE = ".paintings.npz", ".state.npz"
 """How the names of a chunk's two files end."""
-LOSSES = "losses"
+LOSSES_ENTRY = "losses"
 CHUNKS_WAITING = 2
 """Chunks that may wait to be written in the background."""
 DAMAGE = (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile)
@@ -114,7 +114,7 @@ class ChunkStore:
                 with zipfile.ZipFile(io.BytesIO(self.parts.read(name))) as file:
                     if file.testzip() is not None:
                         raise zipfile.BadZipFile
-                self.count += name.endswith(PAINTINGS) and len(self._read(name)[LOSSES])
+                self.count += name.endswith(PAINTINGS) and len(self._read(name)[LOSSES_ENTRY])
 
     def begin(self) -> None:
         """Prepare for the first chunk. The folder of a worker exists already."""
@@ -124,7 +124,7 @@ class ChunkStore:
         if str(chunk) not in self.names:
             return None
         found = self._read(f"{chunk}{PAINTINGS}")
-        losses = tuple(map(float, found[LOSSES]))
+        losses = tuple(map(float, found[LOSSES_ENTRY]))
         pictures = (io.BytesIO(found[str(number)].tobytes()) for number in range(len(losses)))
         paintings = tuple(np.array(Pillow.open(picture)) for picture in pictures)
         try:
@@ -177,7 +177,7 @@ class ChunkStore:
                 for number, painting in enumerate(chunk.paintings)
             }
             losses = np.array(chunk.losses, np.float64)
-            self._write(f"{name}{PAINTINGS}", {**pictures, LOSSES: losses})
+            self._write(f"{name}{PAINTINGS}", {**pictures, LOSSES_ENTRY: losses})
             self.names.add(str(name))
             self.count += len(chunk.paintings)
             self.waiting.pop()

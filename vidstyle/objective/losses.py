@@ -203,9 +203,12 @@ RELATIVE = LossScaling(
 )
 """Errors relative to the energy of their targets."""
 GATYS = LossScaling(lambda energy, n: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE)
-"""Gatys et al. (2016): ½Σ(F − P)², and 1/(4C²n²) Σ(G − A)² for Gram matrices that are sums."""
+"""Gatys et al. (2016): ½Σ(F − P)², and 1/(4C²n²) Σ(G − A)² for Gram matrices that are sums.
+
+Here and below, n is the number of positions.
+"""
 TENSORFLOW = LossScaling(lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 2, range=CAFFE_RANGE)
-"""TensorFlow's tutorial: means of squares, for Gram matrices divided by the number of positions."""
+"""TensorFlow's tutorial: means of squares, for Gram matrices divided by n, as here."""
 PYTORCH = LossScaling(
     lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 4, adds=True, range=UNIT_RANGE
 )
@@ -213,7 +216,7 @@ PYTORCH = LossScaling(
 UDACITY = LossScaling(
     lambda energy, n: 1 / n, lambda a, n: n / len(a) ** 3, adds=True, range=UNIT_RANGE
 )
-"""Udacity's exercise: means of squares, for Gram matrices that are sums; that is divided by C·n."""
+"""Udacity's exercise: means of squares. Gram matrices are sums, and their mean is over C·n."""
 
 
 def formula(name: str) -> LossScaling:

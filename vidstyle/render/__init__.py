@@ -16,8 +16,7 @@ from .compose import Composer, Summary
 from .fingerprint import open_journal
 from .keys import unused_notes
 from .learn import learn_clip
-from .logger import RunLogger
-from .notes import first_notes, last_notes, started
+from .notes import first_notes, last_notes, run_log, started
 from .output import OutputWriter
 from .painting import paint_here
 from .ray import paint_on_cluster
@@ -70,13 +69,7 @@ def _render(plan: PaintPlan, listener: Listener) -> Result:
     engine = make_engine(settings, plan.schedule, plan.size, plan.tile_pixels)
     room_notes = check_room(plan)
     journal = open_journal(plan, engine)
-    log = RunLogger(
-        output.plot,
-        output.snapshots,
-        settings.snapshots,
-        journal.training,
-        goes_on=journal.count > 0,
-    )
+    log = run_log(output, settings.snapshots, journal)
     notes: list[str] = []
 
     def emit(event: Event) -> None:
@@ -93,8 +86,8 @@ def _render(plan: PaintPlan, listener: Listener) -> Result:
         journal.clear()  # not before it is known that all can be written
     with journal:
         with writer:
-            before = (*first_notes(plan, engine, journal, writer), *room_notes, *plan.notes)
-            for note in before:
+            told = (*first_notes(plan, engine, journal, writer), *room_notes, *plan.notes)
+            for note in told:
                 emit(Notice(note))
             emit(started(plan, engine))
             learn_clip(engine, plan.footage, journal, emit)
@@ -108,7 +101,8 @@ def _render(plan: PaintPlan, listener: Listener) -> Result:
             if not summary.losses and plan.footage.clip.info.frames != 0:
                 raise plan.footage.empty
         journal.complete = True
-        for note in last_notes(plan, journal, writer, composer.changes):
+        kept = journal.folder if plan.keep_frames and composer.changes else None
+        for note in last_notes(plan.footage.clip, writer, kept):
             emit(Notice(note))
         log.finish()
         if output.sheet is not None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from ..core.events import Started
 from ..engines import ClipEngine
 from ..journal import Journal
-from ..plan import PaintPlan
+from ..media import Clip
+from ..plan import Output, PaintPlan
+from .logger import RunLogger
 from .output import OutputWriter
 from .scheduler import paintings
 
@@ -28,6 +31,12 @@ def started(plan: PaintPlan, engine: ClipEngine) -> Started:
     )
 
 
+def run_log(output: Output, every: int | None, journal: Journal) -> RunLogger:
+    """Return the listener that draws losses and pictures, ``every`` so many steps."""
+    going_on = journal.count > 0
+    return RunLogger(output.plot, output.snapshots, every, journal.training, going_on)
+
+
 def first_notes(
     plan: PaintPlan, engine: ClipEngine, journal: Journal, writer: OutputWriter
 ) -> Iterator[str]:
@@ -46,18 +55,17 @@ def first_notes(
         )
 
 
-def last_notes(
-    plan: PaintPlan, journal: Journal, writer: OutputWriter, composes: bool
-) -> Iterator[str]:
+def last_notes(clip: Clip, writer: OutputWriter, kept: Path | None) -> Iterator[str]:
     """Say what is worth knowing of a painting that is done.
 
     Args:
-        plan, journal, writer: of the run.
-        composes: whether what is shown differs from what was painted.
+        clip: that has been read.
+        writer: of the output.
+        kept: the folder of frames that are kept, if they differ from what is shown.
     """
-    yield from (*plan.footage.clip.notes, *writer.notes)
-    if plan.keep_frames and composes:
+    yield from (*clip.notes, *writer.notes)
+    if kept is not None:
         yield (
-            f"{journal.folder}: its frames are as they were painted, before --keep-colors, "
+            f"{kept}: its frames are as they were painted, before --keep-colors, "
             f"--strength and masks; a folder as --output has them as they are shown"
         )

@@ -1,4 +1,4 @@
-"""One word for how many steps and passes a painting has."""
+"""Qualities: single words that stand for several options, such as the number of steps."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ QUALITIES: Mapping[str, Mapping[str, Any]] = {
         "tolerance": 0.1,
     },
 }
-"""Options of ``Settings``; ``good`` is its defaults."""
+"""The options of ``Settings`` that each quality changes. ``good`` has the defaults."""
 
 
 def quality(name: str) -> dict[str, Any]:
-    """The options of ``Settings`` that a quality stands for: the same ones for each.
+    """Return the options of ``Settings`` that a quality stands for, by name.
+
+    All qualities have the same options, at other values.
 
     Raises:
-        UsageError: there is none of this name.
+        UsageError: there is no quality of this name.
     """
     if name not in QUALITIES:
         raise unknown("quality", name, QUALITIES)
@@ -33,10 +35,14 @@ def quality(name: str) -> dict[str, Any]:
 
 
 def with_quality(options: Mapping[str, Any]) -> dict[str, Any]:
-    """``options`` of ``Settings``, with those that their ``quality`` stands for in its place.
+    """Replace ``quality`` among options by the options that it stands for.
+
+    Args:
+        options: options of ``Settings`` by name, and perhaps ``quality``. Options that are given
+            override those of the quality.
 
     Raises:
-        UsageError: there is none of this name.
+        UsageError: there is no quality of this name.
     """
     rest = dict(options)
     return quality(str(rest.pop("quality"))) | rest if "quality" in rest else rest

@@ -1,4 +1,4 @@
-"""Options as text: what is typed becomes a value, and a value what one would type."""
+"""Conversion of options from text to values, and from values to text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from .options import items, kinds, literals
 
 
 def seconds_of(text: str) -> float:
-    """Seconds, or minutes:seconds, or hours:minutes:seconds.
+    """Parse a time: seconds, minutes:seconds, or hours:minutes:seconds.
+
+    Returns:
+        The time in seconds.
 
     Raises:
         ValueError: it is none of these.
@@ -26,8 +29,10 @@ def seconds_of(text: str) -> float:
 
 
 def value_of(name: str, text: str) -> Any:
-    """What ``text`` means as the value of the option ``name``; what it cannot mean stays as it is,
-    for ``Settings`` to refuse."""
+    """Parse ``text`` as the value of the option ``name``.
+
+    Text that cannot be parsed is returned unchanged, for ``Settings`` to refuse.
+    """
     hint, metadata = _hints()[name], Settings.__dataclass_fields__[name].metadata
     wanted = {*kinds(hint), items(hint)}
     is_time = "T" in (metadata["metavar"] or "")
@@ -48,12 +53,12 @@ def value_of(name: str, text: str) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """``value``, as it is typed."""
+    """Return the text that one would type for ``value``."""
     return ",".join(map(str, value)) if isinstance(value, tuple) else f"{value}"
 
 
 def arguments_of(settings: Settings) -> Iterator[str]:
-    """The command line's arguments for all options that are not at their defaults."""
+    """Yield the command-line arguments for all options that are not at their defaults."""
     for option, value in changed(settings).items():
         name = option.replace("_", "-")
         if isinstance(value, bool):

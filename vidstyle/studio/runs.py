@@ -101,14 +101,17 @@ class Run:
 
     @property
     def name(self) -> str:
+        """The name of its folder."""
         return self.folder.name
 
     @property
     def is_over(self) -> bool:
+        """Whether it has ended."""
         return self.state in ("done", "stopped", "failed", "left")
 
     @property
     def can_go_on(self) -> bool:
+        """Whether it can be resumed, or queued again."""
         return self.state in ("paused", "stopped", "failed", "left")
 
     def finish(self, result: Result) -> None:

@@ -26,6 +26,7 @@ WORDS = {
 
 
 def clip_line(clip: Clip) -> str:
+    """Return a line about a clip, as Markdown."""
     info = clip.info
     length = "" if info.duration is None else f", {float(info.duration):.1f} s"
     sound = ", with sound" if info.sound else ""
@@ -33,6 +34,7 @@ def clip_line(clip: Clip) -> str:
 
 
 def wrong(error: BaseException) -> str:
+    """Return an error message, as HTML."""
     return f'<span class="vs-error" role="alert">{html.escape(line_of(error))}</span>'
 
 
@@ -66,6 +68,7 @@ def _clock(seconds: float) -> str:
 
 
 def table(rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of (name, value) rows, as HTML."""
     cells = (
         f"<tr><th scope='row' align='left'>{html.escape(name)}</th>"
         f"<td>{html.escape(value)}</td></tr>"
@@ -81,6 +84,7 @@ def labels_of(queue: Queue) -> list[tuple[str, str]]:
 
 
 def progress_of(run: Run) -> str:
+    """Return a progress bar and the state of a run, as HTML."""
     told = html.escape(WORDS[run.state])
     if run.total:
         told += f", {run.done} of {run.total} frames"
@@ -97,7 +101,7 @@ def progress_of(run: Run) -> str:
 
 
 def facts_of(run: Run) -> str:
-    """Return a table about a run: inputs, result, measures, and the equivalent command."""
+    """Return a table about a run, as HTML: inputs, result, measures, and the same command."""
     order = run.order
     rows = [
         ["clip", order.clip.name],

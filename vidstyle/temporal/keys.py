@@ -1,4 +1,4 @@
-"""Selection of key frames: the ends of a shot, and where too little of the last one is visible."""
+"""Selection of key frames: a shot's ends, and where too little of the last one is visible."""
 
 from __future__ import annotations
 

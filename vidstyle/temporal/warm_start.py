@@ -1,4 +1,4 @@
-"""The warm start: the paint of earlier frames that painting the next frame begins with.
+"""The warm start of a frame: the paint that is carried over from earlier frames.
 
 A warm start makes painting a clip affordable. But it can also freeze, smear or leave unpainted
 whatever moves. So each pixel of the new frame is treated in one of three ways:
@@ -38,6 +38,8 @@ and changes occur in more than the second share of the outer cells of an 8x8 gri
 """
 SHARP = 16.0
 """Levels of 255 per pixel. A steeper edge changes visibly when it moves by half a pixel."""
+RISE, EVERYWHERE = 1.3, 0.6
+"""A shot fades in if its contrast grows by the first factor, and the second share of it changes."""
 SETTLED = 5
 """Frames for which a place must be still to be remembered as background."""
 BORDER = 15
@@ -45,7 +47,7 @@ BORDER = 15
 
 The widened area has room for the painted outlines of what moves.
 """
-PAINTINGS = ("first", "last", "background", "before")
+REMEMBERED = ("first", "last", "background", "before")
 """The fields of ``TemporalState`` that are paintings."""
 SMALLEST_CHANGE = 17
 """Smallest width of a widened change, in pixels. Smaller ones are noise of the compression."""
@@ -58,7 +60,7 @@ class TemporalState:
     first: Painting
     """The shot's first frame. The others copy its look, since copies of copies would fade."""
     last: Painting
-    """The frame before, but the source of its still parts is from the frame they were painted in."""
+    """The frame before. The source of its still parts is from the frame they were painted in."""
     background: Painting
     """Each place as it was when it was last still for long.
 
@@ -90,7 +92,7 @@ class TemporalState:
         """Return the state as arrays by name, from which ``of`` restores it."""
         found = {
             f"{name}.{part}": getattr(getattr(self, name), part)
-            for name in PAINTINGS
+            for name in REMEMBERED
             for part in ("source", "painted")
         }
         return {"known": self.known, "calm": self.calm, **found}
@@ -99,14 +101,14 @@ class TemporalState:
     def of(cls, arrays: Mapping[str, NDArray[Any]]) -> TemporalState:
         """Return the state that ``arrays`` came from."""
         first, last, background, before = (
-            Painting(arrays[f"{name}.source"], arrays[f"{name}.painted"]) for name in PAINTINGS
+            Painting(arrays[f"{name}.source"], arrays[f"{name}.painted"]) for name in REMEMBERED
         )
         return cls(first, last, background, arrays["known"], arrays["calm"], before)
 
 
 @dataclass(frozen=True, eq=False)
 class WarmStart:
-    """Where painting a frame begins. Pictures are (H, W, 3), masks (H, W), fields in 0..1."""
+    """The start of painting a frame. Pictures are (H, W, 3), masks (H, W), floats are in 0..1."""
 
     start: Field
     """The picture to paint over."""
@@ -239,3 +241,10 @@ def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
     outer = np.ones((8, 8), bool)
     outer[1:-1, 1:-1] = False
     return bool(sharp.any() and changed[sharp].mean() > SWAY and cells[outer].mean() > SPREAD)
+
+
+def fades_in(first: Image, now: Image) -> bool:
+    """Whether a frame shows much more than the ``first`` one of its shot, which then is no measure
+    for it."""
+    changed = (difference(first, now) > VIDEO_NOISE).mean()
+    return bool(now.std() > RISE * first.std() and changed > EVERYWHERE)

@@ -1,4 +1,4 @@
-"""Recipes: settings with a name, as TOML. Some come along; every run can write its own."""
+"""Recipes: named settings in TOML files. Some are shipped, and any painting can save its own."""
 
 from __future__ import annotations
 
@@ -18,37 +18,45 @@ from .. import Settings, fields
 from ..quality import with_quality
 
 ABOUT = ("about", "source", "cost")
-"""What a recipe says of itself, for people."""
+"""The keys of a recipe file that describe the recipe to people."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Options of ``Settings`` by name, and what they are for."""
+    """Named options of ``Settings``, with a description."""
 
     name: str
     options: dict[str, Any]
+    """Values of options, by name. Other options are left to their defaults."""
     about: str = ""
+    """What the recipe is for."""
     source: str = ""
-    """Where it comes from."""
+    """Where the recipe comes from, such as a paper."""
     cost: str = ""
-    """How long it takes, against the defaults."""
+    """How long painting takes, compared with the defaults."""
 
 
 RECIPES: Registry[Path] = Registry(
     "vidstyle.recipes", {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}
 )
-"""The files of all recipes by name: these, and those of other packages."""
+"""The files of all named recipes: those of vidstyle, and those of other packages."""
 WEIGHTS = ("bundled", "torchvision", "random")
-"""Weights that are no files."""
+"""Values of the option ``weights`` that are not files."""
 
 
 def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
-    """The recipe of this name, or in the file at this path; options that are ``given`` elsewhere
-    are left out.
+    """Load a recipe.
+
+    Args:
+        name: a name in ``RECIPES``, or the path of a file.
+        given: names of options that are given elsewhere, and so left out of the recipe.
+
+    Returns:
+        The recipe. Paths in it, which are relative to its file, are replaced by full ones.
 
     Raises:
-        UsageError: there is none, it is no TOML, an option of it is unknown or makes no sense, it
-            names a file outside of its own folder, or a machine to send clips to.
+        UsageError: there is no such recipe, the file is not TOML, one of its options is unknown or
+            invalid, or it names a file outside of its own folder, or a machine to send clips to.
     """
     path = Path(RECIPES.get(str(name), name))
     if not path.is_file():
@@ -72,7 +80,7 @@ def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
         options = {key: value for key, value in options.items() if key not in given}
         Settings(**options)
         for key in fields(in_recipes=False):
-            if key in options:  # clips would go to whatever machine a stranger names
+            if key in options:  # a stranger's recipe could have clips sent to any machine
                 raise UsageError(f"{key} is not for a recipe to say: give it yourself with --{key}")
         for key in fields(names_file=True):
             if key in options and options[key] not in WEIGHTS:
@@ -83,7 +91,11 @@ def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
 
 
 def _inside(folder: Path, option: str, name: str) -> str:
-    """The path of a file that a recipe names, from its ``folder``."""
+    """Resolve the path of a file that a recipe in ``folder`` names.
+
+    Raises:
+        UsageError: the file is outside of the folder.
+    """
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
         raise UsageError(
@@ -94,15 +106,23 @@ def _inside(folder: Path, option: str, name: str) -> str:
 
 
 def every() -> list[Recipe]:
-    """The recipes that come along."""
+    """Return all named recipes."""
     return [load(name) for name in RECIPES]
 
 
 def save(settings: Settings, path: Path) -> list[str]:
-    """Write ``settings`` (but for those of this machine) whole: later defaults change nothing.
+    """Save settings as a recipe.
 
-    Returns what there is to say: a recipe names no file outside of its own folder, so such a file
-    must be given beside it.
+    All options are written, even those at their defaults, so that the recipe still means the same
+    if the defaults change later. Only options that a recipe may not set are left out.
+
+    Args:
+        settings: the options.
+        path: the file, which is replaced if it exists.
+
+    Returns:
+        Notices for the user. A recipe may only name files in its own folder, so a notice lists the
+        options that name other files. They must be given in addition to the recipe.
     """
     values = dataclasses.asdict(settings)
     for name in fields(in_recipes=False):
