@@ -66,13 +66,13 @@ class Metrics:
     content: float
     """Relative error of the content (``losses.content_loss``)."""
     moving: float
-    """Share of pixels that move or were just uncovered. The next three measures are of them."""
+    """Share of pixels that move or were just uncovered, called moving pixels below."""
     hole: float
-    """``style`` there, relative to that of the unpainted source: near 1 if it is left unpainted."""
+    """``style`` of the moving pixels, over that of the unpainted source: near 1 if unpainted."""
     smear: float
-    """``content`` there, relative to that elsewhere: above 1 if shapes are lost."""
+    """``content`` of the moving pixels, over that of the others: above 1 if shapes are lost."""
     content_moving: float
-    """``content`` there."""
+    """``content`` of the moving pixels."""
     warping: float
     """Mean squared change along the source's flow, of values in 0..1 (Lai et al. 2018)."""
     warping_source: float

@@ -46,7 +46,7 @@ CROP_AREA = 216 * 160
 CROP_COST = 1.4
 """The cost of a training step, in optimizer steps on the same number of pixels."""
 ZOOM = 0.25
-"""Crops are scaled by a random factor between 2 to the power of -ZOOM and 2 to that of ZOOM."""
+"""Crops are scaled by a random factor from ``2**-ZOOM`` to ``2**ZOOM``."""
 LEARNING_RATE, BETAS = 1e-3, (0.9, 0.9)
 """Adam's learning rate and betas.
 
@@ -296,8 +296,10 @@ def _step(
 def learned(losses: Sequence[float]) -> bool:
     """Whether the last two rounds of all crops hardly lowered the loss.
 
+    This is only judged at the end of a round, and False in between.
+
     Args:
-        losses: of all steps so far. It is False in the middle of a round.
+        losses: those of all steps so far.
     """
     rounds = 2 * CROPS
     if len(losses) % CROPS or len(losses) < 2 * rounds:

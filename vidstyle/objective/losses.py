@@ -126,7 +126,7 @@ def pooled(mask: Tensor, size: Sequence[int]) -> Tensor:
 
 
 def inner(size: Sequence[int]) -> Tensor:
-    """Return a mask (1, 1, h, w) of 1 for a picture of ``size`` (h, w), but 0 along its rim.
+    """Return a mask (1, 1, h, w) for a picture of ``size`` (h, w): 0 along its rim, 1 inside.
 
     The features of the rim depend on the network's padding. If they counted for the style, lines
     would be painted along the sides of the picture.
@@ -161,7 +161,7 @@ def _blurred(values: Tensor) -> Tensor:
 
 
 CONTRAST_RADIUS = 4
-"""Pixels on each side of a pixel in which its local contrast is measured."""
+"""Radius, in pixels, of the square around a pixel in which its local contrast is measured."""
 CLEAR_CONTRAST, DARK_LEVEL = 0.1, 0.1
 """Contrast that counts in full, and what is added to the brightness that it is relative to.
 

@@ -23,7 +23,7 @@ QUALITIES: Mapping[str, Mapping[str, Any]] = {
 def quality(name: str) -> dict[str, Any]:
     """Return the options of ``Settings`` that a quality stands for, by name.
 
-    All qualities have the same options, at other values.
+    These are the same options for every quality.
 
     Raises:
         UsageError: there is no quality of this name.

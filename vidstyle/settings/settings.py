@@ -46,31 +46,32 @@ class Settings:
 
     size: int | Literal["auto", "full"] = look(
         "auto",
-        f"longer side of the painting in pixels, or 'full' for the source's; auto is the source's, "
-        f"but at most {AUTO_SIZE}",
+        "longer side of the painting in pixels; full takes the source's, auto the source's up"
+        f" to {AUTO_SIZE}",
         "N",
         SMALLEST_SIZE,
         train=True,
     )
     start: float = clip_part(
-        0.0, "begin at this time of the clip: seconds, or minutes:seconds", "T", 0
+        0.0, "start at this time of the clip: seconds, or minutes:seconds", "T", 0
     )
-    end: float | None = clip_part(None, "end before this time of the clip", "T", 0)
+    end: float | None = clip_part(None, "stop before this time of the clip", "T", 0)
     max_frames: int | None = clip_part(None, "paint at most N frames", "N", 1)
 
-    format: str | None = output(None, "format of the output, where its name does not say", "NAME")
+    format: str | None = output(None, "output format, if the file name does not say it", "NAME")
     codec: str | None = output(
         None, "video codec: h264, h265, vp9, av1, prores or ffv1, as the format allows", "NAME"
     )
     crf: int | None = output(
         None,
-        "quality of the video, if its codec has one: lower looks better and makes a larger file",
+        "quality of the video, for codecs that have one: lower values look better and make "
+        "larger files",
         "N",
         0,
     )
     fps: float | None = output(
         None,
-        "constant frames a second; by default each frame keeps its own time",
+        "constant frame rate; by default each frame keeps its own time",
         "N",
         0.01,
         1000,
@@ -78,27 +79,27 @@ class Settings:
     )
     loop: int | None = output(
         None,
-        "how often an animation plays, 0 for ever; by default as its source",
+        "how often an animation plays, 0 for forever; by default as often as its source",
         "N",
         0,
         65535,
         affects="painting",
     )
     audio: Literal["copy", "encode", "none"] = output(
-        "copy", "the sound: copied where the format can hold it, encoded anew, or left out"
+        "copy", "the sound: copied where the format can hold it, encoded again, or left out"
     )
 
     content_weight: float = look(
         2.5,
-        "weight of keeping what is in the frame (relative error of the content layers)",
+        "weight of preserving the content of a frame (relative error of the content layers)",
         "W",
         0,
         train=True,
     )
     plain_content: float = look(
         0.4,
-        "how much of that weight counts where the frame is flat, as a sky or a wall, and is to be "
-        "filled with strokes; 1: the same everywhere",
+        "share of that weight in flat areas, such as a sky or a wall, so that they fill with "
+        "strokes; 1 means the same everywhere",
         "X",
         0,
         1,
@@ -106,34 +107,34 @@ class Settings:
     )
     style_weight: float = look(
         8.0,
-        "weight of looking like the style (relative error of the Gram matrices)",
+        "weight of matching the style (relative error of the Gram matrices)",
         "W",
         0,
         train=True,
     )
     loss: str = look(
         "relative",
-        "how errors of content and style are measured: relative to what is wanted, so that "
+        "how errors of content and style are measured: relative to their targets, so that "
         "weights mean the same everywhere, or by the formula of a recipe",
         names=LOSSES,
         train=True,
     )
     style_scale: float | None = look(
         None,
-        "how large strokes are: 1 takes the style as large as the painting, 2 twice as large; by "
-        "default as 1, and larger where the painting is smaller than 700 pixels square",
+        "size of the strokes: 1 scales the style to the size of the painting, 2 to twice "
+        "that; by default 1, and more in paintings smaller than 700 pixels square",
         "X",
         0.1,
         train=True,
     )
     trim: bool = look(
-        True, "cut plain borders off styles: scans of paintings have them", train=True
+        True, "cut plain borders off styles, which scans of paintings often have", train=True
     )
-    strength: float = look(1.0, "how much of the painting is seen over its source, 0..1", "X", 0, 1)
+    strength: float = look(1.0, "opacity of the painting over its source, 0..1", "X", 0, 1)
     keep_colors: Literal["none", "luma", "histogram", "covariance"] = look(
         "none",
-        "colors from the clip: luma gives each frame its own source's, histogram and covariance "
-        "give the style those of a shot's first frame",
+        "take colors from the clip: luma from each frame's own source; histogram and "
+        "covariance recolor the style like the first frame of a shot",
         train=True,
     )
     tv_weight: float = look(
@@ -145,79 +146,84 @@ class Settings:
     )
     temporal_weight: float = look(
         20.0,
-        "weight of staying with the frames before along the motion (mean squared error)",
+        "weight of agreeing with the frame before along the motion (mean squared error)",
         "W",
         0,
         train=True,
     )
     tolerance: float = optimizing(
         0.3,
-        "a frame is done when its loss exceeds that of the shot's first frame by no more than this "
-        "share: less is closer to the first frame's quality, more is steadier and faster",
+        "a frame is done when its loss is at most this share above that of the shot's first "
+        "frame: less comes closer to the first frame's quality, more is steadier and faster",
         "X",
         0,
     )
-    iterations: int = optimizing(20, "optimizer steps a frame, at most", "N", 1)
+    iterations: int = optimizing(20, "optimizer steps per frame, at most", "N", 1)
     first_iterations: int = optimizing(
         60, "optimizer steps for the first frame of a shot, at full size", "N", 1
     )
     coarse_to_fine: float = optimizing(
         2.0,
-        "the first frame of a shot is painted small first, then at sizes so many times the one "
-        "before; 1: at full size only",
+        "paint the first frame of a shot small, then at sizes that grow by this factor; 1 "
+        "paints it at full size only",
         "X",
         1,
     )
     optimizer: Literal["lbfgs", "adam"] = optimizing("lbfgs", "the optimizer")
-    learning_rate: float = optimizing(0.02, "Adam's: how far a pixel moves in a step", "X", 1e-6)
+    learning_rate: float = optimizing(
+        0.02, "Adam's learning rate: how far a pixel moves in a step", "X", 1e-6
+    )
     betas: tuple[float, ...] = optimizing(
         (0.9, 0.99),
-        "Adam's: how much of the steps before counts for direction and size",
+        "Adam's decay rates of the mean gradient and of its square",
         "B,B",
         0,
         in_recipes_only=True,
     )
     epsilon: float = optimizing(
-        1e-8, "Adam's: gradients smaller than this move little", "X", 0, in_recipes_only=True
+        1e-8,
+        "Adam's constant that keeps small gradients from moving pixels far",
+        "X",
+        0,
+        in_recipes_only=True,
     )
     average: float = optimizing(
         0.0,
-        "paint a mean of the optimizer's steps, in which each step counts X times as much as the "
-        "next (0.99: about the last hundred steps); 0: only the last step",
+        "paint a running mean of the optimizer's steps, each with X times the weight of the "
+        "next (0.99: about the last hundred steps); 0 means the last step alone",
         "X",
         0,
         in_recipes_only=True,
     )
     init: Literal["content", "noise", "previous", "warped"] = motion(
         "warped",
-        "what a frame is painted over: 'warped' and 'previous' paint a shot's first frame over "
-        "its content and go on from the painted frame before, 'content' and 'noise' begin every "
-        "frame anew",
+        "what a frame is painted over: warped and previous continue from the painting before,"
+        " and begin a shot from its content; content and noise begin every frame anew",
         engines=EACH_FRAME,
     )
     first_init: Literal["content", "noise"] = motion(
         "content", "what the first frame of a shot is painted over", engines=OPTIMIZING
     )
     flow: Literal["dis", "farneback", "raft", "none"] = motion(
-        "dis", "the optical flow; raft needs torchvision's weights of it", train=True
+        "dis", "optical flow; raft needs torchvision's weights", train=True
     )
     cuts: Literal["auto", "none"] | tuple[float, ...] = motion(
         "auto",
-        "where shots begin: auto (found), none, or times with commas; nothing carries over a cut",
+        "where shots begin: auto detects cuts, none is a single shot, or times separated by "
+        "commas; nothing carries over a cut",
         "auto|none|T,T",
         0,
         train=True,
     )
     seamless: bool | None = motion(
         None,
-        "the last frame leads into the first; by default where the output is an animation that "
-        "plays for ever",
+        "lead the last frame into the first; by default in animations that play forever",
     )
 
     segment: int | None = motion(
         None,
-        "cut shots into segments of so many frames, each painted from a key frame on and led into "
-        "the next one's: what a cluster paints at the same time (there 96 if nothing is said)",
+        "cut shots into segments of N frames, each painted from its own key frame and led "
+        "into the next; a cluster paints them at the same time, with 96 frames by default",
         "N",
         2,
     )
@@ -235,62 +241,65 @@ class Settings:
     )
     pooling: Literal["max", "avg"] = painting("max", "the network's pooling", train=True)
     content_layers: tuple[str, ...] = look(
-        ("relu4_2",), "layers that the content is compared at, with commas", "LAYERS", train=True
-    )
-    style_layers: tuple[str, ...] = look(
-        ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
-        "layers that the style is compared at, with commas, each NAME or NAME:WEIGHT",
+        ("relu4_2",),
+        "layers at which content is compared, separated by commas",
         "LAYERS",
         train=True,
     )
-    feather: float = look(
-        3.0, "the edge of a mask is softened over so many pixels of the painting", "N", 0
+    style_layers: tuple[str, ...] = look(
+        ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1"),
+        "layers at which style is compared, separated by commas, each NAME or NAME:WEIGHT",
+        "LAYERS",
+        train=True,
     )
+    feather: float = look(3.0, "pixels over which the edge of a mask is softened", "N", 0)
     snapshots: int | None = messages(
         None,
-        "keep the picture after every N steps of each frame, in a folder beside",
+        "keep a picture of each frame after every N steps, in a folder beside the output",
         "N",
         1,
         engines=OPTIMIZING,
     )
     plot: bool = messages(
-        False, "draw the losses over steps and over frames, as a picture beside the output"
+        False, "draw the losses by step and by frame, as a picture beside the output"
     )
     report: bool = messages(
-        False, "measure the painting as it is made (vidstyle measure), and print that at the end"
+        False,
+        "measure the painting while it is made, as vidstyle measure does, and print the figures",
     )
     engine: str = painting(
         "auto",
-        "how frames are painted: each by the optimizer (gatys), some by it and the others as their "
-        "paint moves (keyframes), at once by a network that learns the clip before (feedforward), "
-        "or as suits the clip, which the plan says (auto)",
+        "how frames are painted: gatys optimizes every frame; keyframes optimizes some, and "
+        "carries their paint along the motion; feedforward trains a network on the clip; auto"
+        " chooses, and --dry-run says why",
         names=ENGINES,
     )
     key_every: int = painting(
         12,
-        "key frames are at most so many frames apart; closer where less of the last one is seen",
+        "frames from one key frame to the next, at most; fewer where too little of a key "
+        "frame is still seen",
         "N",
         1,
         engines=("keyframes",),
     )
     repair: int = painting(
         0,
-        "optimizer steps for what no key frame shows of a frame between them: it is recolored "
-        "and given strokes in any case, and with 3 steps is truer in two to five times the time",
+        "optimizer steps for what no key frame shows, which is otherwise recolored and given "
+        "strokes; 3 steps are truer, and take two to five times as long",
         "N",
         0,
         engines=("keyframes",),
     )
     model: str | None = painting(
         None,
-        "paint with this model (vidstyle train) instead of learning from the clip; --style then "
+        "paint with this model (from vidstyle train) instead of training one; --style then "
         "names styles of the model",
         "PATH",
         names_file=True,
     )
     training_steps: int = painting(
         500,
-        "steps that a network learns for, at most: it stops where it learns no more",
+        "training steps of the network, at most; it stops when it improves no more",
         "N",
         1,
         engines=LEARNING,
@@ -299,13 +308,13 @@ class Settings:
     device: Literal["auto", "cpu", "cuda", "mps"] = machine("auto", "where to compute", train=True)
     precision: Literal["auto", "fp32", "bf16"] = machine(
         "auto",
-        "how to compute: in bf16, or in fp32; auto is bf16 where the hardware is made for it",
+        "bf16 or fp32; auto takes bf16 where the hardware is made for it",
         train=True,
     )
     threads: int | None = machine(
         None,
-        "processors to compute on; by default all, or one for each worker of a cluster; a painting "
-        "is the same to the bit only with the same number",
+        "processors to use; by default all, or one for each worker of a cluster; only the "
+        "same number paints the same to the bit",
         "N",
         1,
         MOST_THREADS,
@@ -313,21 +322,21 @@ class Settings:
     )
     cluster: str | None = machine(
         None,
-        "have the segments painted by a Ray cluster: its ray://HOST:PORT, or local for all "
-        "processors or GPUs of this machine",
+        "paint segments on a Ray cluster: ray://HOST:PORT, or local for all processors or "
+        "GPUs of this machine",
         "ADDRESS",
         in_recipes=False,
     )
     store: str | None = machine(
         None,
-        "where a cluster's workers keep what they paint: a folder that all machines share, or a "
-        "URL as s3://BUCKET/FOLDER; by default beside the output",
+        "where the workers of a cluster keep what they paint: a folder that all machines "
+        "share, or a URL such as s3://BUCKET/FOLDER; by default beside the output",
         "PATH|URL",
         in_recipes=False,
     )
     gpu_share: float = machine(
         1.0,
-        "how much of a GPU a worker of a cluster has to itself: less than 1 puts several on each",
+        "share of a GPU for each worker of a cluster: below 1, several workers share one",
         "N",
         0.01,
         1,
@@ -335,12 +344,12 @@ class Settings:
     )
     max_pixels: int = machine(
         150_000_000,
-        "refuse clips with larger frames: they are damaged, or made to do harm",
+        "refuse clips with more pixels in a frame, which are damaged or malicious",
         "N",
         1,
         train=True,
     )
-    seed: int = painting(0, "seed of everything random", "N", 0, train=True)
+    seed: int = painting(0, "seed for everything random", "N", 0, train=True)
 
     def __post_init__(self) -> None:
         if isinstance(self.engine, str):

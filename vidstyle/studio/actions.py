@@ -44,7 +44,7 @@ MAX_PIXELS = Settings().max_pixels
 WHICH = ("first", "middle", "last")
 """Labels of the frames that can be tuned."""
 NEVER = Fraction(1, 1000)
-"""Seconds. So long before the end, the last frame is certainly shown."""
+"""Seconds before the end of a clip at which its last frame is certainly still shown."""
 
 
 @dataclass  # not frozen, because Gradio would require a frozen one to be hashable

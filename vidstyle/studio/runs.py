@@ -1,8 +1,8 @@
 """The runs of a studio: one painting job each, with its inputs, progress and result.
 
 Each run has its own folder. It holds the uploaded inputs, the output, the record of the run, and
-the journal until the output is complete. So runs never get in each other's way, and the folder is
-all that is needed to move or continue a run.
+the journal until the output is complete. So runs never get in each other's way, and everything that
+belongs to a run is in one place.
 """
 
 from __future__ import annotations

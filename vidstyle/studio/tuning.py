@@ -19,7 +19,7 @@ from ..settings import AUTO_SIZE, Settings, fields
 from .runs import Order
 
 LARGEST_TUNED = AUTO_SIZE
-"""Largest longer side of a tuned frame, in pixels. A step on a larger one takes seconds."""
+"""Limit of a tuned frame's longer side, in pixels. A step on a larger frame takes seconds."""
 SKETCH, SKETCH_STEPS = 96, 8
 """Longer side of the sketch that is shown first, in pixels, and its optimizer steps."""
 STAGE_EVERY_S = 0.4

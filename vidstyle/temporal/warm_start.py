@@ -39,7 +39,7 @@ and changes occur in more than the second share of the outer cells of an 8x8 gri
 SHARP = 16.0
 """Levels of 255 per pixel. A steeper edge changes visibly when it moves by half a pixel."""
 RISE, EVERYWHERE = 1.3, 0.6
-"""A shot fades in if its contrast grows by the first factor, and the second share of it changes."""
+"""Factor of the contrast, and share of the pixels, that must change for a shot to fade in."""
 SETTLED = 5
 """Frames for which a place must be still to be remembered as background."""
 BORDER = 15
@@ -244,7 +244,11 @@ def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
 
 
 def fades_in(first: Image, now: Image) -> bool:
-    """Whether a frame shows much more than the ``first`` one of its shot, which then is no measure
-    for it."""
+    """Whether a shot has faded in, so that its first frame is no measure for the later ones.
+
+    Args:
+        first: the shot's first frame, (H, W, 3) uint8 RGB.
+        now: a later frame of the same size.
+    """
     changed = (difference(first, now) > VIDEO_NOISE).mean()
     return bool(now.std() > RISE * first.std() and changed > EVERYWHERE)
