@@ -151,8 +151,8 @@ def measure(
     if not start and None not in lengths and lengths[1] < lengths[0] * SHORTER:  # type: ignore[operator]
         listener(
             Notice(
-                f"{painted} is shorter than {source}: taken for its beginning "
-                f"(--start says what else it is of)"
+                f"{painted} is shorter than {source}: compared with its beginning "
+                f"(--start names another part)"
             )
         )
     return accumulator.measures()

@@ -290,7 +290,7 @@ def test_several_clips_need_a_folder_and_leave_none_that_is_empty(
 ) -> None:
     clips = ("walk.gif", "walk.mp4", "--style")
     wrong = vidstyle(*clips, "stripes.png", "-o", "stripes.png", cwd=workdir)
-    assert wrong.returncode == 2 and "is no folder" in wrong.stderr
+    assert wrong.returncode == 2 and "is not a folder" in wrong.stderr
     wrong = vidstyle(*clips, "stripes.png", "-o", "-", "--format", "gif", cwd=workdir)
     assert wrong.returncode == 2 and "stdout" in wrong.stderr
     wrong = vidstyle(*clips, "missing.png", "-o", "painted", cwd=workdir)

@@ -59,10 +59,10 @@ def test_what_may_be_written_over(tmp_path: Path) -> None:
         files.check_writable(folder, True, [folder / "000001.png"])
     files.check_writable(folder, True, [clip])
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(UsageError, match="link to nothing"):
+    with pytest.raises(UsageError, match="broken link"):
         files.check_writable(tmp_path / "dangling", True)
     if Path("/dev/null").exists():
-        with pytest.raises(UsageError, match="no ordinary file"):
+        with pytest.raises(UsageError, match="not a regular file"):
             files.check_writable(Path("/dev/null"), True)
 
 

@@ -212,7 +212,7 @@ def test_options_that_mean_nothing_to_an_engine_are_told(workdir: Path) -> None:
         settings = Settings(engine=engine, size=64, **{option: value})  # type: ignore[arg-type]
         work = plan(workdir / "walk.mp4", [workdir / "stripes.png"], settings=settings)
         name = option.replace("_", "-")
-        assert f"to the engine {engine}, --{name} changes nothing" in work.notes
+        assert f"--{name}: no effect with the engine {engine}" in work.notes
 
 
 def test_auto_takes_what_suits_the_clip_and_says_why(workdir: Path, style: Path) -> None:
@@ -251,7 +251,7 @@ def test_another_size_than_the_model_has_learned_at_is_noted(workdir: Path) -> N
     for size, told in ((64, False), (80, False), (100, True), (40, True)):
         options = Settings(model=str(workdir / "m.safetensors"), size=size)
         work = plan(workdir / "walk.mp4", [], workdir / f"{size}.mp4", settings=options)
-        assert any("has learned at 64x48" in note for note in work.notes) is told
+        assert any("was trained at 64x48" in note for note in work.notes) is told
 
 
 def test_masks_have_styles_of_their_own(workdir: Path) -> None:
@@ -350,7 +350,7 @@ def test_two_styles_of_one_name_are_refused_before_training(workdir: Path) -> No
         vidstyle.train(workdir / "walk.mp4", styles, workdir / "two.safetensors", **QUICK)
     (workdir / "two.safetensors").write_bytes(model.dump(untrained(("stripes", "stripes"))))
     settings = Settings(model=str(workdir / "two.safetensors"))
-    with pytest.raises(UsageError, match="two styles of one name"):
+    with pytest.raises(UsageError, match="two styles of the same name"):
         plan(workdir / "walk.mp4", ["stripes"], settings=settings)
 
 

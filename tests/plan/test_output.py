@@ -229,7 +229,7 @@ def test_a_partial_clip_of_the_user_is_not_replaced_by_a_run_that_goes_on(workdi
     for _ in range(2):  # its own it may replace
         with pytest.raises(StopError) as left:
             vidstyle.stylize("walk.mp4", "stripes.png", "o.mp4", **options)
-        assert "plays: o.partial.mp4" in " ".join(left.value.__notes__)
+        assert "frames so far are in o.partial.mp4" in " ".join(left.value.__notes__)
     Path("o.partial.mp4").write_text("precious")
     with pytest.raises(UsageError, match="exists already"):
         vidstyle.stylize("walk.mp4", "stripes.png", "o.mp4", **options)

@@ -85,7 +85,7 @@ def test_nothing_is_enlarged_unasked(name: str, workdir: Path) -> None:
         )
         odd = any("has no odd sizes" in note for note in planned.notes)
         assert odd == (planned.size != size), planned.notes
-        told = any("--size 512 does it" in note for note in planned.notes)
+        told = any("--size 512 enlarges it" in note for note in planned.notes)
         assert told == (not given and preview is None and max(size) < 256), planned.notes
         if preview is None:
             made = vidstyle.stylize(name, "stripes.png", overwrite=True, **given)
@@ -157,7 +157,7 @@ def test_what_cannot_be_encoded_is_refused_at_once(
         assert word in shown and len(shown.splitlines()) == 1
     assert contents(workdir) == before
     made = vidstyle.stylize("walk.gif", "stripes.png", "x.gif", size=64, codec="h264", crf=20)
-    assert "gif has no codec: --codec, --crf changes nothing" in made.notes
+    assert "gif has no codec: --codec, --crf have no effect" in made.notes
 
 
 @pytest.mark.parametrize(

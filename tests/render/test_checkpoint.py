@@ -202,7 +202,7 @@ def test_frames_that_were_kept_stay_where_another_painting_is_begun(workdir: Pat
         vidstyle.stylize(*command, **(QUICK | {"style_weight": 3.0}))
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == kept
     again = vidstyle.stylize(*command, keep_frames=True, **QUICK)
-    assert any("5 paintings of a run before" in note for note in again.notes)
+    assert any("5 paintings of an earlier run" in note for note in again.notes)
     assert {path.name for path in folder.glob("*.png")} == {n for n in kept if n.endswith(".png")}
 
 
@@ -284,7 +284,7 @@ def test_what_is_on_disk_is_whole_at_every_moment(
     made = vidstyle.stylize(
         workdir / "walk.mp4", workdir / "stripes.png", workdir / "out.mp4", **QUICK
     )
-    assert "going on from 2 paintings of a run before" in made.notes
+    assert "going on from 2 paintings of an earlier run" in made.notes
 
 
 def test_the_plan_says_where_and_how_much(workdir: Path) -> None:

@@ -205,7 +205,7 @@ def test_what_workers_kept_is_gone_on_from(
             again = vidstyle.stylize(clip, style, workdir / "o.mkv", cluster="local", **options)
         else:
             again = vidstyle.stylize(clip, style, workdir / "o.mkv", **options)
-        assert before and any("of a run before" in note for note in again.notes)
+        assert before and any("of an earlier run" in note for note in again.notes)
         assert same(again.output, whole.output)
         again.output.unlink()
 

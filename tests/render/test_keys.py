@@ -87,7 +87,7 @@ def test_keys_are_written_edited_and_followed(vidstyle: Run, walk: Path) -> None
         Image.fromarray(255 - np.asarray(Image.open(path).convert("RGB"))).save(path)
     painted = ("--key", folder, "--size", "64", "-o", walk.with_name("out"), "--key-every", "4")
     done = vidstyle(walk, *painted)
-    assert done.returncode == 0 and "does not lie over it" not in done.stderr
+    assert done.returncode == 0 and "does not line up with it" not in done.stderr
     for picture, source in zip(pictures(walk.with_name("out")), pictures(walk), strict=True):
         assert np.abs(picture - (255 - source)).mean() < 4  # no style: the keys are all there is
     done = vidstyle("keys", walk, *options)
@@ -128,7 +128,7 @@ def test_paintings_that_do_not_fit_are_told(walk: Path, style: Path) -> None:
     Image.fromarray(mirrored).save(turned)
     keys = [(0.1, turned), (20.0, turned)]
     made = stylize(walk, style, walk.with_name("out"), keys=keys, **KEYS)
-    assert "the painting that is given for frame 3 does not lie over it" in made.notes
+    assert "the painting given for frame 3 does not line up with it" in made.notes
     assert any("1 of 2 given paintings are for no frame" in note for note in made.notes)
 
 
@@ -144,7 +144,7 @@ def test_keys_that_make_no_sense_are_refused(walk: Path, style: Path, tmp_path: 
         ([(0.0, fine), (0.0, fine)], {}, "leave out one"),
         ([(0.0, tmp_path / "none.png")], {}, "no such image"),
         ([(-1.0, fine)], {}, "must be 0 or more"),
-        ([fine], {}, "is no folder"),
+        ([fine], {}, "is not a folder"),
         ([folder], {}, "must end with the number"),
         ([(0.0, fine)], {"engine": "gatys"}, "--key is for the engine keyframes"),
     ):

@@ -82,7 +82,7 @@ def test_the_plan_says_who_paints(workdir: Path) -> None:
     alone = dataclasses.replace(settings, engine="feedforward")
     work = plan(workdir / "long.mp4", [workdir / "stripes.png"], workdir / "o.mp4", settings=alone)
     assert describe(work).painted_by == "this process"
-    assert any("a network paints in one go" in note for note in work.notes)
+    assert any("a network paints each frame" in note for note in work.notes)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_a_cluster_paints_the_same_though_it_is_stopped_and_workers_die(
         if number % 2:
             process = start(workdir)
             _, error = process.communicate(timeout=300)
-            assert process.returncode == 0 and "of a run before" in error, error
+            assert process.returncode == 0 and "of an earlier run" in error, error
         else:  # without the cluster
             vidstyle.stylize(*command, workdir / "cluster.mkv", **options)
         assert (workdir / "cluster.mkv").read_bytes() == whole.output.read_bytes()

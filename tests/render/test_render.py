@@ -328,7 +328,7 @@ def test_the_size_is_the_longer_side_and_even_for_video(
 
 def test_lost_transparency_is_said(gif: Path, style: Path, tmp_path: Path) -> None:
     result = vidstyle.stylize(gif, style, tmp_path / "x.mp4", max_frames=1, **FAST)
-    assert result.notes == ("mp4 cannot hold transparency: what is clear is painted over",)
+    assert result.notes == ("mp4 cannot hold transparency: transparent parts are painted over",)
     result = vidstyle.stylize(gif, style, tmp_path / "x.webm", max_frames=1, **FAST)
     assert result.notes == ()
     (frame,) = frames(tmp_path / "x.webm")

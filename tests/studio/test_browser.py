@@ -265,7 +265,7 @@ def test_a_studio_that_is_killed_goes_on(visit: Callable[..., Any], server: Serv
     snap(page, "9-left")
     page.locator("#go-on").click()
     text(page, "#progress", "done, 16 of 16 frames")
-    text(page, "#facts", r"going on from \d+ paintings? of a run before")
+    text(page, "#facts", r"going on from \d+ paintings? of an earlier run")
     goes_on = frames(output(server))
     paint_again = server.folder.parent / "again.gif"
     facts = page.locator("#facts td").last.inner_text()

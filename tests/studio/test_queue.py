@@ -120,7 +120,7 @@ def test_what_was_at_work_when_the_studio_ended_can_go_on(
     assert left.state == "left" and left.name == run.name
     after.go_on(left.name)
     wait(after, lambda: left.state == "done")
-    assert any("of a run before" in note for note in left.notes)
+    assert any("of an earlier run" in note for note in left.notes)
     after.close()
 
 

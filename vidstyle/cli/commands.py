@@ -30,7 +30,9 @@ KEY_FIELDS = ("size", "start", "end", "max_frames", "fps", "cuts", "key_every", 
 
 def info(arguments: Sequence[str]) -> None:
     """Run ``vidstyle info CLIP``: read a whole clip and print its properties."""
-    parser = Parser(prog="vidstyle info", description="Print what is understood of a clip.")
+    parser = Parser(
+        prog="vidstyle info", description="Print what a file holds, from reading all of it."
+    )
     parser.add_argument("clip", metavar="CLIP")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
@@ -48,7 +50,7 @@ def info(arguments: Sequence[str]) -> None:
 
 def measure(arguments: Sequence[str]) -> None:
     """Run ``vidstyle measure SOURCE PAINTED``: print quality measures of a painted clip."""
-    parser = Parser(prog="vidstyle measure", description="Print what a painted clip is worth.")
+    parser = Parser(prog="vidstyle measure", description="Print how good a painted clip is.")
     parser.add_argument("source", metavar="SOURCE")
     parser.add_argument("painted", metavar="PAINTED")
     parser.add_argument("--style", metavar="IMAGE", required=True)
@@ -138,7 +140,7 @@ def keys(arguments: Sequence[str]) -> None:
     """Run ``vidstyle keys CLIP``: write the frames that are worth painting by hand."""
     parser = Parser(
         prog="vidstyle keys",
-        description="Write the frames of a clip that are worth painting, each called by its "
+        description="Write the frames of a clip that are worth painting, each named by its "
         "number, for vidstyle CLIP --key FOLDER.",
         allow_abbrev=False,
     )
@@ -196,8 +198,7 @@ def doctor(arguments: Sequence[str]) -> None:
     """Run ``vidstyle doctor``: print what this machine has, what it lacks, and how fast it is."""
     parser = Parser(
         prog="vidstyle doctor",
-        description="Print what this machine has and lacks for painting, and its speed: for you, "
-        "and for whoever is to help you.",
+        description="Print what this machine has for painting, what it lacks, and its speed.",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")

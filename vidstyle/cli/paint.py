@@ -55,7 +55,7 @@ def _run_many(options: argparse.Namespace, settings: Settings) -> int:
     folder = None if options.output is None else Path(options.output)
     if folder is not None:
         if folder.exists() and not folder.is_dir():
-            raise UsageError(f"{folder}: is no folder, which several clips need for --output")
+            raise UsageError(f"{folder}: is not a folder, which several clips need for --output")
         if not folder.exists() and named_format(folder) is not None:
             raise UsageError(f"{folder}: is the name of one file: several clips need a folder")
         options.output = f"{options.output}/"
@@ -147,7 +147,7 @@ def _paint(
             getattr(settings, name, None) or vars(options).get(name)
         ):
             raise UsageError(
-                f"--{name.replace('_', '-')} has no place beside stdout: name a file with --output"
+                f"--{name.replace('_', '-')} cannot go with stdout: name a file with --output"
             )
     if options.save_recipe and plan.output.folder is None:
         files.check_writable(_recipe(plan), options.overwrite, plan.reads)

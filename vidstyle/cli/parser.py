@@ -50,12 +50,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--recipe",
         metavar="NAME|FILE",
-        help="settings with a name (vidstyle recipes lists them); other options go on top",
+        help="a named set of options (vidstyle recipes lists them); other options override it",
     )
     parser.add_argument(
         "--save-recipe",
         action="store_true",
-        help="write all settings beside the output, as a recipe to do the same again",
+        help="write all options beside the output, as a recipe for the same again",
     )
     parser.add_argument(
         "--preview",
@@ -63,13 +63,13 @@ def build_parser() -> argparse.ArgumentParser:
         type=int,
         const=PREVIEW_FRAMES,
         metavar="N",
-        help="paint only the first N frames (default 3), small and quickly, and a contact sheet",
+        help="paint only the first N frames (default 3), small and fast, with a contact sheet",
     )
     parser.add_argument(
         "--quality",
         metavar="|".join(QUALITIES),
-        help="how many steps and passes: a draft, the defaults, or as good as it gets; other "
-        "options go on top, and --dry-run says how long each takes",
+        help="how many steps: a draft, the defaults, or as good as it gets; other options "
+        "override it, and --dry-run says how long each takes",
     )
     group = add_settings(parser, fields(in_recipes_only=False))["messages"]
     group.add_argument("--dry-run", action="store_true", help="print the plan, paint nothing")
@@ -84,8 +84,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         metavar="CLIP",
         nargs="+",
         help="a video, GIF, APNG, WebP, AVIF, still, folder of stills or quoted glob; - for stdin; "
-        "several are painted one after the other, into a folder if --output names one; a clip "
-        "called like a command (train, info …) is ./train",
+        "several are painted in turn, into a folder if --output names one; for a clip that is "
+        "named like a command (train, info …) write ./train",
     )
     add_style(parser)
     parser.add_argument(
@@ -93,15 +93,15 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="T=IMAGE[:WEIGHT]",
         default=[],
-        help="another style from second T on, blended over from the one before",
+        help="change to another style, reached at time T and blended in from the one before",
     )
     parser.add_argument(
         "--key",
         action="append",
         metavar="T=IMAGE|FOLDER",
         default=[],
-        help="the frame at second T looks like IMAGE, and those around it follow; or a FOLDER of "
-        "paintings with the numbers of their frames (vidstyle keys makes one of frames to paint "
+        help="paint the frame at time T like IMAGE, and let its neighbors follow; or a FOLDER of "
+        "paintings named by the numbers of their frames (vidstyle keys writes frames to paint "
         "over); without --style, these are the style",
     )
     parser.add_argument(
@@ -109,8 +109,8 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="FILE[=IMAGE]",
         default=[],
-        help="a picture, or a clip with as many frames as CLIP: where it is white or opaque, paint "
-        "like IMAGE, or not at all; where masks overlap, the last one counts",
+        help="a picture, or a clip with as many frames as CLIP: its white or opaque parts are "
+        "painted like IMAGE, or not at all; where masks overlap, the last one counts",
     )
 
 
@@ -119,27 +119,26 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "-o",
         "--output",
         metavar="PATH",
-        help=f"where to; the suffix is the format ({', '.join(FILE_FORMATS)}; "
-        "none: a folder of frames), an existing folder takes the painting, and so does a new one "
-        "where PATH ends in /; - is stdout; "
-        "default: beside the clip, as clip.picasso.mp4",
+        help=f"output; its suffix selects the format ({', '.join(FILE_FORMATS)}; none: a folder of "
+        "frames); an existing folder, or a new one that ends in /, takes the painting; - is "
+        "stdout; default: beside the clip, as clip.picasso.mp4",
     )
     add_overwrite(parser)
     parser.add_argument(
         "--restart",
         action="store_true",
-        help="begin anew, where a run before was stopped and has left its paintings",
+        help="start anew instead of going on from what an earlier run has painted",
     )
     parser.add_argument(
         "--keep-frames",
         action="store_true",
-        help="keep the folder with every frame as it was painted, before --keep-colors, "
-        "--strength and masks (.clip.picasso.mp4.vidstyle, beside the output)",
+        help="keep a folder of all frames as painted, before --keep-colors, --strength and masks "
+        "(.clip.picasso.mp4.vidstyle, beside the output)",
     )
     parser.add_argument(
         "--keep-partial",
         action="store_true",
-        help="if the work ends early, leave what is painted as a clip: clip.picasso.partial.mp4",
+        help="if the work ends early, leave the frames so far as a clip: clip.picasso.partial.mp4",
     )
 
 
@@ -150,7 +149,7 @@ def add_style(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="IMAGE[:WEIGHT]",
         default=[],
-        help="the picture to paint like; several are blended by their weights",
+        help="the picture to paint like; several are blended by weight",
     )
 
 
@@ -160,8 +159,8 @@ def add_overwrite(parser: argparse.ArgumentParser) -> None:
         "-y",
         "--overwrite",
         action="store_true",
-        help="replace an output that exists: a file, or a folder of nothing but frames that "
-        "vidstyle wrote; never what the run itself reads",
+        help="replace an existing output: a file, or a folder that holds only frames that vidstyle "
+        "wrote; never an input of the run",
     )
 
 

@@ -108,7 +108,7 @@ def check_writable(path: Path, overwrite: bool, reads: Iterable[Path] = ()) -> N
             f"choose another place with --output"
         )
     if path.is_symlink() and not path.exists():
-        raise UsageError(f"{path}: is a link to nothing: choose another --output")
+        raise UsageError(f"{path}: is a broken link: choose another --output")
     if not path.exists():
         return
     for read in reads:
@@ -117,11 +117,11 @@ def check_writable(path: Path, overwrite: bool, reads: Iterable[Path] = ()) -> N
             raise UsageError(f"{path}: {what} read by this very run: choose another --output")
     if path.is_dir() and not is_own_folder(path):
         raise UsageError(
-            f"{path}: holds other things than frames that vidstyle wrote, so it is never "
+            f"{path}: holds more than frames that vidstyle wrote, so it is never "
             f"replaced: choose another --output"
         )
     if not path.is_dir() and not path.is_file():
-        raise UsageError(f"{path}: is no ordinary file: choose another --output")
+        raise UsageError(f"{path}: is not a regular file: choose another --output")
     if not overwrite:
         raise UsageError(f"{path}: exists already: use --overwrite or another --output")
 

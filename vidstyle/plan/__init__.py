@@ -250,7 +250,7 @@ def _model_notes(trained: tuple[int, int], footage: Footage) -> list[str]:
     if 1 / ANOTHER_SIZE < footage.size[0] / trained[0] < ANOTHER_SIZE:
         return []
     size = "x".join(map(str, trained))
-    return [f"{footage.settings.model} has learned at {size}, with strokes for that size"]
+    return [f"{footage.settings.model} was trained at {size}, and its strokes fit that size"]
 
 
 def _closes(info: ClipInfo, file_format: Format, settings: Settings) -> bool:

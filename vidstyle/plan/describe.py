@@ -174,7 +174,7 @@ def check_room(plan: PaintPlan) -> list[str]:
         raise UsageError(f"{line} {minimum / 1e6:.0f}: make room, or name another --output")
     if maximum is None or free >= maximum:
         return []
-    return [f"{line} up to {maximum / 1e6:.0f}; where the disk ends it stops, and goes on later"]
+    return [f"{line} up to {maximum / 1e6:.0f}; if the disk fills up, it stops and can go on later"]
 
 
 def _free_bytes(path: Path) -> int:

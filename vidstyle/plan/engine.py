@@ -65,7 +65,7 @@ def choose_engine(footage: Footage, preview: bool) -> tuple[Footage, EngineChoic
     ]
     notes = []
     if unused:
-        notes = [f"to the engine {choice.name}, {_options(unused)} changes nothing"]
+        notes = [f"{_options(unused)}: no effect with the engine {choice.name}"]
     defaults = {name: getattr(plain, name) for name in unused}
     settings = replace(settings, engine=choice.name, **defaults)
     return replace(footage, settings=settings), choice, notes
@@ -158,7 +158,7 @@ def with_segments(settings: Settings, preview: bool) -> tuple[Settings, list[str
             "the output"
         )
     if settings.engine == "feedforward" or preview:
-        note = "a network paints in one go what is to agree: this machine paints, without segments"
+        note = "a network paints each frame in one pass: on this machine, without segments"
         if preview:
             note = "a preview is painted on this machine, without segments"
         return replace(settings, segment=None, cluster=None, store=None), [note]

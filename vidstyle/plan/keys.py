@@ -53,7 +53,7 @@ def keys_of(keys: Sequence[KeyLike]) -> tuple[GivenKey, ...]:
         other = found.setdefault(given.place, given)
         if other is not given:
             raise UsageError(
-                f"{given.path}: {given.place} has the painting {other.path}: leave out one"
+                f"{given.path}: {given.place} already has the painting {other.path}: leave out one"
             )
     return tuple(found.values())
 
@@ -66,7 +66,9 @@ def _each(key: KeyLike) -> Iterator[GivenKey]:
         yield GivenKey(Path(path), time=seconds(time))
         return
     if not Path(key).is_dir():
-        raise UsageError(f"{key}: is no folder: name the second it is seen at, as T={key}")
+        raise UsageError(
+            f"{key}: is not a folder: give one picture with the time of its frame, as T={key}"
+        )
     for path in folder_images(Path(key)):
         numbers = re.findall(r"\d+", path.stem)
         if not numbers or not int(numbers[-1]):

@@ -72,7 +72,7 @@ class Output:
 
 
 def is_folder(output: str | Path) -> bool:
-    """Whether a name is that of a folder to put paintings into: it is one, or ends like one."""
+    """Whether ``output`` names a folder for paintings: it exists as one, or ends in a slash."""
     return os.fspath(output).endswith(("/", os.sep)) or Path(output).is_dir()
 
 
@@ -83,12 +83,18 @@ def output_of(
     preview: bool,
     settings: Settings,
 ) -> Output:
-    """Where to write, and in which format: as named, or beside the clip and of its kind.
+    """Decide the path and the format of the output.
 
-    A folder takes the painting, but for one that vidstyle has written: that is itself a painting.
+    Args:
+        info: of the clip. By default the output is beside it, in the same format if possible.
+        styles: the names of the styles, for the output's name.
+        output: as named by the user: a file, or a folder to put the painting into. A folder that
+            vidstyle has written is itself a painting.
+        preview: whether to call it a preview.
+        settings: may name the format.
 
     Raises:
-        UsageError: an unknown format, or a name that says another one than ``settings``.
+        UsageError: the format is unknown, or the file's name contradicts ``settings``.
     """
     asked = settings.format
     if asked is not None and asked not in media.FORMATS:
@@ -110,7 +116,7 @@ def output_of(
 
 
 def _is_painting(output: str | Path, asked: str | None) -> bool:
-    """Whether an existing folder is what a run before has written under this very name."""
+    """Whether an existing folder was written by an earlier run under this name."""
     if os.fspath(output).endswith(("/", os.sep)) or asked not in (None, "folder"):
         return False
     return bool(asked or not Path(output).suffix) and files.is_own_folder(Path(output))
@@ -128,12 +134,12 @@ def _with_format(path: Path, info: ClipInfo, asked: str | None) -> Output:
 
 
 def _absolute(path: Path) -> Path:
-    """``path`` from the root, without the ``..`` in it, which is no name."""
+    """Return ``path`` from the root, with any ``..`` resolved, which cannot name an output."""
     return Path(os.path.abspath(path))  # noqa: PTH100  resolve() would follow links, too
 
 
 def _name(info: ClipInfo, styles: tuple[str, ...], preview: bool, asked: str | None) -> str:
-    """``clip.picasso.mp4``, with the clip's own suffix where that can be written."""
+    """Return ``clip.picasso.mp4``, with the clip's own suffix if that can be written."""
     path = _absolute(info.path)
     if info.container != "folder":
         stem = path.stem
@@ -158,16 +164,19 @@ def _suffix(info: ClipInfo) -> str:
 
 
 def _is_of(suffix: str, kind: FormatKind) -> bool:
-    """Whether a file that ends like this is written as this kind."""
+    """Whether a file with this suffix is written as this kind of format."""
     named = named_format(Path(f"name{suffix}"))
     return named is not None and named.kind == kind
 
 
 def check_encoding(output: Output, size: tuple[int, int], settings: Settings) -> list[str]:
-    """What there is to say about writing pictures of ``size`` (width, height) as is wanted.
+    """Check that the output can hold frames of ``size`` (width, height).
+
+    Returns:
+        Notes about what will differ from what was asked for.
 
     Raises:
-        UsageError: the format cannot hold them, or an unknown codec.
+        UsageError: the format cannot hold frames of this size, or the codec is unknown.
     """
     file_format = output.format
     if file_format.largest is not None and max(size) > file_format.largest:
@@ -186,16 +195,22 @@ def check_encoding(output: Output, size: tuple[int, int], settings: Settings) ->
     if settings.codec is not None and settings.codec not in media.CODECS:
         raise unknown("codec", settings.codec, media.CODECS)
     given = [f"--{name}" for name in ("codec", "crf") if getattr(settings, name) is not None]
-    return [f"{file_format.name} has no codec: {', '.join(given)} changes nothing"] if given else []
+    if not given:
+        return []
+    verb = "has" if len(given) == 1 else "have"
+    return [f"{file_format.name} has no codec: {', '.join(given)} {verb} no effect"]
 
 
 def size_of(
     clip: Clip, settings: Settings, file_format: Format, largest: int | None = None
 ) -> tuple[int, int]:
-    """Width and height of the painting: even for video, where an odd pixel cannot be shown.
+    """Return the width and height of the painting, which are even in videos.
 
     Args:
-        largest: pixels of its longer side, at most; None: as many as are wanted.
+        clip: the clip.
+        settings: say the longer side.
+        file_format: of the output.
+        largest: pixels of the longer side, at most. None means no limit.
 
     Raises:
         UsageError: the clip is too small to be painted without being enlarged.
@@ -229,7 +244,7 @@ def size_of(
 
 
 def loop_notes(info: ClipInfo, settings: Settings, file_format: Format) -> list[str]:
-    """What there is to say of an animation that plays more often than its format can say."""
+    """Return a note if an animation is to play more often than its format can store."""
     plays, most = media.loop_count(info, settings.loop), file_format.most_plays
     if most is None or plays <= most:
         return []
@@ -237,11 +252,11 @@ def loop_notes(info: ClipInfo, settings: Settings, file_format: Format) -> list[
 
 
 def size_notes(clip: Clip, settings: Settings, size: tuple[int, int]) -> list[str]:
-    """What there is to say of a painting that is small because its clip is."""
+    """Return a note if the painting is small because its clip is."""
     if settings.size != "auto" or max(size) >= FEW_STROKES:
         return []
     width, height = size
     return [
-        f"{clip.info.path}: {width}x{height} has room for few strokes, and nothing is enlarged "
-        f"unasked: --size {AUTO_SIZE} does it"
+        f"{clip.info.path}: {width}x{height} has room for few strokes: "
+        f"--size {AUTO_SIZE} enlarges it"
     ]

@@ -82,7 +82,9 @@ def _of_model(
     """Return a schedule of a model's styles, called by their names or pictures of these names."""
     about = model.config
     if len(set(about.styles)) < len(about.styles):
-        raise UsageError(f"{settings.model}: holds two styles of one name, which nobody can tell")
+        raise UsageError(
+            f"{settings.model}: holds two styles of the same name, which cannot be told apart"
+        )
     pictures = {Path(name): NO_PICTURE for name in about.styles}
     notes: list[str] = []
 

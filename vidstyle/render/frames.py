@@ -136,8 +136,8 @@ def _read(footage: Footage, segment: Segment) -> Iterator[Frame]:
         read += 1
     if read < len(segment.places):
         raise VidstyleError(
-            f"{footage.clip.info.path}: frame {segment.first + read + 1} reads otherwise than "
-            f"before: has the file changed?"
+            f"{footage.clip.info.path}: frame {segment.first + read + 1} is not as it was "
+            f"read before: has the file changed?"
         )
 
 

@@ -77,15 +77,15 @@ def _sheet(folder: Path, numbers: Sequence[int]) -> Image:
 
 
 def key_notes(frame: Frame, number: int) -> Iterator[str]:
-    """Say if the painting that is given for a frame does not lie over it."""
+    """Say if the painting given for a frame does not line up with it."""
     if frame.painting is not None and not lines_up(frame.painting, frame.rgb):
-        yield f"the painting that is given for frame {number} does not lie over it"
+        yield f"the painting given for frame {number} does not line up with it"
 
 
 def unused_notes(given: int, used: int) -> Iterator[str]:
     """Say how many of the ``given`` paintings were not ``used`` for a frame."""
     if used < given:
         yield (
-            f"{given - used} of {given} given paintings are for no frame of "
-            f"the clip, or for one that has another"
+            f"{given - used} of {given} given paintings are for no frame of the clip, "
+            f"or for one that has another painting"
         )

@@ -53,11 +53,11 @@ def learn_clip(engine: ClipEngine, footage: Footage, journal: Journal, emit: Lis
         return
     if (model := journal.model()) is not None:
         engine.take(model)
-        emit(Notice("a run before has learned the clip: going on from that"))
+        emit(Notice("an earlier run has learned the clip: painting with its model"))
         return
     if journal.training is not None:
         journal.begin()
-        emit(Notice(f"it learns the clip first: see {journal.training}"))
+        emit(Notice(f"learning the clip first: see {journal.training}"))
     journal.keep_model(engine.learn(frames_of(footage), emit))
 
 

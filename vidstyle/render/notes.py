@@ -42,11 +42,12 @@ def first_notes(
 ) -> Iterator[str]:
     """Say what is worth knowing before the first frame is painted."""
     if plan.footage.clip.info.alpha and not writer.keeps_alpha:
-        yield f"{plan.output.format.name} cannot hold transparency: what is clear is painted over"
+        name = plan.output.format.name
+        yield f"{name} cannot hold transparency: transparent parts are painted over"
     if journal.count:
-        yield f"going on from {journal.paintings} of a run before"
+        yield f"going on from {journal.paintings} of an earlier run"
     if journal.damaged:
-        yield f"{journal.folder}: what a run before has left is damaged: beginning anew"
+        yield f"{journal.folder}: what an earlier run has left is damaged: starting anew"
     if engine.tiles > 1:
         width, height = plan.size
         yield (
@@ -66,6 +67,6 @@ def last_notes(clip: Clip, writer: OutputWriter, kept: Path | None) -> Iterator[
     yield from (*clip.notes, *writer.notes)
     if kept is not None:
         yield (
-            f"{kept}: its frames are as they were painted, before --keep-colors, "
-            f"--strength and masks; a folder as --output has them as they are shown"
+            f"{kept}: its frames are as painted, before --keep-colors, --strength and masks; "
+            f"name a folder with --output to have them as shown"
         )

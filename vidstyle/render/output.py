@@ -106,7 +106,7 @@ class OutputWriter:
         own = journal.folder is not None and has_left(journal.folder, partial)
         with suppress(Exception):  # the disk may be full; the journal is whole anyway
             self.writer.keep(partial, self.output.overwrite or own)
-            error.add_note(f"what is painted plays: {partial}")
+            error.add_note(f"the frames so far are in {partial}")
             journal.left(partial)
 
     def _end_sound(self) -> None:

@@ -20,15 +20,14 @@ from ..media import Clip
 from ..objective.styles import style_picture
 from ..plan import describe
 from ..settings import Settings, changed
-from ..settings.text import seconds_of
 from . import controls
 from .beside import write_beside
 from .queue import Queue
-from .runs import RECIPE, SHEET, SIDE_BY_SIDE, Order, Run
+from .runs import Order
+from .shown import buttons, gallery, result_of, times_of
 from .tuning import Tuner
 from .words import (
     clip_line,
-    facts_of,
     labels_of,
     plan_facts,
     progress_of,
@@ -41,10 +40,6 @@ REST = 0.25
 """Seconds that a slider must rest before the frame is painted again."""
 MAX_PIXELS = Settings().max_pixels
 """The most pixels of a frame or picture that a page accepts."""
-WHICH = ("first", "middle", "last")
-"""Labels of the frames that can be tuned."""
-NEVER = Fraction(1, 1000)
-"""Seconds before the end of a clip at which its last frame is certainly still shown."""
 
 
 @dataclass  # not frozen, because Gradio would require a frozen one to be hashable
@@ -145,7 +140,7 @@ class Studio:
             return [choice, gr.skip(), wrong(error), None]
         taken = replace(choice, stills=stills, mask_stills=masks, tuned=0, part=(start, end))
         taken = replace(taken, clip=path)
-        return [taken, _gallery(stills), clip_line(clip), None]
+        return [taken, gallery(stills), clip_line(clip), None]
 
     def take_part(self, choice: Choice, start: str, end: str) -> list[Any]:
         """Choose the part of the clip to paint.
@@ -162,7 +157,7 @@ class Studio:
         except VidstyleError as error:
             return [choice, gr.skip(), wrong(error)]
         taken = replace(choice, stills=stills, mask_stills=masks, tuned=0, part=(start, end))
-        return [taken, _gallery(stills), clip_line(clip)]
+        return [taken, gallery(stills), clip_line(clip)]
 
     def tune_another(self, choice: Choice, chosen: gr.SelectData) -> Choice:
         """Choose the frame to tune."""
@@ -210,13 +205,13 @@ class Studio:
         return [replace(choice, mask=path, mask_stills=stills), ""]
 
     def _stills(self, clip: Clip, start: str, end: str) -> list[str]:
-        return [self._keep(clip, time) for time in _times(clip, start, end)]
+        return [self._keep(clip, time) for time in times_of(clip, start, end)]
 
     def _mask_stills(self, mask: str | None, clip: Clip, start: str, end: str) -> list[str]:
         if mask is None:
             return []
         opened = media.open_clip(mask, MAX_PIXELS)
-        return [self._keep(opened, time) for time in _times(clip, start, end)]
+        return [self._keep(opened, time) for time in times_of(clip, start, end)]
 
     def _keep(self, clip: Clip, time: Fraction) -> str:
         frame = media.frame_at(clip, time)
@@ -355,7 +350,7 @@ class Studio:
         if run.state != "done" and run.picture is not None:
             found["picture"] = gr.update(value=run.picture, visible=True)
         if (now.name, now.state) != (seen.name, seen.state):
-            found |= _buttons(run) | _result(run)
+            found |= buttons(run) | result_of(run)
         return found
 
     def take_over(self, name: str) -> list[Any]:
@@ -391,63 +386,3 @@ class Studio:
         except Exception as error:
             raise gr.Error(line_of(error), print_exception=False) from error
         return gr.update(value=str(path), visible=True)
-
-
-def _times(clip: Clip, start: str, end: str) -> list[Fraction]:
-    """Return when the first, middle and last frame of a part of a clip are shown, in seconds.
-
-    Only the first one is returned if the end of the part is unknown.
-
-    Args:
-        clip: the clip.
-        start, end: of the part, as typed. Empty means the clip's own.
-
-    Raises:
-        UsageError: a text is not a time, or the part is empty.
-    """
-    try:
-        first, last = (
-            Fraction(seconds_of(text)) if text.strip() else None for text in (start, end)
-        )
-    except ValueError:
-        raise UsageError(f"{start or 0} to {end or 'the end'}: write seconds, or 1:30") from None
-    begin = first or Fraction(0)
-    until = clip.info.duration if last is None else last
-    if clip.info.duration is not None:
-        until = min(until or clip.info.duration, clip.info.duration)
-    if until is None:
-        return [begin]
-    if until <= begin:
-        raise UsageError(f"from second {float(begin):g} to {float(until):g} there is no frame")
-    closing = max(begin, until - NEVER)
-    return [begin, (begin + closing) / 2, closing]
-
-
-def _gallery(stills: Sequence[str]) -> Any:
-    return gr.Gallery([*zip(stills, WHICH, strict=False)], selected_index=0)
-
-
-def _buttons(run: Run) -> dict[str, Any]:
-    return {
-        "pause": gr.update(visible=run.state == "painting"),
-        "more": gr.update(visible=run.can_go_on),
-        "stop": gr.update(visible=not run.is_over),
-        "over": gr.update(visible=True),
-    }
-
-
-def _result(run: Run) -> dict[str, Any]:
-    """Return the values of the player, the downloads and the facts of a run."""
-    found: dict[str, Any] = {"facts": gr.update(value=facts_of(run), visible=True)}
-    if run.state == "done" or run.picture is None:
-        found["picture"] = gr.update(value=None, visible=False)
-    files = {
-        "player": run.folder / SIDE_BY_SIDE,
-        "sheet": run.folder / SHEET,
-        "recipe": run.folder / RECIPE,
-        "download": run.output,
-    }
-    for name, path in files.items():
-        there = path is not None and path.is_file()
-        found[name] = gr.update(value=str(path) if there else None, visible=there)
-    return found

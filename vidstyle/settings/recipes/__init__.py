@@ -81,7 +81,7 @@ def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
         Settings(**options)
         for key in fields(in_recipes=False):
             if key in options:  # a stranger's recipe could have clips sent to any machine
-                raise UsageError(f"{key} is not for a recipe to say: give it yourself with --{key}")
+                raise UsageError(f"a recipe may not set {key}: give it yourself with --{key}")
         for key in fields(names_file=True):
             if key in options and options[key] not in WEIGHTS:
                 options[key] = _inside(path.parent, key, options[key])
