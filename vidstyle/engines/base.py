@@ -200,7 +200,7 @@ class BaseEngine:
             self.pictures = tuple(matched(image, source, by) for image in self.schedule.pictures)
             self._style_grams.clear()
 
-    def parts(
+    def blends(
         self,
         frame: Frame,
         size: tuple[int, int],
@@ -242,13 +242,13 @@ class BaseEngine:
         place: tuple[slice, slice] | None = None,
         base: Weights | None = None,
     ) -> list[Region]:
-        """Return the same as ``parts``, with the Gram matrices of the blends."""
+        """Return the same as ``blends``, with the Gram matrices of the blends."""
         if not self.style_layers or not self.pictures:
             return []
         styles = self.styles(self.size if place else size)
         return [
             Region(losses.blend(styles, weights), share)
-            for weights, share in self.parts(frame, size, place, base)
+            for weights, share in self.blends(frame, size, place, base)
         ]
 
     def styles(self, size: tuple[int, int]) -> list[Grams]:

@@ -23,7 +23,7 @@ from ..settings import Settings
 from ..temporal.noise import NoiseField
 from .base import BaseEngine
 from .protocol import OnStep
-from .training import CROP_AREA, CROP_COST, painting, pairs, parts, train
+from .training import CROP_AREA, CROP_COST, looks, painting, pairs, train
 
 SHOWN = 3
 """Frames on the contact sheet that is shown during training."""
@@ -133,7 +133,7 @@ class FeedForwardEngine(BaseEngine):
         assert self.model is not None
         picture = self.tensor(frame.rgb)
         with torch.no_grad():
-            painted = painting(self, self.model, picture, parts(self, frame), offset)
+            painted = painting(self, self.model, picture, looks(self, frame), offset)
         return self.image(painted.clamp(0, 1))
 
     def _config(self) -> ModelConfig:

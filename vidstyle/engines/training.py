@@ -25,7 +25,7 @@ Progress = Callable[[int, float, float, Mapping[str, float]], None]
 The number is counted from 1, ``done`` is the share of the training that is done (0..1), and
 ``terms`` are those of the loss, by name.
 """
-Part = tuple[Tensor, Tensor | None]
+Look = tuple[Tensor, Tensor | None]
 """A blend of S styles, and where it is painted.
 
 The blend is given by its weights (S,), the place by the share of each pixel (1, 1, H, W), in 0..1.
@@ -84,11 +84,11 @@ class TrainingCrop:
 
     source: Tensor
     """The crop of the frame (1, 3, H, W), in 0..1."""
-    parts: Sequence[Part]
+    looks: Sequence[Look]
     objective: Objective
     before: Tensor
     """The crop of the frame before (1, 3, H, W), in 0..1."""
-    parts_before: Sequence[Part]
+    looks_before: Sequence[Look]
     grid: Tensor
     """Position of each pixel in the frame before (1, H, W, 2), in -1..1, for ``grid_sample``."""
     trust: Tensor
@@ -132,7 +132,7 @@ def painting(
     engine: BaseEngine,
     model: TransformerNet,
     picture: Tensor,
-    parts: Sequence[Part],
+    looks: Sequence[Look],
     offset: Tensor | None = None,
 ) -> Tensor:
     """Paint a picture with a model.
@@ -141,7 +141,7 @@ def painting(
         engine: says on which device and in which precision to compute.
         model: the model.
         picture: (1, 3, H, W), in 0..1.
-        parts: the blends of styles, and where each is painted.
+        looks: the blends of styles, and where each is painted.
         offset: how far the noise has moved (1, 2, h, w), in pixels. None means not at all.
 
     Returns:
@@ -151,7 +151,7 @@ def painting(
     with torch.autocast(engine.device.type, torch.bfloat16, enabled=low):
         layers = [
             (1.0 if share is None else share) * model(picture, weights, offset)
-            for weights, share in parts
+            for weights, share in looks
         ]
     return torch.stack(layers).sum(0).float()
 
@@ -240,10 +240,10 @@ def _crop(
     offset = generator.integers(2 * NOISE_TILE, size=(1, 1, 2)).astype(np.float32)
     return TrainingCrop(
         content,
-        parts(engine, pair.frame, base),
+        looks(engine, pair.frame, base),
         engine.objective(content, regions, focus=NETWORK_FOCUS),
         engine.tensor(before),
-        parts(engine, pair.before, base),
+        looks(engine, pair.before, base),
         _grid(forward).to(engine.device),
         engine.tensor(trust),
         engine.tensor(forward + offset),
@@ -251,7 +251,7 @@ def _crop(
     )
 
 
-def parts(engine: BaseEngine, frame: Frame, base: Weights | None = None) -> list[Part]:
+def looks(engine: BaseEngine, frame: Frame, base: Weights | None = None) -> list[Look]:
     """Return the blends of styles in a frame, and where each is painted.
 
     Args:
@@ -264,7 +264,7 @@ def parts(engine: BaseEngine, frame: Frame, base: Weights | None = None) -> list
             torch.tensor(weights, device=engine.device),
             None if share is None else engine.tensor(share),
         )
-        for weights, share in engine.parts(frame, engine.size, WHOLE, base)
+        for weights, share in engine.blends(frame, engine.size, WHOLE, base)
     ]
 
 
@@ -276,12 +276,12 @@ def _step(
 ) -> float:
     """Take one training step on a crop, and return the loss."""
     with torch.no_grad():
-        past = painting(engine, model, crop.before, crop.parts_before, crop.offset_before).clamp(
+        past = painting(engine, model, crop.before, crop.looks_before, crop.offset_before).clamp(
             0, 1
         )
         warped = F.grid_sample(past, crop.grid, padding_mode="border", align_corners=True)
     crop.objective.temporal = TemporalTarget(warped, STEADY * crop.trust)
-    painted = painting(engine, model, crop.source, crop.parts, crop.offset)
+    painted = painting(engine, model, crop.source, crop.looks, crop.offset)
     loss, grad = crop.objective(painted.detach().clamp(0, 1))
     if not (np.isfinite(loss) and bool(grad.isfinite().all())):
         raise NotFiniteError

@@ -324,18 +324,18 @@ class Head:
                 self.emit(Painted(self.count, each, painted == 1, None))
 
     def _outlines(self) -> Iterator[Frame]:
-        """Yield the frames of the clip as thumbnails, which the workers read part by part."""
-        parts = deque(self._parts())
+        """Yield the frames of the clip as thumbnails, which the workers read stretch by stretch."""
+        stretches = deque(self._stretches())
         looking: deque[tuple[tuple[Fraction, Fraction | None], Future]] = deque()
         due: Fraction | None = None
-        while parts or looking:
-            while parts and len(looking) < min(self.cluster.size, LOOKERS):
-                part = parts.popleft()
-                looking.append((part, self.cluster.submit("look", *part)))
-            part, future = looking.popleft()
+        while stretches or looking:
+            while stretches and len(looking) < min(self.cluster.size, LOOKERS):
+                stretch = stretches.popleft()
+                looking.append((stretch, self.cluster.submit("look", *stretch)))
+            stretch, future = looking.popleft()
             found = self._result(future)
             if due is not None and found and found[0].time != due:
-                found = self._result(self.cluster.submit("look", *part, False))
+                found = self._result(self.cluster.submit("look", *stretch, False))
             yield from found
             due = found[-1].time + found[-1].duration if found else due
 
@@ -344,8 +344,8 @@ class Head:
             self._wait()
         return self.results.pop(future)
 
-    def _parts(self) -> list[tuple[Fraction, Fraction | None]]:
-        """Return where the parts of the clip begin and end that one job each looks at."""
+    def _stretches(self) -> list[tuple[Fraction, Fraction | None]]:
+        """Return the stretches of the clip, in seconds, that one job each looks at."""
         start, end = self.footage.settings.span
         until = self.footage.clip.info.duration if end is None else end
         if until is None or not isinstance(self.footage.clip, VideoClip):

@@ -115,7 +115,7 @@ class Settings:
     loss: str = look(
         "relative",
         "how errors of content and style are measured: relative to their targets, so that "
-        "weights mean the same everywhere, or by the formula of a recipe",
+        "weights mean the same everywhere, or by the formula of the method with this name",
         names=LOSSES,
         train=True,
     )
