@@ -221,6 +221,7 @@ def test_auto_takes_what_suits_the_clip_and_says_why(workdir: Path, style: Path)
         ({"max_frames": 3}, "gatys", "3 frames are too few"),
         ({}, "keyframes", "5 frames of 64x48"),
         ({"init": "content"}, "gatys", "--init is for painting every frame"),
+        ({"tolerance": 0.1}, "gatys", "--tolerance 0.1 takes painting every frame"),
     ):
         work = plan(clip, [style], settings=Settings(size=64, **options))  # type: ignore[arg-type]
         assert work.settings.engine == engine

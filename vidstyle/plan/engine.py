@@ -22,6 +22,8 @@ CHEAPER = 8.0
 """A network is chosen where key frames, which look better, cost so many times more …"""
 LONG = 5e9
 """… and so many steps, times the pixels of a frame: most of a day on two processors."""
+STRICT = 0.2
+"""With a tolerance below this, every frame is painted: carried paint does not come as close."""
 FEW, MANY = 4, 100
 """Up to so many frames are all painted; from so many on, a network may be chosen."""
 HERE, REMOTE = "local", "ray://"
@@ -93,6 +95,9 @@ def _choice(footage: Footage, preview: bool) -> EngineChoice:
     ]
     if changed:
         return EngineChoice("gatys", f"{_options(changed)} is for painting every frame")
+    if settings.tolerance < STRICT:
+        reason = f"--tolerance {settings.tolerance:g} takes painting every frame"
+        return EngineChoice("gatys", reason)
     if frames is None:
         return EngineChoice("keyframes", "the length of the clip is unknown")
     if frames <= FEW:
