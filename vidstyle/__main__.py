@@ -26,12 +26,21 @@ def main() -> int:
         try:
             return run()
         finally:
+            _let_signals_end()
             if sys.stdout is not None:
                 sys.stdout.flush()
     except BrokenPipeError:
         # At exit, Python would flush stdout once more, and complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
+
+
+def _let_signals_end() -> None:
+    """Let a signal end the process at once from here on. All is said and done, and an exception
+    would surface in whatever runs as the interpreter shuts down."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if callable(signal.getsignal(number)):  # not where it is ignored
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _leave(number: int, frame: object) -> NoReturn:

@@ -79,23 +79,35 @@ def test_signals_at_any_moment_lose_nothing(
     sent: int, code: int, workdir: Path, whole: bytes, vidstyle: Run
 ) -> None:
     chance = random.Random(sent)
-    ends = []
-    for _ in range(20):
-        (workdir / "out.mkv").unlink(missing_ok=True)
+    output, begun = workdir / "out.mkv", workdir / ".out.mkv.vidstyle" / "00000-key.paintings.npz"
+    ends: list[int] = []
+
+    def started() -> subprocess.Popen[str]:
+        """A run whose first frame is painted."""
+        output.unlink(missing_ok=True)
         process = subprocess.Popen(COMMAND, cwd=workdir, stderr=subprocess.PIPE, text=True)
-        begun = workdir / ".out.mkv.vidstyle" / "00000-key.paintings.npz"
         while process.poll() is None and not begun.exists():
             time.sleep(0.01)
-        time.sleep(chance.random() * 0.8)
+        return process
+
+    with started() as process:  # how long the rest of it takes here
+        since = time.monotonic()
+        while process.poll() is None and not output.exists():
+            time.sleep(0.01)
+        lasted = time.monotonic() - since
+        process.communicate(timeout=60)
+    for _ in range(20):
+        process = started()
+        time.sleep(chance.random() * 1.5 * lasted)
         process.send_signal(sent)
         _, error = process.communicate(timeout=60)
         ends.append(process.returncode)
         # By the bare signal only after the work, as the interpreter shuts down.
-        assert process.returncode in (0, code, -sent) and "Traceback" not in error
-        if not (workdir / "out.mkv").exists():
+        assert process.returncode in (0, code, -sent) and "Traceback" not in error, error
+        if not output.exists():
             assert process.returncode == code
             assert vidstyle(*ARGUMENTS).returncode == 0
-        assert (workdir / "out.mkv").read_bytes() == whole and not [*workdir.glob(".*")]
+        assert output.read_bytes() == whole and not [*workdir.glob(".*")]
     print(
         f"\n20 times signal {sent}: stopped {ends.count(code)} runs, all went on to the same bytes"
     )
