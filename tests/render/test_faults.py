@@ -65,10 +65,17 @@ def test_memory_is_flat_over_two_thousand_frames(
         if isinstance(event, events.Painted) and event.frame % 100 == 0:
             held.append(memory())
 
-    done = vidstyle.stylize(
-        clip, workdir / "stripes.png", workdir / "o.mp4", listener=listen, **options
-    )
-    assert done.frames == 2000
+    for _ in range(2):  # the first time, the C library's pools still grow
+        held.clear()
+        done = vidstyle.stylize(
+            clip,
+            workdir / "stripes.png",
+            workdir / "o.mp4",
+            overwrite=True,
+            listener=listen,
+            **options,
+        )
+        assert done.frames == 2000
     print(f"\n{engine}: {held[2]:.0f} MB after 300 frames, {held[-1]:.0f} after 2000")
     assert held[-1] - held[2] < 20
 

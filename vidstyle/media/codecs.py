@@ -82,7 +82,8 @@ CODECS = {
         options={"profile": "3"},  # 422 HQ
         alpha_options={"profile": "4"},  # 4444
     ),
-    "ffv1": Codec("ffv1", "bgr0", alpha="bgra"),
+    # Every frame by itself, so that parts of a file that are joined give the same bytes.
+    "ffv1": Codec("ffv1", "bgr0", alpha="bgra", options={"g": "1"}),
 }
 
 
