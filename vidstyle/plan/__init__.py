@@ -128,19 +128,19 @@ def plan(
     leads_back = bool(given) and settings.segment is None and not closes
     read = [*_reads((opened, *covers), styles, style_at, masks, settings), *reads]
     made = PaintPlan(
-        replace(footage, settings=settings, leads_back=leads_back),
-        schedule,
-        target,
-        choice,
-        (*notes, *engine_notes, *segment_notes),
-        closes,
-        is_preview,
-        target.journal if has_journal else None,
-        restart,
-        keep_frames,
-        keep_partial,
-        tile_pixels,
-        (*read, *(key.path for key in given)),
+        footage=replace(footage, settings=settings, leads_back=leads_back),
+        schedule=schedule,
+        output=target,
+        engine=choice,
+        notes=(*notes, *engine_notes, *segment_notes),
+        closes=closes,
+        preview=is_preview,
+        journal=target.journal if has_journal else None,
+        restart=restart,
+        keep_frames=keep_frames,
+        keep_partial=keep_partial,
+        tile_pixels=tile_pixels,
+        reads=(*read, *(key.path for key in given)),
     )
     _check_frames(made.footage, target.format)
     _check_writes(made)
