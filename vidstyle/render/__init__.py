@@ -66,10 +66,10 @@ def render(plan: PaintPlan, listener: Listener = lambda event: None) -> Result:
 def _render(plan: PaintPlan, listener: Listener) -> Result:
     """Carry out a plan while its output is locked.
 
-    Frames are read, marked where shots and key frames begin, and painted chunk by chunk. The journal
-    keeps each chunk until the output is whole. What is shown of a painting is laid over its source
-    and encoded. Reading, the journal and encoding have threads of their own. On a cluster, workers
-    do all that for a segment each, and what they have encoded is joined here.
+    Frames are read, marked where shots and key frames begin, and painted chunk by chunk. The
+    journal keeps each chunk until the output is whole. What is shown of a painting is laid over its
+    source and encoded. Reading, the journal and encoding have threads of their own. On a cluster,
+    workers do all that for a segment each, and what they have encoded is joined here.
     """
     began = time.monotonic()
     settings, output = plan.settings, plan.output
