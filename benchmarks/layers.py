@@ -35,7 +35,6 @@ WAYS: dict[str, dict[str, Any]] = {
     "unwarped": {"init": "previous"},
     "warped": {"temporal_weight": 0.0},
     "short-term": {},
-    "long-term": {"long_term": (1, 10, 20)},
 }
 
 Array = NDArray[Any]

@@ -36,7 +36,7 @@ STYLE = tuple(f"relu{block}_1" for block in range(1, 6))
 CONTENT_WEIGHT, STYLE_WEIGHT = 0.01, 10.0
 """pastiche's: of the mean square of features, and of Gram matrices over C², in 0..255."""
 GROWN = 255 / 4.425
-"""That range, over the one of the formula that ours is written in (``losses.FORMULAS``)."""
+"""That range, over the one of the formula that ours is written in (``losses.PYTORCH``)."""
 OURS = Settings(
     style_scale=1.0,
     plain_content=1.0,

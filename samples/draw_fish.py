@@ -1,4 +1,4 @@
-"""Draws ``fish.gif``: a fish that swims round a bowl, for ever, on a transparent ground."""
+"""Draws ``fish.gif``: a fish that swims round a bowl, forever, on a transparent ground."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def draw(phase: float) -> Image.Image:
     width, height = SIZE[0] * FINE, SIZE[1] * FINE
     image = Image.new("RGBA", (width, height))
     pen = ImageDraw.Draw(image)
-    for row in range(height):  # water, darker towards the ground
+    for row in range(height):  # water, darker toward the ground
         depth = row / height
         pen.line((0, row, width, row), (int(90 - 60 * depth), int(180 - 80 * depth), 210, 255))
     pen.rectangle((0, int(height * 0.86), width, height), (196, 164, 104, 255))

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from PIL import Image
 import vidstyle
 from vidstyle import extension
 from vidstyle.core.registry import Registry
+from vidstyle.media.encoders import FolderEncoder
+from vidstyle.objective.losses import formula
 
 from .documented import ROOT
 
@@ -96,10 +99,19 @@ def test_a_program_registers_its_own(
 
 
 def test_what_cannot_be_imported_is_told_in_one_line() -> None:
-    broken: Registry[object] = Registry("vidstyle.engines", {"lost": "not_there:Engine"})
+    broken: Registry[object] = Registry("vidstyle.engines", {})
+    broken.places["lost"] = EntryPoint("lost", "not_there:Engine", "vidstyle.engines")
     assert "lost" in broken
     with pytest.raises(vidstyle.UsageError, match=r"lost of vidstyle\.engines cannot be loaded"):
         broken["lost"]
+
+
+def test_what_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValueError, match="no encoder of its own"):
+        extension.Format("avi", "video", ("h264",), encoder=FolderEncoder)
+    monkeypatch.setattr(extension.LOSSES, "things", {"odd": object()})
+    with pytest.raises(vidstyle.UsageError, match=r"odd of vidstyle\.losses is no LossScaling"):
+        formula("odd")
 
 
 def test_the_public_surface_is_what_it_says() -> None:

@@ -181,10 +181,13 @@ def test_a_stopped_run_has_not_to_learn_again_and_ends_in_the_same_bytes(
         raise StopError
 
     command = (clip, look, workdir / "again.gif")
-    with monkeypatch.context() as there, pytest.raises(StopError) as stopped:
-        there.setattr(FeedForwardEngine, "paint", fail)
-        vidstyle.stylize(*command, engine="feedforward", **QUICK)
-    assert stopped.value.__notes__[0].startswith("what is learned is kept")
+    for learns in (True, False):  # the second run has the model, though no painting yet
+        learned: list[events.Event] = []
+        with monkeypatch.context() as there, pytest.raises(StopError) as stopped:
+            there.setattr(FeedForwardEngine, "paint", fail)
+            vidstyle.stylize(*command, engine="feedforward", listener=learned.append, **QUICK)
+        assert stopped.value.__notes__[0].startswith("what is learned is kept")
+        assert any(isinstance(event, events.Learned) for event in learned) == learns
     kept = workdir / ".again.gif.vidstyle" / "model.safetensors"
     kept.write_bytes(kept.read_bytes()[:-50])
     with pytest.raises(StopError):

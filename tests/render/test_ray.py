@@ -215,7 +215,7 @@ def order_of(workdir: Path, **settings: Any) -> WorkOrder:
 def test_a_task_asks_for_no_more_processors_than_a_machine_has(
     workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ray would let it wait for ever."""
+    """Ray would let it wait forever."""
     fake = MagicMock()
     fake.cluster_resources.return_value = {"CPU": 6.0}
     nodes = ((True, 2.0), (True, 4.0), (False, 9.0))

@@ -85,8 +85,8 @@ def measure(arguments: Sequence[str]) -> None:
 
 
 def list_recipes(arguments: Sequence[str]) -> None:
-    """Run ``vidstyle recipes``: list the recipes that vidstyle ships with."""
-    parser = Parser(prog="vidstyle recipes", description="List the recipes that come along.")
+    """Run ``vidstyle recipes``: list the recipes by name."""
+    parser = Parser(prog="vidstyle recipes", description="List the recipes by name.")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
     options = parser.parse_args(arguments)
@@ -95,7 +95,9 @@ def list_recipes(arguments: Sequence[str]) -> None:
         print(json.dumps({name: dataclasses.asdict(recipe) for name, recipe in known.items()}))
         return
     for name, recipe in known.items():
-        print(f"{name:>14}  {recipe.about}\n{'':>14}  from {recipe.source}; time: {recipe.cost}")
+        facts = (("from", recipe.source), ("time:", recipe.cost))
+        print(f"{name:>14}  {recipe.about}")
+        print(f"{'':>14}  {'; '.join(f'{what} {fact}' for what, fact in facts if fact)}".rstrip())
 
 
 def train(arguments: Sequence[str]) -> None:

@@ -68,8 +68,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--quality",
         metavar="|".join(QUALITIES),
-        help="how many steps: a draft, the defaults, or as good as it gets; other options "
-        "override it, and --dry-run says how long each takes",
+        help="how many steps: a draft, the defaults, or as good as it gets, with every frame "
+        "painted; other options override it, and --dry-run says how long each takes",
     )
     group = add_settings(parser, fields(in_recipes_only=False))["messages"]
     group.add_argument("--dry-run", action="store_true", help="print the plan, paint nothing")

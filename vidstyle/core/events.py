@@ -23,7 +23,7 @@ class Started:
     precision: str
     again: int = 0
     """How many of these pictures are repeats of a frame that is painted more than once: to close
-    a loop, to join segments, or for another pass."""
+    a loop or to join segments."""
     about: bool = False
     """Whether ``frames`` is only an estimate."""
 

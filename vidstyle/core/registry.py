@@ -57,6 +57,8 @@ class Registry(Mapping[str, Thing], Generic[Thing]):
             try:
                 self.things[name] = place.load()
             except Exception as error:  # whatever the other package does
+                if name in self.own or isinstance(error.__context__, KeyboardInterrupt):
+                    raise
                 raise UsageError(
                     f"{name} of {self.group} cannot be loaded from {place.value} "
                     f"({type(error).__name__}: {error})"

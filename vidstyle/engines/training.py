@@ -285,7 +285,7 @@ def _step(
     loss, grad = crop.objective(painted.detach().clamp(0, 1))
     if not (np.isfinite(loss) and bool(grad.isfinite().all())):
         raise NotFiniteError
-    # Values outside 0..1 may only move back towards it, as with the bounds of the optimizers.
+    # Values outside 0..1 may only move back toward it, as with the bounds of the optimizers.
     grad[((painted > 1) & (grad < 0)) | ((painted < 0) & (grad > 0))] = 0
     optimizer.zero_grad()
     torch.autograd.backward(painted, grad)

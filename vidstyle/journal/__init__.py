@@ -91,10 +91,12 @@ class Journal(ChunkStore):
         self.fingerprint = {"version of the journal": JOURNAL_VERSION, **fingerprint}
         self.damaged = False
         """Whether an earlier run has left something that cannot be used."""
+        self.resumed = False
+        """Whether there is something of an earlier run to go on from: paintings or a model."""
         self.counted = True
         """Whether ``count`` is the number of paintings. Otherwise it is that of chunks."""
         self.complete = False
-        """Whether the output is whole, so that the journal is not needed any more."""
+        """Whether the output is whole, so that the journal is no longer needed."""
 
     def load(self, check: bool = True) -> bool:
         """Take up what an earlier run has left.
@@ -131,6 +133,7 @@ class Journal(ChunkStore):
             self.damaged, self.count = True, 0
             return False
         self.names, self.count, self.counted = names, self.count or len(names), check
+        self.resumed = True
         return True
 
     def look_again(self) -> None:
@@ -156,7 +159,7 @@ class Journal(ChunkStore):
                     folder.remove(name)
             folder.close()
         self.names.clear()
-        self.count = 0
+        self.count, self.resumed = 0, False
 
     @property
     def paintings(self) -> str:

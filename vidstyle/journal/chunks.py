@@ -186,7 +186,7 @@ class ChunkStore:
         self.written = time.monotonic()
 
     def discard_states(self, chunks: Iterable[ChunkId]) -> None:
-        """Remove the states of chunks that nothing goes on from any more."""
+        """Remove the states of chunks that nothing goes on from."""
         self._do(self._discard_states, [*chunks])
 
     def _discard_states(self, chunks: Iterable[ChunkId]) -> None:

@@ -59,7 +59,16 @@ class Format:
     """The maximum duration of a frame in seconds. It is a tick less than the format can store,
     since the start of each frame is rounded to a tick. None if there is no limit."""
     encoder: EncoderOf | None = None
-    """Makes the encoder. None means the package's own for this kind."""
+    """Makes the encoder. None means the package's own for this kind, as a video format needs."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            ValueError: a video format names no codec, or has an encoder of its own.
+        """
+        if self.kind == "video" and (self.encoder is not None or not self.codecs):
+            raise ValueError(f"{self.name}: a video format has codecs, and no encoder of its own")
 
     @property
     def suffix(self) -> str:

@@ -15,6 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..core.errors import UsageError
 from ..settings import LOSSES
 
 
@@ -205,7 +206,7 @@ RELATIVE = LossScaling(
 GATYS = LossScaling(lambda energy, n: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE)
 """Gatys et al. (2016): ½Σ(F − P)², and 1/(4C²n²) Σ(G − A)² for Gram matrices that are sums.
 
-Here and below, n is the number of positions.
+Here and below, n is the number of values in a content term, of positions in a style term.
 """
 TENSORFLOW = LossScaling(lambda energy, n: 1 / n, lambda a, n: 1 / len(a) ** 2, range=CAFFE_RANGE)
 """TensorFlow's tutorial: means of squares, for Gram matrices divided by n, as here."""
@@ -216,13 +217,18 @@ PYTORCH = LossScaling(
 UDACITY = LossScaling(
     lambda energy, n: 1 / n, lambda a, n: n / len(a) ** 3, adds=True, range=UNIT_RANGE
 )
-"""Udacity's exercise: means of squares. Gram matrices are sums, and their mean is over C·n."""
+"""Udacity's exercise: means of squares, that of Gram matrices that are sums divided by C·n, too."""
 
 
 def formula(name: str) -> LossScaling:
-    """Return the formula with this ``name``, a value of ``--loss``."""
+    """Return the formula with this ``name``, a value of ``--loss``.
+
+    Raises:
+        UsageError: what another package has under this name is no formula.
+    """
     found = LOSSES[name]
-    assert isinstance(found, LossScaling), name
+    if not isinstance(found, LossScaling):
+        raise UsageError(f"{name} of {LOSSES.group} is no LossScaling")
     return found
 
 

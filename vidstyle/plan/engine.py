@@ -66,8 +66,8 @@ def choose_engine(footage: Footage, preview: bool) -> tuple[Footage, EngineChoic
         if getattr(settings, name) != getattr(plain, name) and not preview
     ]
     notes = []
-    if unused:
-        notes = [f"{_options(unused)}: no effect with the engine {choice.name}"]
+    if typed := [name for name in unused if name in fields(in_recipes_only=False)]:
+        notes = [f"{_options(typed)}: no effect with the engine {choice.name}"]
     defaults = {name: getattr(plain, name) for name in unused}
     settings = replace(settings, engine=choice.name, **defaults)
     return replace(footage, settings=settings), choice, notes

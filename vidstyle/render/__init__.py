@@ -89,7 +89,7 @@ def _render(plan: PaintPlan, listener: Listener) -> Result:
     style = plan.schedule.pictures[0] if settings.report else None
     summary = Summary(output.sheet is not None, style, plan.size)
     writer = OutputWriter(output, plan.footage)
-    if not journal.count:
+    if not journal.resumed:
         journal.clear()  # not before it is known that all can be written
     with journal:
         with writer:

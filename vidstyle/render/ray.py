@@ -44,7 +44,7 @@ class RayCluster:
         self.ray: Any = ray
         settings = order.plan.settings
         self.on_gpu = bool(self._has().get("GPU")) and settings.device in ("auto", "cuda")
-        # A task that asks for more than any machine has would wait for ever.
+        # A task that asks for more than any machine has would wait forever.
         alive = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
         most = max(int(node.get("CPU", 1)) for node in alive)
         self.each = settings.gpu_share if self.on_gpu else max(1, min(settings.threads or 1, most))

@@ -221,7 +221,7 @@ class Scheduler:
             self.emit(Painted(self.count, seconds, name.at == "key", painting))
 
     def _ready(self) -> Iterator[PaintedFrame]:
-        """Yield the frames that nothing will change any more, from the first one on."""
+        """Yield the frames that nothing will change now, from the first one on."""
         while self.sections:
             section = self.sections[0]
             yield from self._of(section)

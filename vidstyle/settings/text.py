@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, get_type_hints
 
-from . import Settings, changed
+from . import Settings, changed, fields
 from .options import items, kinds, literals
 
 
@@ -58,8 +58,14 @@ def text_of(value: Any) -> str:
 
 
 def arguments_of(settings: Settings) -> Iterator[str]:
-    """Yield the command-line arguments for all options that are not at their defaults."""
+    """Yield the command-line arguments for all options that are not at their defaults.
+
+    What only recipes and Python may set is left out.
+    """
+    known = fields(in_recipes_only=False)
     for option, value in changed(settings).items():
+        if option not in known:
+            continue
         name = option.replace("_", "-")
         if isinstance(value, bool):
             yield f"--{name}" if value else f"--no-{name}"

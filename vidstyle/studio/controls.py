@@ -50,7 +50,7 @@ def quality_control() -> gr.Radio:
         [*QUALITIES],
         value="good",
         label="quality",
-        info="how many steps; other options override it",
+        info="how many steps; best also paints every frame; other options override it",
         elem_id="quality",
     )
 

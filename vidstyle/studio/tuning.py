@@ -66,7 +66,7 @@ class Tuner:
         self.threads: set[Thread] = set()
 
     def close(self) -> None:
-        """Wait for all painting threads to end. Call it when no painting is wanted any more."""
+        """Wait for all painting threads to end. Call it when no more paintings are wanted."""
         for thread in [*self.threads]:
             thread.join()
 
