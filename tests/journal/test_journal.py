@@ -222,7 +222,8 @@ def test_a_store_gives_back_what_was_put_and_only_the_states_that_are_needed(
         *("one.paintings.npz", "two.paintings.npz", "two.state.npz")
     }
     again = Journal(store.folder, {"clip": "a"})
-    assert again.load() and again.count == 2
+    again.load()
+    assert again.resumed and again.count == 2
     last = Frame(scene(1), Fraction(1), Fraction(1, 25))
     one, two, three = (again.get(name, last) for name in ("one", "two", "three"))
     assert one is not None and two is not None and three is None

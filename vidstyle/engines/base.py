@@ -142,9 +142,7 @@ class BaseEngine:
         return nullcontext()
 
     def prefetch_flow(self, source: Image, before: Image) -> None:
-        """Begin to estimate the motion from ``source``, which is painted next, to ``before``."""
-        if self.flows is not None:
-            self.flows.prefetch_flow(source, before)
+        """Do nothing: an engine to which nothing carries over needs no motion."""
 
     def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Image, float]]:
         """Paint the next frames, each by itself."""

@@ -109,9 +109,6 @@ class FeedForwardEngine(BaseEngine):
         """Begin a shot: nothing carries over from the frames before."""
         self.noise.reset()
 
-    def prefetch_flow(self, source: Image, before: Image) -> None:
-        """Do nothing: the noise field estimates the motion itself, quickly."""
-
     def paint(self, frame: Frame, on_step: OnStep = lambda step: None) -> tuple[Image, float]:
         """Paint the next frame; return the painting (H, W, 3), which has no loss."""
         return self._painted(frame, self.tensor(self.noise.under(frame.rgb))), 0.0

@@ -81,6 +81,11 @@ class OptimizingEngine(BaseEngine):
         """Begin a shot: nothing carries over from the frames before."""
         self.temporal = self._first_features = None
 
+    def prefetch_flow(self, source: Image, before: Image) -> None:
+        """Begin to estimate the motion from ``source``, which is painted next, to ``before``."""
+        if self.flows is not None:
+            self.flows.prefetch_flow(source, before)
+
     def paint(self, frame: Frame, on_step: OnStep = lambda step: None) -> tuple[Image, float]:
         """Paint the next frame; return the painting (H, W, 3) and its loss at the end."""
         init, source = self.settings.init, frame.rgb

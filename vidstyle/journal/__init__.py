@@ -98,14 +98,11 @@ class Journal(ChunkStore):
         self.complete = False
         """Whether the output is whole, so that the journal is no longer needed."""
 
-    def load(self, check: bool = True) -> bool:
-        """Take up what an earlier run has left.
+    def load(self, check: bool = True) -> None:
+        """Take up what an earlier run has left. ``resumed`` says whether there is anything.
 
         Args:
             check: whether to read all of it. Otherwise it is taken to be whole.
-
-        Returns:
-            Whether there is something to go on from.
 
         Raises:
             UsageError: it has another fingerprint.
@@ -113,11 +110,11 @@ class Journal(ChunkStore):
         files = self.parts.names()
         names = chunk_names(files)
         if self.folder is None or (not names and not (self.folder / MODEL_FILE).exists()):
-            return False
+            return
         found = facts(self.folder)
         if not found:
             self.damaged = True
-            return False
+            return
         wanted = json.loads(json.dumps(self.fingerprint))
         wanted.pop(MACHINE, None)
         other = [name for name in wanted if found.get(name) != wanted[name]]
@@ -131,10 +128,9 @@ class Journal(ChunkStore):
                 self.check(files)
         except DAMAGE:
             self.damaged, self.count = True, 0
-            return False
+            return
         self.names, self.count, self.counted = names, self.count or len(names), check
         self.resumed = True
-        return True
 
     def look_again(self) -> None:
         """Take up what workers have left meanwhile."""

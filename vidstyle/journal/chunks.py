@@ -209,6 +209,7 @@ def chunk_names(names: Iterable[str]) -> set[str]:
 
 
 def png_of(picture: Image) -> bytes:
+    """Encode a picture (H, W, 3) as PNG, quickly."""
     data = io.BytesIO()
     Pillow.fromarray(picture).save(data, "png", compress_level=1)
     return data.getvalue()

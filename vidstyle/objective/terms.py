@@ -121,10 +121,8 @@ class FeatureTerms:
             grad = 2 * one.factor * one.detail[self._at(tile, one.layer)] * error
             add(one.layer, grad.to(features[one.layer].dtype))
         for gram, term in zip(grams, self.style, strict=True):
-            core, mask = (
-                self.core(features, tile, term.layer),
-                term.mask[self._at(tile, term.layer)],
-            )
+            core = self.core(features, tile, term.layer)
+            mask = term.mask[self._at(tile, term.layer)]
             grad = 2 * term.factor / term.count * (gram - term.target)
             add(term.layer, losses.outer_grad(core, grad, mask))
         return grads

@@ -287,7 +287,7 @@ def _check_frames(footage: Footage, file_format: Format) -> None:
         # The file may claim less than it holds.
         frames = media.trim(media.frames_since(footage.clip, start), start, end)
         if next(iter(frames), None) is None:
-            raise footage.empty
+            raise footage.empty_error
     if file_format.kind == "still":
         frames = media.trim(footage.clip, start, end)
         if settings.fps:

@@ -32,7 +32,7 @@ class Footage:
     """Whether the frames before a given painting follow it, too."""
 
     @property
-    def empty(self) -> UsageError:
+    def empty_error(self) -> UsageError:
         """The error for a wanted part that has no frames."""
         return UsageError(
             f"{self.clip.info.path}: no frame between these times: check --start and --end"

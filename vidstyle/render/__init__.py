@@ -106,7 +106,7 @@ def _render(plan: PaintPlan, listener: Listener) -> Result:
                 for note in unused_notes(len(plan.footage.keys), summary.given):
                     emit(Notice(note))
             if not summary.losses and plan.footage.clip.info.frames != 0:
-                raise plan.footage.empty
+                raise plan.footage.empty_error
         journal.complete = True
         kept = journal.folder if plan.keep_frames and composer.changes else None
         for note in last_notes(plan.footage.clip, writer, kept):

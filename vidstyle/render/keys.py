@@ -56,7 +56,7 @@ def write_keys(plan: KeysPlan, listener: Listener = lambda event: None) -> KeysR
                 media.save_image(part / files.frame_name(count), frame.rgb)
             listener(LookedAt(count, plan.footage.frames))
         if not count:
-            raise plan.footage.empty
+            raise plan.footage.empty_error
         files.put_in_place(part, plan.folder, overwrite=False)
     except BaseException:
         files.discard(part)

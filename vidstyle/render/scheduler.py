@@ -43,9 +43,9 @@ class Section:
     key: Chunk
     """The chunk of its first frame."""
     chunk: Chunk | None
-    """The chunk that the next one goes on from …"""
+    """The chunk that the next one goes on from."""
     name: ChunkId
-    """… and its id."""
+    """The id of ``chunk``."""
     length: int = 0
     """Frames that are painted."""
     frames: deque[Frame] = field(default_factory=lambda: deque[Frame](maxlen=TAIL_FRAMES))
