@@ -15,6 +15,7 @@ from vidstyle import Settings, networks
 from vidstyle.core import devices
 from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.objective.optimizers import BoxLBFGS
+from vidstyle.objective.recording import Recorder
 from vidstyle.objective.styles import StyleSchedule
 
 from .table import Row, parser, show
@@ -71,13 +72,14 @@ def measure(width: int, height: int, precision: str, device: str, rounds: int) -
     objective, start = engine.task(source)
     optimizer = BoxLBFGS(start, torch.zeros_like(start), torch.ones_like(start))
     floors, steps = [], []
-    for turn in range(rounds + 2):
+    closure = Recorder(engine.device).closure(objective)
+    for turn in range(rounds + 3):
         lowest = floor(engine.network, start)
         _wait(start.device)
         began = time.perf_counter()
-        optimizer.step(objective)
+        optimizer.step(closure)
         _wait(start.device)
-        if turn >= 2:  # the first two are slower, and the very first step evaluates twice
+        if turn >= 3:  # the first ones are slower, and the very first step evaluates twice
             steps.append(time.perf_counter() - began)
             floors.append(lowest)
     ratios = [s / f for s, f in zip(steps, floors, strict=True)]

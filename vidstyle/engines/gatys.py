@@ -30,6 +30,7 @@ from ..networks import Features
 from ..objective import losses
 from ..objective.objective import Loss, Region, TemporalTarget, has_windows
 from ..objective.optimizers import Average, optimizer_of
+from ..objective.recording import Recorder
 from ..objective.styles import StyleSchedule
 from ..objective.tiles import Window, windows
 from ..settings import Settings
@@ -68,6 +69,7 @@ class OptimizingEngine(BaseEngine):
         self.convergence = ConvergenceTarget(0.0, 0.0)
         """How good that was when it was done."""
         self._first_features: FirstFeatures | None = None
+        self.recorder = Recorder(self.device)
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
@@ -156,8 +158,9 @@ class OptimizingEngine(BaseEngine):
 
     def reduce_memory(self) -> str | None:
         """Need less memory from now on. Returns how, or None if that is not possible."""
-        devices.forget(self.device)
         self._first_features = None
+        self.recorder.forget()
+        devices.forget(self.device)
         width, height = self.size
         pixels = self.tile_pixels or width * height
         if pixels > SMALLEST_TILE and self.network.receptive_radius is not None:
@@ -323,16 +326,23 @@ class OptimizingEngine(BaseEngine):
         if still is not None:
             lower, upper = (torch.where(still > 0, start, bound) for bound in (lower, upper))
         optimizer = optimizer_of(self.settings, start, lower, upper)
+        closure = self.recorder.closure(objective)
         average = Average(self.settings.average)
         losses_seen: list[float] = []
         for step in range(steps):
-            loss = optimizer.step(objective)
+            terms = optimizer.step(closure)
+            loss = sum(terms)
             if not np.isfinite(loss):
                 raise NotFiniteError
             average.add(optimizer.picture)
             losses_seen.append(loss)
             on_step(
-                Step((step + 1) / steps, loss, objective.terms, lambda: self.image(average.picture))
+                Step(
+                    (step + 1) / steps,
+                    loss,
+                    dict(zip(objective.names, terms, strict=True)),
+                    lambda: self.image(average.picture),
+                )
             )
             if target is not None and converged(losses_seen, target, self.settings.tolerance):
                 break

@@ -199,11 +199,12 @@ def train(
         left = 1 - (number - warm) / max(1, warm * COOLDOWN_RATIO)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * min(1.0, (number + 1) / WARMUP_STEPS, left)
-        losses.append(_step(engine, model, crops[place], optimizer))
+        terms = _step(engine, model, crops[place], optimizer)
+        losses.append(sum(terms.values()))
         if number < warm and learned(losses):
             warm = number + 1
         done = (number + 1) / min(steps, round(warm * (1 + COOLDOWN_RATIO)))
-        progress(number + 1, done, losses[-1], crops[place].objective.terms)
+        progress(number + 1, done, losses[-1], terms)
 
 
 def _place(engine: BaseEngine, pair: Pair, generator: np.random.Generator) -> Pair:
@@ -273,8 +274,8 @@ def _step(
     model: TransformerNet,
     crop: TrainingCrop,
     optimizer: torch.optim.Optimizer,
-) -> float:
-    """Take one training step on a crop, and return the loss."""
+) -> dict[str, float]:
+    """Take one training step on a crop, and return the terms of the loss by name."""
     with torch.no_grad():
         past = painting(engine, model, crop.before, crop.looks_before, crop.offset_before).clamp(
             0, 1
@@ -282,15 +283,16 @@ def _step(
         warped = F.grid_sample(past, crop.grid, padding_mode="border", align_corners=True)
     crop.objective.temporal = TemporalTarget(warped, STEADY * crop.trust)
     painted = painting(engine, model, crop.source, crop.looks, crop.offset)
-    loss, grad = crop.objective(painted.detach().clamp(0, 1))
-    if not (np.isfinite(loss) and bool(grad.isfinite().all())):
+    terms, grad = crop.objective(painted.detach().clamp(0, 1))
+    numbers = terms.tolist()
+    if not (np.isfinite(sum(numbers)) and bool(grad.isfinite().all())):
         raise NotFiniteError
     # Values outside 0..1 may only move back toward it, as with the bounds of the optimizers.
     grad[((painted > 1) & (grad < 0)) | ((painted < 0) & (grad > 0))] = 0
     optimizer.zero_grad()
     torch.autograd.backward(painted, grad)
     optimizer.step()
-    return loss
+    return dict(zip(crop.objective.names, numbers, strict=True))
 
 
 def learned(losses: Sequence[float]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,21 @@ It maps the gradients of the layers' features to the gradient of the picture (1,
 
 Sides = tuple[bool, bool, bool, bool]
 """A flag for each side of a rectangle: above, below, left, right."""
+NOT_THE_WEIGHTS = (True, False, False)
+"""Which gradients of a convolution to compute: that of its input, not of weights or bias."""
+
+NOWHERE: Sides = (False, False, False, False)
+Lines = tuple[EllipsisType, int, slice] | tuple[EllipsisType, int]
+EDGES: tuple[tuple[Lines, Lines], ...] = (
+    ((..., 0, slice(None)), (..., 1, slice(None))),
+    ((..., -1, slice(None)), (..., -2, slice(None))),
+    ((..., 0), (..., 1)),
+    ((..., -1), (..., -2)),
+)
+"""Indices of the outermost line of padded features and of the line next to it.
+
+In the order of ``Sides``: above, below, left, right.
+"""
 
 
 @dataclass(frozen=True, eq=False)

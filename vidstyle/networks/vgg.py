@@ -5,33 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from itertools import pairwise
-from types import EllipsisType
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import bordered
 from . import weights as weight_files
-from .network import Features, Network, Sides, Surroundings, Vjp
+from .network import EDGES, NOT_THE_WEIGHTS, NOWHERE, Features, Network, Sides, Surroundings, Vjp
 
 Pooling = Literal["max", "avg"]
-
-NOT_THE_WEIGHTS = (True, False, False)
-"""Which gradients of a convolution to compute: that of its input, not of weights or bias."""
-
-NOWHERE: Sides = (False, False, False, False)
-Lines = tuple[EllipsisType, int, slice] | tuple[EllipsisType, int]
-EDGES: tuple[tuple[Lines, Lines], ...] = (
-    ((..., 0, slice(None)), (..., 1, slice(None))),
-    ((..., -1, slice(None)), (..., -2, slice(None))),
-    ((..., 0), (..., 1)),
-    ((..., -1), (..., -2)),
-)
-"""Indices of the outermost line of padded features and of the line next to it.
-
-In the order of ``Sides``: above, below, left, right.
-"""
 
 CHANNELS = (64, 128, 256, 512, 512)
 CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
@@ -124,6 +108,8 @@ class VGG(Network):
     def forward_vjp(
         self, picture: Tensor, around: Surroundings | None = None
     ) -> tuple[Features, Vjp]:
+        if picture.is_cuda:
+            return bordered.forward_vjp(self, picture, around)
         known = NOWHERE if around is None else around.known
         # Differentiated by hand, because autograd spends most of its time moving memory. Here, a
         # ReLU copies no input, padding writes no zeros, and gradients are added in place.

@@ -19,37 +19,42 @@ from ..core.errors import UsageError
 from ..settings import LOSSES
 
 
-def outer(features: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Sum the outer products of the features over all positions.
+def weighed(features: Tensor, root: Tensor) -> Tensor:
+    """Return features as rows, each times the root of its position's weight.
 
     Args:
         features: (1, C, h, w).
-        mask: the weight of each position (1, 1, h, w), in 0..1. None means 1.
+        root: (1, 1, h, w).
 
     Returns:
-        The sum (C, C), accumulated in fp32 whatever the type of the features.
+        The rows (h·w, C), whose products are those of the features times the weights.
     """
-    rows = _rows(features)
-    weighted = rows if mask is None else rows * _rows(mask).to(rows.dtype)
-    return (weighted.T @ rows).float()
+    return _rows(features * root.to(features.dtype))
 
 
-def outer_grad(features: Tensor, grad: Tensor, mask: Tensor) -> Tensor:
-    """Propagate a gradient back through ``outer``.
+def outer(rows: Tensor) -> Tensor:
+    """Sum the outer products of rows (n, C) in fp32, whatever their type: (C, C)."""
+    if rows.is_cuda and rows.dtype is not torch.float32:
+        return torch.mm(rows.T, rows, out_dtype=torch.float32)
+    return (rows.T @ rows).float()
+
+
+def outer_grad(rows: Tensor, grad: Tensor, root: Tensor, is_binary: bool = False) -> Tensor:
+    """Propagate a gradient back through ``outer`` and ``weighed``.
 
     Args:
-        features: (1, C, h, w), as given to ``outer``.
+        rows: (h·w, C), as ``weighed`` returned them.
         grad: the gradient with respect to the result of ``outer`` (C, C). It must be symmetric.
-        mask: (1, 1, h, w), as given to ``outer``.
+        root: (1, 1, h, w), as given to ``weighed``.
+        is_binary: whether ``root`` is 0 or 1 everywhere.
 
     Returns:
         The gradient with respect to the features (1, C, h, w).
     """
-    rows = _rows(features)
     found = rows @ (2 * grad).to(rows.dtype)
-    found *= _rows(mask).to(rows.dtype)
-    _, channels, height, width = features.shape
-    return found.view(1, height, width, channels).permute(0, 3, 1, 2)
+    if not is_binary:  # else a row counts fully, or is 0 already
+        found *= _rows(root).to(rows.dtype)
+    return found.view(1, *root.shape[2:], -1).permute(0, 3, 1, 2)
 
 
 def _rows(features: Tensor) -> Tensor:
@@ -70,8 +75,9 @@ def gram(features: Tensor, mask: Tensor | None = None) -> Tensor:
     Returns:
         The Gram matrix (C, C), float32.
     """
-    count = features[0, 0].numel() if mask is None else mask.sum().clamp_min(1e-6)
-    return outer(features, mask) / count
+    if mask is None:
+        return outer(_rows(features)) / features[0, 0].numel()
+    return outer(weighed(features, mask.sqrt())) / mask.sum().clamp_min(1e-6)
 
 
 def content_loss(features: Tensor, target: Tensor, mask: Tensor | None = None) -> Tensor:

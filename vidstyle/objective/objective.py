@@ -12,7 +12,7 @@ from ..core.images import Field
 from ..networks import Features, Network, Surroundings, Vjp
 from ..settings import Settings
 from . import losses
-from .terms import ContentTerm, FeatureTerms, StyleTerm
+from .terms import ContentTerm, FeatureTerms, Seen, StyleTerm
 from .tiles import GRID, Tile, Window, tiles
 
 Grams = Mapping[str, Tensor]
@@ -60,39 +60,57 @@ class Loss:
     def __init__(self, features: FeatureTerms, surroundings: Surroundings | None = None) -> None:
         self.features, self.surroundings = features, surroundings
         self.network, self.tiles = features.network, features.tiles
-        self.terms: dict[str, float] = {}
-        """The parts of the last loss by name: content, style, smoothness, temporal."""
+        self.names: Sequence[str] = ()
+        """The terms of the last loss, in order: content, style, smoothness, temporal."""
 
-    def __call__(self, picture: Tensor) -> tuple[float, Tensor]:
-        """Return the loss of ``picture`` (1, 3, H, W), in 0..1, and its gradient (1, 3, H, W)."""
+    def __call__(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the terms of the loss of a picture, and the gradient of their sum.
+
+        Everything stays on the device, which is not waited for.
+
+        Args:
+            picture: (1, 3, H, W), in 0..1.
+
+        Returns:
+            The terms (N,), in the order of ``names``, and the gradient (1, 3, H, W).
+        """
         picture = picture.detach().requires_grad_()
         gradient = torch.zeros_like(picture)
         pixels = self._on_pixels(picture)
         if pixels:
             (gradient,) = torch.autograd.grad(torch.stack([*pixels.values()]).sum(), picture)
         picture = picture.detach()
-        traces: Iterable[tuple[Features, Vjp]] = (
-            self.network.forward_vjp(picture[tile.shown], self.surroundings) for tile in self.tiles
+        traces: Iterable[tuple[Seen, Vjp]] = (
+            self._traced(number, picture) for number in range(len(self.tiles))
         )
         if len(self.tiles) == 1:
             traces = [*traces]
-            values, grams = self.features.values(features for features, _ in traces)
+            values, grams = self.features.values(seen for seen, _ in traces)
         else:
-            values, grams = self.features.values(self._seen(picture))
-        for number, (features, vjp) in enumerate(traces):
-            grads = self.features.feature_grads(number, features, grams)
+            values, grams = self.features.values(self._seen(self._features(picture)))
+        for number, (seen, vjp) in enumerate(traces):
+            grads = self.features.feature_grads(number, seen, grams)
             gradient[self.tiles[number].shown] += vjp(grads)
         terms = values | pixels
-        numbers = torch.stack([*terms.values()]).tolist()
-        self.terms = dict(zip(terms, numbers, strict=True))
-        return sum(numbers), gradient
+        self.names = (*terms,)
+        return torch.stack([*terms.values()]).detach(), gradient
+
+    def _traced(self, number: int, picture: Tensor) -> tuple[Seen, Vjp]:
+        part = picture[self.tiles[number].shown]
+        features, vjp = self.network.forward_vjp(part, self.surroundings)
+        return self.features.seen(number, features), vjp
+
+    def _seen(self, tiles: Iterable[Features]) -> Iterator[Seen]:
+        """Yield what the terms see of all tiles, given the features of each."""
+        for number, features in enumerate(tiles):
+            yield self.features.seen(number, features)
 
     def _on_pixels(self, picture: Tensor) -> dict[str, Tensor]:
         """Return the terms that depend on pixels alone, as scalars by name."""
         raise NotImplementedError
 
     @torch.no_grad()
-    def _seen(self, picture: Tensor) -> Iterator[Features]:
+    def _features(self, picture: Tensor) -> Iterator[Features]:
         for tile in self.tiles:
             yield self.network(picture[tile.shown])
 
@@ -130,7 +148,7 @@ class Objective(Loss):
         self.network = network
         self.tiles = tiles(content.shape[2:], tile_pixels, network.receptive_radius)
         formula = losses.formula(settings.loss)
-        known = self._seen(content) if seen is None else [seen]
+        known = self._features(content) if seen is None else [seen]
         targets, sizes = self._targets(known, content_layers)
         features = FeatureTerms(
             network,
@@ -159,7 +177,8 @@ class Objective(Loss):
     def value(self, picture: Tensor, seen: Features | None = None) -> float:
         """Return the loss of ``picture`` (1, 3, H, W), whose features may be known already."""
         with torch.no_grad():
-            terms, _ = self.features.values(self._seen(picture) if seen is None else [seen])
+            tiles = self._features(picture) if seen is None else [seen]
+            terms, _ = self.features.values(self._seen(tiles))
             terms |= self._on_pixels(picture)
         return torch.stack([*terms.values()]).sum().item()
 
@@ -224,7 +243,10 @@ class Objective(Loss):
                 factor = share * formula.style(target, part * height * width)
                 factor *= self._growth(formula) ** 4
                 outside = torch.zeros_like(target)
-                found.append(StyleTerm(name, target, factor, count, mask, outside))
+                is_binary = bool(((mask == 0) | (mask == 1)).all())
+                found.append(
+                    StyleTerm(name, target, factor, count, mask.sqrt(), is_binary, outside)
+                )
         return found
 
     def _growth(self, formula: losses.LossScaling) -> float:
@@ -333,6 +355,6 @@ def grams(
             core = features[name][tile.core(stride)]
             size = core.shape[2:] if len(parts) == 1 else [n // stride for n in whole.shape[2:]]
             mask = losses.pooled(whole, size)[tile.at(stride)]
-            sums[name] = sums.get(name, 0) + losses.outer(core, mask)
+            sums[name] = sums.get(name, 0) + losses.outer(losses.weighed(core, mask.sqrt()))
             counts[name] += float(mask.sum())
     return {name: total / max(counts[name], 1e-6) for name, total in sums.items()}

@@ -7,17 +7,19 @@ its own box here: that of a pixel that must not change is a single point.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..settings import Settings
 
-Closure = Callable[[Tensor], tuple[float, Tensor]]
-"""Maps a picture to its loss and the gradient of the loss, in the picture's shape."""
+Closure = Callable[[Tensor], tuple[Tensor, Tensor]]
+"""Maps a picture to the terms of its loss (N,), and the gradient of their sum in its shape."""
 
 
 class Optimizer(Protocol):
@@ -25,7 +27,7 @@ class Optimizer(Protocol):
 
     picture: Tensor
 
-    def step(self, closure: Closure) -> float: ...
+    def step(self, closure: Closure) -> list[float]: ...
 
 
 def optimizer_of(settings: Settings, start: Tensor, lower: Tensor, upper: Tensor) -> Optimizer:
@@ -48,6 +50,30 @@ def optimizer_of(settings: Settings, start: Tensor, lower: Tensor, upper: Tensor
     )
 
 
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """A picture that was evaluated."""
+
+    picture: Tensor
+    gradient: Tensor
+    held: Tensor
+    """Where a descent would leave the box."""
+    free: Tensor
+    """The gradient where the picture is not held, and 0 where it is."""
+    terms: list[float]
+    """Those of the loss."""
+    expected: float
+    """The change of the loss that the gradient before it promised."""
+    steepest: float
+    """The largest absolute value of ``free``."""
+    products: NDArray[np.float64]
+    """Those of ``Curvature.products``."""
+
+    @property
+    def loss(self) -> float:
+        return sum(self.terms)
+
+
 class BoxLBFGS:
     """L-BFGS (Nocedal 1980) with projection: only the free pixels take part in a step.
 
@@ -55,6 +81,9 @@ class BoxLBFGS:
     projection of Bertsekas 1982). A step must lower the loss (Armijo's rule along the
     projected path). If it does not, it is shortened, and after a few failures the curvature is
     forgotten. So the loss never rises, and no run diverges.
+
+    All numbers that decide about a step are read from the device at once, after an evaluation. A
+    GPU is waited for only then.
 
     Args:
         start: the initial picture.
@@ -65,73 +94,171 @@ class BoxLBFGS:
     def __init__(self, start: Tensor, lower: Tensor, upper: Tensor, *, history: int = 12) -> None:
         self.lower, self.upper = lower, upper
         self.picture = start.clamp(lower, upper)
-        self.pairs: deque[tuple[Tensor, Tensor, float]] = deque(maxlen=history)
-        self.loss: float | None = None
-        self.gradient = torch.zeros_like(start)
+        self.curvature = Curvature(start, history)
+        self.at: Trial | None = None
+        """The picture as it was evaluated."""
 
-    def step(self, closure: Closure) -> float:
-        """Take one step and return the loss after it.
+    def step(self, closure: Closure) -> list[float]:
+        """Take one step and return the terms of the loss after it.
 
         This mostly takes one evaluation of ``closure``, and two the first time.
         """
-        if self.loss is None:
-            self.loss, self.gradient = closure(self.picture)
+        if self.at is None:
+            self.at = self._evaluated(closure, self.picture)
         for _ in range(2):
-            if self._search(closure):
+            if self._search(closure, self.at):
                 break
-            if not self.pairs:
+            if not self.curvature.pairs:
                 break
-            self.pairs.clear()
-        return self.loss
+            self.curvature.forget()
+        self.picture = self.at.picture
+        return self.at.terms
 
-    def _search(self, closure: Closure) -> bool:
-        assert self.loss is not None
-        held = ((self.picture <= self.lower) & (self.gradient > 0)) | (
-            (self.picture >= self.upper) & (self.gradient < 0)
-        )
-        free = self.gradient.masked_fill(held, 0)
-        direction = self._direction(free).masked_fill_(held, 0)
-        if self.pairs and torch.sum(direction * free) >= 0:
-            self.pairs.clear()
-            direction = self._direction(free)
+    def _search(self, closure: Closure, at: Trial) -> bool:
+        direction = self.curvature.descent(at.free, at.products)
+        if direction is None:
+            # No scale is known yet: let the largest gradient move its pixel by 0.1 of the range.
+            direction = at.free * (-0.1 / max(at.steepest, 1e-20))
+        direction.masked_fill_(at.held, 0)
         length = 1.0
         for _ in range(4):
-            picture = (self.picture + length * direction).clamp(self.lower, self.upper)
-            moved = picture - self.picture
-            expected = float(torch.sum(moved * self.gradient))
-            if expected >= 0:
+            picture = (at.picture + length * direction).clamp(self.lower, self.upper)
+            trial = self._evaluated(closure, picture, at)
+            if trial.expected >= 0:
                 return False
-            loss, gradient = closure(picture)
-            if loss <= self.loss + 1e-4 * expected:
-                self._remember(moved, gradient - self.gradient)
-                self.picture, self.loss, self.gradient = picture, loss, gradient
+            if trial.loss <= at.loss + 1e-4 * trial.expected:
+                self.curvature.add(trial.products)
+                self.at = trial
                 return True
             # Try the minimum of the parabola through both losses and the slope.
-            bend = loss - self.loss - expected
-            length *= min(0.5, max(0.1, -expected / (2 * bend))) if bend < float("inf") else 0.1
+            bend = trial.loss - at.loss - trial.expected
+            shorter = -trial.expected / (2 * bend) if bend < float("inf") else 0.0
+            length *= min(0.5, max(0.1, shorter))
         return False
 
-    def _remember(self, moved: Tensor, turned: Tensor) -> None:
-        curvature = float(torch.sum(moved * turned))
-        if curvature > 1e-10 * float(torch.sum(turned.square())):
-            self.pairs.append((moved, turned, curvature))
+    def _evaluated(self, closure: Closure, picture: Tensor, before: Trial | None = None) -> Trial:
+        """Evaluate a ``picture``, which the one ``before`` was moved to."""
+        terms, gradient = closure(picture)
+        held = ((picture <= self.lower) & (gradient > 0)) | (
+            (picture >= self.upper) & (gradient < 0)
+        )
+        free = gradient.masked_fill(held, 0)
+        if before is None:
+            moved, turned, slope = (torch.zeros_like(picture),) * 3
+        else:
+            moved, slope = picture - before.picture, before.gradient
+            turned = gradient - slope
+        products = self.curvature.products(free, moved, turned)
+        single = torch.stack([torch.sum(moved * slope), free.abs().max()])
+        numbers = np.array(torch.cat([terms, single, products.flatten()]).tolist())
+        of_terms, (expected, steepest), found = np.split(numbers, [len(terms), len(terms) + 2])
+        return Trial(
+            picture,
+            gradient,
+            held,
+            free,
+            of_terms.tolist(),
+            float(expected),
+            float(steepest),
+            found.reshape(products.shape),
+        )
 
-    def _direction(self, gradient: Tensor) -> Tensor:
-        """Return minus the inverse Hessian times ``gradient``, by the two-loop recursion."""
+
+class Curvature:
+    """The pairs of moves and turns that L-BFGS estimates the inverse Hessian H from.
+
+    A move s is the change of the picture in a step, a turn y that of the gradient. H is applied by
+    the compact representation of Byrd et al. (1994): one pass over all pairs for their products
+    with the gradient, small matrices on the host, and one pass to add the pairs up.
+
+    Args:
+        like: a picture (…, H, W), for its size, type and device.
+        history: number of pairs that are kept.
+    """
+
+    def __init__(self, like: Tensor, history: int) -> None:
+        size, lines, width = history + 1, like.numel() // like.shape[-1], like.shape[-1]
+        self.vectors = like.new_empty((size, 2, lines, width))
+        """A move and a turn in each slot. One slot more than is kept is for those of a trial."""
+        self.used = 0
+        """Number of slots that have been written to, the first ones."""
+        self.pairs: list[int] = []
+        """The slots of the pairs that count, from the oldest on."""
+        self.moves_turns = np.zeros((size, size))
+        """s·y of a move in one slot and a turn in another."""
+        self.turns_turns = np.zeros((size, size))
+        """y·y of two turns."""
+
+    def forget(self) -> None:
+        self.pairs.clear()
+        self.used = 0
+
+    def products(self, free: Tensor, moved: Tensor, turned: Tensor) -> Tensor:
+        """Take the pair of a trial, and multiply the gradient there and the pair with all pairs.
+
+        Args:
+            free: the gradient of the free pixels.
+            moved, turned: the pair.
+
+        Returns:
+            The scalar products (slots, 2, 3): of each move and turn with ``free``, ``moved`` and
+            ``turned``.
+        """
+        slot = self._spare
+        self.used = max(self.used, slot + 1)
+        _, _, lines, width = self.vectors.shape
+        pair = self.vectors[slot]
+        pair[0], pair[1] = moved.view(lines, width), turned.view(lines, width)
+        others = torch.stack([free.reshape(lines, width), pair[0], pair[1]], dim=-1)
+        # Line by line: sums of many numbers at once would be less exact in fp32.
+        by_line = self.vectors[: self.used].view(-1, lines, width).transpose(0, 1) @ others
+        return by_line.sum(0).view(self.used, 2, 3)
+
+    def add(self, products: NDArray[np.float64]) -> None:
+        """Let the pair of the last trial count, unless it does not curve upward.
+
+        Args:
+            products: those of the trial.
+        """
+        slot, there = self._spare, slice(self.used)
+        self.moves_turns[there, slot] = products[:, 0, 2]
+        self.moves_turns[slot, there] = products[:, 1, 1]
+        self.turns_turns[there, slot] = self.turns_turns[slot, there] = products[:, 1, 2]
+        if self.moves_turns[slot, slot] > 1e-10 * self.turns_turns[slot, slot]:
+            self.pairs.append(slot)
+            if len(self.pairs) == len(self.vectors):
+                self.pairs.pop(0)
+
+    def descent(self, free: Tensor, products: NDArray[np.float64]) -> Tensor | None:
+        """Return -H times the gradient ``free``. None as long as there are no pairs.
+
+        Args:
+            free: the gradient of the free pixels.
+            products: those of the trial that it belongs to.
+        """
         if not self.pairs:
-            # No scale is known yet: let the largest gradient move its pixel by 0.1 of the range.
-            return -gradient * (0.1 / gradient.abs().max().clamp_min(1e-20))
-        q = gradient.clone()
-        alphas = []
-        for moved, turned, curvature in reversed(self.pairs):
-            alpha = torch.sum(moved * q) / curvature
-            q.sub_(turned * alpha)
-            alphas.append(alpha)
-        _, turned, curvature = self.pairs[-1]
-        q.mul_(curvature / torch.sum(turned.square()))
-        for (moved, turned, curvature), alpha in zip(self.pairs, reversed(alphas), strict=True):
-            q.add_(moved * (alpha - torch.sum(turned * q) / curvature))
-        return q.neg_()
+            return None
+        both = np.ix_(self.pairs, self.pairs)
+        upper, turns = np.triu(self.moves_turns[both]), self.turns_turns[both]
+        scale = upper[-1, -1] / turns[-1, -1]
+        with_moves, with_turns = products[self.pairs, :, 0].T
+        factor = np.linalg.solve(upper, with_moves)
+        rest = (np.diag(np.diag(upper)) + scale * turns) @ factor - scale * with_turns
+        shares = np.zeros((self.used, 2))
+        shares[self.pairs, 0] = np.linalg.solve(upper.T, rest)
+        shares[self.pairs, 1] = -scale * factor
+        found = torch.addmv(
+            free.flatten(),
+            self.vectors[: self.used].view(2 * self.used, -1).T,
+            torch.as_tensor(shares.ravel(), dtype=free.dtype).to(free.device),
+            beta=-scale,
+            alpha=-1,
+        )
+        return found.view_as(free)
+
+    @property
+    def _spare(self) -> int:
+        return next(slot for slot in range(len(self.vectors)) if slot not in self.pairs)
 
 
 class BoxAdam:
@@ -162,9 +289,12 @@ class BoxAdam:
         self.square = torch.zeros_like(start)
         self.steps = 0
 
-    def step(self, closure: Closure) -> float:
-        """Take one step and return the loss before it, at the cost of one evaluation."""
-        loss, gradient = closure(self.picture)
+    def step(self, closure: Closure) -> list[float]:
+        """Take one step and return the terms of the loss before it.
+
+        This takes one evaluation of ``closure``.
+        """
+        terms, gradient = closure(self.picture)
         first, second = self.betas
         self.steps += 1
         self.mean.lerp_(gradient, 1 - first)
@@ -172,7 +302,7 @@ class BoxAdam:
         size = (self.square / (1 - second**self.steps)).sqrt_().add_(self.epsilon)
         moved = self.mean / (1 - first**self.steps) / size
         self.picture = (self.picture - self.rate * moved).clamp(self.lower, self.upper)
-        return loss
+        return terms.tolist()
 
 
 class Average:

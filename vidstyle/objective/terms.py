@@ -34,11 +34,22 @@ class StyleTerm:
     """The Gram matrix (C, C) of the style."""
     factor: float
     count: float
-    """The sum of ``mask``: G is divided by it."""
-    mask: Tensor
-    """The weight of each position in G (1, 1, h, w), in 0..1."""
+    """The sum of the positions' weights: G is divided by it."""
+    root: Tensor
+    """The square root of the weight of each position in G (1, 1, h, w), in 0..1."""
+    is_binary: bool
+    """Whether each of these weights is 0 or 1."""
     outside: Tensor
     """The part of G (C, C) that comes from around a window. Zeros for a whole picture."""
+
+
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """What the terms see of a tile."""
+
+    features: Features
+    rows: Sequence[Tensor]
+    """The rows (positions, C) that each style term counts, without those of the tile's margin."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +77,23 @@ class FeatureTerms:
         return found
 
     @torch.no_grad()
-    def values(self, seen: Iterable[Features]) -> tuple[dict[str, Tensor], list[Tensor]]:
+    def seen(self, number: int, features: Features) -> Seen:
+        """Return what the terms see of the tile of this ``number``, given its ``features``."""
+        tile = self.tiles[number]
+        rows = [
+            losses.weighed(
+                self.core(features, tile, term.layer), term.root[self._at(tile, term.layer)]
+            )
+            for term in self.style
+        ]
+        return Seen(features, rows)
+
+    @torch.no_grad()
+    def values(self, seen: Iterable[Seen]) -> tuple[dict[str, Tensor], list[Tensor]]:
         """Evaluate the terms.
 
         Args:
-            seen: the features of each tile.
+            seen: what they see of each tile.
 
         Returns:
             The loss by the name of its term (scalars), and the Gram matrix (C, C) of each style
@@ -78,14 +101,13 @@ class FeatureTerms:
         """
         content = self.content_outside
         grams = [term.outside.clone() for term in self.style]
-        for number, (tile, features) in enumerate(zip(self.tiles, seen, strict=True)):
+        for number, (tile, part) in enumerate(zip(self.tiles, seen, strict=True)):
             for one in self.content:
-                error = self.core(features, tile, one.layer).float() - one.targets[number]
+                error = self.core(part.features, tile, one.layer).float() - one.targets[number]
                 detail = one.detail[self._at(tile, one.layer)]
                 content = content + one.factor * (detail * error.square()).sum()
-            for gram, term in zip(grams, self.style, strict=True):
-                core = self.core(features, tile, term.layer)
-                gram += losses.outer(core, term.mask[self._at(tile, term.layer)]) / term.count
+            for gram, term, rows in zip(grams, self.style, part.rows, strict=True):
+                gram += losses.outer(rows) / term.count
         terms = {}
         if self.content:
             terms["content"] = content
@@ -99,15 +121,15 @@ class FeatureTerms:
         return terms, grams
 
     @torch.no_grad()
-    def feature_grads(self, number: int, features: Features, grams: Sequence[Tensor]) -> Features:
+    def feature_grads(self, number: int, seen: Seen, grams: Sequence[Tensor]) -> Features:
         """Differentiate the terms by the features of one tile.
 
         Args:
             number: of the tile.
-            features: its features.
+            seen: what the terms see of it.
             grams: the Gram matrices of the whole picture, as ``values`` returns them.
         """
-        tile = self.tiles[number]
+        tile, features = self.tiles[number], seen.features
         grads: Features = {}
 
         def add(layer: str, grad: Tensor) -> None:
@@ -120,11 +142,10 @@ class FeatureTerms:
             error = self.core(features, tile, one.layer).float() - one.targets[number]
             grad = 2 * one.factor * one.detail[self._at(tile, one.layer)] * error
             add(one.layer, grad.to(features[one.layer].dtype))
-        for gram, term in zip(grams, self.style, strict=True):
-            core = self.core(features, tile, term.layer)
-            mask = term.mask[self._at(tile, term.layer)]
+        for gram, term, rows in zip(grams, self.style, seen.rows, strict=True):
+            root = term.root[self._at(tile, term.layer)]
             grad = 2 * term.factor / term.count * (gram - term.target)
-            add(term.layer, losses.outer_grad(core, grad, mask))
+            add(term.layer, losses.outer_grad(rows, grad, root, term.is_binary))
         return grads
 
     def in_window(self, part: Window, features: Features) -> FeatureTerms:
@@ -145,10 +166,10 @@ class FeatureTerms:
                 for term in self.content
             ],
             style=[
-                replace(term, mask=_without(term.mask, places[term.layer])) for term in self.style
+                replace(term, root=_without(term.root, places[term.layer])) for term in self.style
             ],
         )
-        terms, grams = around.values([features])
+        terms, grams = around.values([around.seen(0, features)])
         return replace(
             self,
             tiles=tiles((part.bottom - part.top, part.right - part.left), None, None),
@@ -161,7 +182,7 @@ class FeatureTerms:
                 for term in self.content
             ],
             style=[
-                replace(term, mask=term.mask[places[term.layer]], outside=gram)
+                replace(term, root=term.root[places[term.layer]], outside=gram)
                 for term, gram in zip(self.style, grams, strict=True)
             ],
             content_outside=terms.get("content", self.content_outside),
