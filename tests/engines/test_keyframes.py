@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
 from vidstyle import Settings
+from vidstyle.core.events import Event, Painted
 from vidstyle.core.frames import Frame
-from vidstyle.core.images import Image
-from vidstyle.engines.keyframes import KeyframesEngine
+from vidstyle.core.images import Field, Image
+from vidstyle.engines.keyframes import Carry, KeyframesEngine
+from vidstyle.engines.protocol import settled
 from vidstyle.objective.styles import StyleSchedule
+from vidstyle.render.scheduler import Scheduler
+from vidstyle.temporal.painting import Painting
 
 from ..conftest import HEIGHT, QUICK, WIDTH, scene
 
@@ -35,7 +43,7 @@ def paint(made: KeyframesEngine, sources: Sequence[Image], given: dict[int, Imag
     for at, source in enumerate(sources):
         span.append(frame(source, at, given.get(at)))
         if at in given:
-            found += [picture for picture, _ in made.paint_span(span, lambda step: None)]
+            found += [settled(one) for one, _ in made.paint_span(span, lambda step: None)]
             span = []
     return found
 
@@ -76,20 +84,52 @@ def test_a_span_that_failed_can_be_painted_again(monkeypatch: pytest.MonkeyPatch
     made = engine()
     paint(made, sources[:1], given)
     span = [frame(source, at, given.get(at)) for at, source in enumerate(sources) if at]
-    between, calls = KeyframesEngine._between, 0
+    to, calls = Carry.to, 0
 
-    def fail(self: KeyframesEngine, *rest: object) -> tuple[Image, float]:
+    def fail(self: Carry, *rest: Any) -> tuple[Field, Field, Field]:
         nonlocal calls
         calls += 1
         if calls == 3:
             raise MemoryError
-        return between(self, *rest)  # type: ignore[arg-type]
+        return to(self, *rest)
 
-    monkeypatch.setattr(KeyframesEngine, "_between", fail)
+    monkeypatch.setattr(Carry, "to", fail)
     with pytest.raises(MemoryError):
         made.paint_span(span, lambda step: None)
-    again = [picture for picture, _ in made.paint_span(span, lambda step: None)]
+    again = [settled(picture) for picture, _ in made.paint_span(span, lambda step: None)]
     assert all(np.array_equal(*pair) for pair in zip(again, whole[1:], strict=True))
+
+
+def test_paint_that_is_carried_by_other_threads_is_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They carry it while later key frames are painted, and may be done in any order."""
+    sources = [scene(step) for step in range(25)]
+    given = {at: inverted(sources[at]) for at in range(0, 25, 4)}
+    frames = [
+        replace(frame(source, at, given.get(at)), starts_shot=at == 0, is_key=at in given)
+        for at, source in enumerate(sources)
+    ]
+    whole = [one.painted for one in Scheduler(engine(), lambda event: None).paint(frames)]
+    first, to = threading.Event(), Carry.to
+
+    def wait(self: Carry, source: Image, at: int, last: Painting | None) -> Any:
+        if np.array_equal(source, sources[5]):
+            assert first.wait(10), "the spans after it are carried meanwhile"
+        if np.array_equal(source, sources[11]):
+            first.set()
+        return to(self, source, at, last)
+
+    monkeypatch.setattr(Carry, "to", wait)
+    made = engine()
+    made.carriers = ThreadPoolExecutor(2)
+    told: list[Event] = []
+    later = [*Scheduler(made, told.append).paint(frames)]
+    assert all(np.array_equal(one.painted, other) for one, other in zip(later, whole, strict=True))
+    assert [one.frame for one in told if isinstance(one, Painted)] == [*range(1, 26)]
+    monkeypatch.setattr(Carry, "to", lambda *given: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        [*Scheduler(made, told.append).paint(frames)]
 
 
 def test_repair_paints_what_no_key_frame_shows_and_nothing_else() -> None:

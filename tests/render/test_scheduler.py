@@ -37,9 +37,6 @@ class NotingEngine(FakeEngine):
         self.asked.append(("reset", 0))
         self.green = 0.0
 
-    def prefetch_flow(self, source: np.ndarray, before: np.ndarray) -> None:
-        self.asked.append(("prefetch_flow", number(source)))
-
     def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         return np.array_equal(frame.rgb, before.rgb)
 
@@ -108,8 +105,6 @@ def test_a_whole_shot_is_painted_one_frame_at_a_time() -> None:
         (one.section, one.at, len(one.frames)) for one in tasks(numbered(5, cuts=(0, 3)), False)
     ]
     assert found == [(0, 0, 1), (0, 1, 1), (0, 2, 1), (1, 0, 1), (1, 1, 1)]
-    ahead = [one.following for one in tasks(numbered(5, cuts=(0, 3)), False)]
-    assert [frame and number(frame.rgb) for frame in ahead] == [1, 2, None, 4, None]
 
 
 def test_shots_are_cut_into_segments_that_begin_with_a_key_frame() -> None:
@@ -135,10 +130,9 @@ def test_frames_come_out_in_order_and_as_soon_as_they_are_painted() -> None:
     engine = NotingEngine()
     done = scheduled(engine).paint(numbered(5, cuts=(0, 3)))
     assert next(done).frame.starts_shot
-    assert [what for what, _ in engine.asked] == ["reset", "prefetch_flow", "paint"]
+    assert [what for what, _ in engine.asked] == ["reset", "paint"]
     rest = list(done)
     assert order(rest) == [1, 2, 3, 4]
-    assert engine.named("prefetch_flow") == [1, 2, 4], "nothing carries over a cut"
     assert greens(rest) == [20, 30, 10, 20] and {one.loss for one in rest} == {0.5}
     assert not engine.named("restore"), "the engine stands where it is needed"
 

@@ -22,6 +22,16 @@ def unit(picture: Image) -> Field:
     return picture.astype(np.float32) / np.float32(255)
 
 
+def in_colors(values: NDArray[Any]) -> Field:
+    """Repeat ``values`` (H, W) in three channels (H, W, 3): NumPy is slow to do so by itself."""
+    return np.asarray(cv2.merge([np.asarray(values, np.float32)] * 3), np.float32)
+
+
+def blend(one: Field, other: Field, share: NDArray[Any]) -> Field:
+    """Mix two pictures (H, W, 3), given the ``share`` of the second one (H, W), in 0..1."""
+    return np.asarray(one + in_colors(share) * (other - one), np.float32)
+
+
 def resized(picture: Image, size: tuple[int, int]) -> Image:
     """Resize ``picture``, (H, W) or (H, W, C) uint8, to ``size`` (width, height) in pixels."""
     shrinks = size[0] < picture.shape[1]
@@ -111,9 +121,10 @@ def difference(one: Image, other: Image) -> Field:
     Returns:
         (H, W) float32, 0..255: the difference in the color channel that differs most.
     """
-    blurred = [cv2.blur(picture.astype(np.float32), (5, 5)) for picture in (one, other)]
-    red, green, blue = cv2.split(cv2.absdiff(*blurred))
-    return np.asarray(np.maximum(np.maximum(red, green), blue), np.float32)
+    # Sums of 25 differences fit into 16 bits.
+    sums = cv2.boxFilter(np.subtract(one, other, dtype=np.int16), -1, (5, 5), normalize=False)
+    red, green, blue = cv2.split(np.abs(sums))
+    return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32) / np.float32(25)
 
 
 def contact_sheet(rows: Sequence[Sequence[Image]], width: int = 1280) -> Image:

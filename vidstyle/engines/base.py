@@ -27,7 +27,7 @@ from ..objective.styles import StyleSchedule, Weights, at_scale
 from ..objective.tiles import tiles
 from ..settings import Settings, weighted
 from ..temporal import flow
-from .protocol import OnStep, State
+from .protocol import OnStep, Picture, State
 
 BYTES_A_PIXEL = {torch.float32: 3050, torch.bfloat16: 1650}
 """Peak memory of a step up to relu5_1, a pixel that goes through the network at once, with what is
@@ -144,7 +144,7 @@ class BaseEngine:
     def prefetch_flow(self, source: Image, before: Image) -> None:
         """Do nothing: an engine to which nothing carries over needs no motion."""
 
-    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Image, float]]:
+    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Picture, float]]:
         """Paint the next frames, each by itself."""
         return [self.paint(frame, on_step) for frame in frames]
 

@@ -84,7 +84,7 @@ class OptimizingEngine(BaseEngine):
         self.temporal = self._first_features = None
 
     def prefetch_flow(self, source: Image, before: Image) -> None:
-        """Begin to estimate the motion from ``source``, which is painted next, to ``before``."""
+        """Begin to estimate the motion from ``source``, which is painted later, to ``before``."""
         if self.flows is not None:
             self.flows.prefetch_flow(source, before)
 

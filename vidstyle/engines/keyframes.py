@@ -8,14 +8,17 @@ wanted (``--repair``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from ..core.frames import Frame
-from ..core.images import Field, Image, unit
+from ..core.images import Field, Image, blend, unit
+from ..objective.styles import StyleSchedule
 from ..settings import Settings
 from ..temporal.carry import Motion, Span, blended, carried, certain
 from ..temporal.keys import CLOSEST
@@ -23,14 +26,55 @@ from ..temporal.painting import Painting
 from ..temporal.strokes import strokes_for
 from ..temporal.warm_start import TemporalState, WarmStart, unchanged, warm_start
 from .gatys import OptimizingEngine
-from .protocol import OnStep
+from .protocol import OnStep, Picture
 
 SMALLEST_HOLE = 5
 """Pixels. Narrower holes are filled, and not optimized."""
 JOINT = 9
 """Pixels across by which holes are widened, for paint to join."""
+CARRIERS = 4
+"""Threads that carry paint, each between two key frames."""
 CARRYING_COST = 0.2
 """The cost of carrying paint to a frame, in optimizer steps on a whole frame."""
+
+
+@dataclass(frozen=True, eq=False)
+class Carry:
+    """The paint of two key frames, to be carried to the frames between them."""
+
+    before: TemporalState | None
+    """The state after the first one. None at the beginning of a shot: there is only the last."""
+    after: TemporalState
+    """The state after the last one."""
+    span: Span
+    """The frames from one to the other, and how each moved."""
+
+    def to(self, source: Image, at: int, last: Painting | None) -> tuple[Field, Field, Field]:
+        """Carry the paint to a frame.
+
+        Args:
+            source: the frame (H, W, 3).
+            at: its number in the span.
+            last: the frame before, if that is between the key frames, too.
+
+        Returns:
+            The painting (H, W, 3); how much of it the key frames show (H, W); and how much they and
+            the frame before show (H, W). All are in 0..1.
+        """
+        nearer = self.after
+        picture, confidence = _shown(self.after, source, self.span.to_last[at])
+        if self.before is not None:
+            share = at / self.span.length
+            shown = _shown(self.before, source, self.span.to_first[at])
+            picture, confidence = blended(shown, (picture, confidence), share)
+            nearer = self.before if share <= 0.5 else self.after
+        sure = certain(confidence)
+        kept = sure
+        if last is not None:
+            moved, trust = carried(last, source, self.span.backward[at])
+            kept = sure + (1 - sure) * certain(trust)
+            picture = blend(picture, moved, (kept - sure) / np.maximum(kept, 1e-6))
+        return _filled(picture, kept, source, nearer.before), sure, kept
 
 
 class KeyframesEngine(OptimizingEngine):
@@ -42,6 +86,14 @@ class KeyframesEngine(OptimizingEngine):
     span: Span | None = None
     """The frames up to the key frame that is being painted, if there are any between."""
 
+    def __init__(self, settings: Settings, schedule: StyleSchedule, size: tuple[int, int]) -> None:
+        super().__init__(settings, schedule, size)
+        self.carriers: ThreadPoolExecutor | None = None
+        """The threads that carry paint while a GPU paints the next key frame. On a CPU, they would
+        only take turns with the optimizer."""
+        if self.device.type == "cuda" and not settings.repair:
+            self.carriers = ThreadPoolExecutor(CARRIERS, "carry")
+
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
         """Return what so many ``frames`` cost at most, in optimizer steps on a whole frame."""
@@ -49,7 +101,7 @@ class KeyframesEngine(OptimizingEngine):
         each = CARRYING_COST + settings.repair
         return OptimizingEngine.cost(settings, size, keys) + (frames - keys) * each
 
-    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Image, float]]:
+    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Picture, float]]:
         """Paint the next frames, of which only the last one is a key frame.
 
         Those at the beginning of a shot follow that key frame alone.
@@ -68,16 +120,16 @@ class KeyframesEngine(OptimizingEngine):
         try:
             self.span = None if before is None else span
             done = self.paint(key, on_step)
-            found: list[tuple[Image, float]] = []
-            for at, frame in enumerate(between, 0 if before is None else 1):
-                last = Painting(sources[at - 1], found[-1][0]) if found else None
-                found.append(self._between(frame, before, span, at, last, on_step))
+            assert self.temporal is not None
+            carrying = self._between(between, Carry(before, self.temporal, span), on_step)
+            if self.carriers is None:
+                return [*carrying, done]
+            return [*_later(carrying, len(between), self.carriers), done]
         except BaseException:  # it may be tried again, in another way
             self.temporal = before
             raise
         finally:
             self.span = None
-        return [*found, done]
 
     def paint(self, frame: Frame, on_step: OnStep = lambda step: None) -> tuple[Image, float]:
         """Paint a key frame, unless its painting is given; return it (H, W, 3) and its loss."""
@@ -109,45 +161,37 @@ class KeyframesEngine(OptimizingEngine):
         return warm_start(self.temporal, frame.rgb, lambda source, key: flows)
 
     def _between(
-        self,
-        frame: Frame,
-        before: TemporalState | None,
-        span: Span,
-        at: int,
-        last: Painting | None,
-        on_step: OnStep,
-    ) -> tuple[Image, float]:
-        """Paint a frame between key frames.
+        self, frames: Sequence[Frame], carry: Carry, on_step: OnStep
+    ) -> Iterator[tuple[Image, float]]:
+        """Yield the paintings of the frames between key frames."""
+        last: Painting | None = None
+        for at, frame in enumerate(frames, 0 if carry.before is None else 1):
+            picture, sure, kept = carry.to(frame.rgb, at, last)
+            done = np.rint(picture * 255).astype(np.uint8), 0.0
+            if self.settings.repair and (hole := _holes(sure)).any():
+                warm = WarmStart(picture, picture, kept, ~hole, frame.rgb)
+                done = self._paint_changes(frame, warm, on_step, self.settings.repair)
+            last = Painting(frame.rgb, done[0])
+            yield done
 
-        Args:
-            frame: the frame.
-            before: the state after the key frame before it. None at the beginning of a shot.
-            span: the frames between the key frames, and how each moved.
-            at: the number of the frame in the span.
-            last: the frame before, if that is between key frames, too.
-            on_step: called after each step of the optimizer.
-        """
-        after, source = self.temporal, frame.rgb
-        assert after is not None
-        nearer = after
-        picture, confidence = _shown(after, source, span.to_last[at])
-        if before is not None:
-            share = at / span.length
-            shown = _shown(before, source, span.to_first[at])
-            picture, confidence = blended(shown, (picture, confidence), share)
-            nearer = before if share <= 0.5 else after
-        sure = certain(confidence)
-        kept = sure
-        if last is not None:
-            moved, trust = carried(last, source, span.backward[at])
-            kept = sure + (1 - sure) * certain(trust)
-            part = (kept - sure) / np.maximum(kept, 1e-6)
-            picture += part[..., None] * (moved - picture)
-        picture = _filled(picture, kept, source, nearer.before)
-        if not self.settings.repair or not (hole := _holes(sure)).any():
-            return np.rint(picture * 255).astype(np.uint8), 0.0
-        warm = WarmStart(picture, picture, kept, ~hole, source)
-        return self._paint_changes(frame, warm, on_step, self.settings.repair)
+
+def _later(
+    work: Iterator[tuple[Image, float]], count: int, threads: ThreadPoolExecutor
+) -> list[tuple[Future[Image], float]]:
+    """Have another thread do the work that yields ``count`` paintings."""
+    promised: list[Future[Image]] = [Future() for _ in range(count)]
+
+    def carry() -> None:
+        try:
+            for one, (picture, _) in zip(promised, work, strict=True):
+                one.set_result(picture)
+        except BaseException as error:
+            for one in promised:
+                if not one.done():
+                    one.set_exception(error)
+
+    threads.submit(carry)
+    return [(one, 0.0) for one in promised]
 
 
 def _shown(state: TemporalState, source: Image, motion: Motion) -> tuple[Field, Field]:
@@ -159,8 +203,11 @@ def _shown(state: TemporalState, source: Image, motion: Motion) -> tuple[Field, 
     picture, confidence = carried(state.before, source, motion)
     same, bared = unchanged(state, source)
     still = same | bared
-    lying = unit(state.last.where(same, state.background).painted)
-    return np.where(still[..., None], lying, picture), np.where(still, 1, confidence)
+    if still.any():
+        lying = unit(state.last.where(same, state.background).painted)
+        cv2.copyTo(lying, still.astype(np.uint8), picture)
+        confidence[still] = 1
+    return picture, confidence
 
 
 def _filled(picture: Field, kept: Field, source: Image, key: Painting) -> Field:
@@ -168,7 +215,7 @@ def _filled(picture: Field, kept: Field, source: Image, key: Painting) -> Field:
     if (kept < 1).any():
         colors = key.colors(source)
         fill = colors + strokes_for(source, key, picture - colors, kept)
-        picture = picture + (1 - kept)[..., None] * (fill - picture)
+        picture = blend(picture, fill, 1 - kept)
     return np.clip(picture, 0, 1)
 
 

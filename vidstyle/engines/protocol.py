@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
@@ -22,6 +23,13 @@ OnStep = Callable[[Step], None]
 """Called after each step of an optimizer."""
 State = Mapping[str, NDArray[Any]]
 """What an engine needs to paint the next frame, by name."""
+Picture = Image | Future[Image]
+"""A painting (H, W, 3), or one that is still in the making."""
+
+
+def settled(picture: Picture) -> Image:
+    """Return a painting, once it is there."""
+    return picture.result() if isinstance(picture, Future) else picture
 
 
 class Engine(Protocol):
@@ -31,16 +39,17 @@ class Engine(Protocol):
         """Begin a shot: nothing carries over from the frames before."""
 
     def prefetch_flow(self, source: Image, before: Image) -> None:
-        """Begin to estimate the motion from ``source``, which is painted next, to ``before``."""
+        """Begin to estimate the motion from ``source``, which is painted later, to ``before``."""
 
     def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         """Whether ``frame`` would be painted exactly as the one ``before``."""
 
-    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Image, float]]:
+    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Picture, float]]:
         """Paint the next frames, of which only the last one is a key frame.
 
         Returns:
-            Each painting with its loss, 0 where there is none.
+            Each painting with its loss, 0 where there is none. That of the key frame is there;
+            the others may be made by another thread.
         """
 
     def anchor(self, frame: Frame, painted: Image) -> None:

@@ -10,7 +10,7 @@ from ..core.errors import NotFiniteError, VidstyleError, out_of_memory
 from ..core.events import Listener, Notice
 from ..core.frames import Frame
 from ..core.images import Image
-from .protocol import ClipEngine, OnStep, State
+from .protocol import ClipEngine, OnStep, Picture, State
 
 Made = TypeVar("Made")
 
@@ -38,7 +38,7 @@ class RecoveringEngine:
     def restore(self, state: State) -> None:
         self.engine.restore(state)
 
-    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Image, float]]:
+    def paint_span(self, frames: Sequence[Frame], on_step: OnStep) -> list[tuple[Picture, float]]:
         work = partial(self.engine.paint_span, frames, on_step)
         try:
             return self._within_memory(work)

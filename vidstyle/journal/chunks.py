@@ -6,7 +6,9 @@ import io
 import math
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -19,7 +21,7 @@ from ..core.background import Behind
 from ..core.folders import Folder, NoFolder
 from ..core.frames import Frame
 from ..core.images import Image
-from ..engines.protocol import State
+from ..engines.protocol import Picture, State, settled
 
 PAINTINGS, STATE = ".paintings.npz", ".state.npz"
 """How the names of a chunk's two files end."""
@@ -47,8 +49,8 @@ class ChunkId:
 class Chunk:
     """A few frames that are painted in one go."""
 
-    paintings: tuple[Image, ...]
-    """(H, W, 3) each."""
+    made: tuple[Picture, ...]
+    """The paintings (H, W, 3), some of which may still be in the making."""
     losses: tuple[float, ...]
     state: State
     """What the engine needs to paint the frame after them."""
@@ -56,6 +58,16 @@ class Chunk:
     """The frame that was painted last."""
     seconds: float = 0.0
     """For which it was painted; 0 if an earlier run painted it."""
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all paintings are there."""
+        return all(one.done() for one in self.made if isinstance(one, Future))
+
+    @property
+    def paintings(self) -> tuple[Image, ...]:
+        """The paintings (H, W, 3), once all are there."""
+        return tuple(settled(one) for one in self.made)
 
     def stateless(self) -> Chunk:
         """Return the chunk without its state, which is large."""
@@ -179,7 +191,7 @@ class ChunkStore:
             losses = np.array(chunk.losses, np.float64)
             self._write(f"{name}{PAINTINGS}", {**pictures, LOSSES_ENTRY: losses})
             self.names.add(str(name))
-            self.count += len(chunk.paintings)
+            self.count += len(chunk.losses)
             self.waiting.pop()
         self._discard_states(self.superseded)
         self.superseded.clear()
@@ -209,7 +221,7 @@ def chunk_names(names: Iterable[str]) -> set[str]:
 
 
 def png_of(picture: Image) -> bytes:
-    """Encode a picture (H, W, 3) as PNG, quickly."""
+    """Encode a picture (H, W, 3) as PNG, quickly: a painting hardly repeats itself."""
     data = io.BytesIO()
-    Pillow.fromarray(picture).save(data, "png", compress_level=1)
+    Pillow.fromarray(picture).save(data, "png", compress_level=1, compress_type=zlib.Z_HUFFMAN_ONLY)
     return data.getvalue()

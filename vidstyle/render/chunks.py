@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ..core.frames import Frame
 from ..core.images import Image
 from ..engines import Engine
-from ..engines.protocol import OnStep
+from ..engines.protocol import OnStep, Picture
 from ..journal import Chunk
 
 CHUNK_FRAMES = 4
@@ -43,8 +43,6 @@ class Task:
     at: int
     """The number of the first of the frames in the section. Frame 0 is a key frame."""
     frames: tuple[Frame, ...]
-    following: Frame | None
-    """The frame after them, if it belongs to the same section."""
 
 
 def tasks(frames: Iterable[Frame], segments: bool, first: int = 0) -> Iterator[Task]:
@@ -60,14 +58,14 @@ def tasks(frames: Iterable[Frame], segments: bool, first: int = 0) -> Iterator[T
     for frame in frames:
         if section < first or frame.starts_shot or frame.starts_segment:
             if held:
-                yield Task(section, at, tuple(held), None)
+                yield Task(section, at, tuple(held))
             section, at, held = section + 1, 0, []
         elif held and held[-1].is_key and len(held) >= (CHUNK_FRAMES if at and segments else 1):
-            yield Task(section, at, tuple(held), frame)
+            yield Task(section, at, tuple(held))
             at, held = at + len(held), []
         held.append(frame)
     if held:
-        yield Task(section, at, tuple(held), None)
+        yield Task(section, at, tuple(held))
 
 
 def spans(frames: Iterable[Frame]) -> Iterator[tuple[Frame, ...]]:
@@ -87,7 +85,6 @@ def paint(
     on_step: OnStep,
     frames: Sequence[Frame],
     before: Chunk | None,
-    following: Frame | None = None,
 ) -> Chunk:
     """Paint a chunk.
 
@@ -96,26 +93,21 @@ def paint(
         on_step: called after each step of the optimizer.
         frames: of the chunk.
         before: the chunk before it. None at the beginning of a shot.
-        following: the frame after them, whose motion is estimated while they are painted.
     """
     began = time.monotonic()
     done = None
     if before is not None:
-        done = PaintedFrame(before.last, before.paintings[-1], before.losses[-1])
-    made: list[PaintedFrame] = []
+        done = before.last, before.made[-1], before.losses[-1]
+    made: list[tuple[Frame, Picture, float]] = []
     for span in spans(frames):
         key = span[-1]
-        at = len(made) + len(span)
-        after = frames[at] if at < len(frames) else following
-        if after is not None:
-            engine.prefetch_flow(after.rgb, key.rgb)
-        if len(span) == 1 and done is not None and engine.is_duplicate(key, done.frame):
-            made.append(replace(done, frame=key))
+        if len(span) == 1 and done is not None and engine.is_duplicate(key, done[0]):
+            made.append((key, *done[1:]))
         else:
             painted = engine.paint_span(span, on_step)
-            made += [PaintedFrame(frame, *one) for frame, one in zip(span, painted, strict=True)]
+            made += [(frame, *one) for frame, one in zip(span, painted, strict=True)]
         done = made[-1]
-    return _chunk(engine, made, made[-1].frame, began)
+    return _chunk(engine, made, key, began)
 
 
 def repaint(
@@ -142,10 +134,10 @@ def repaint(
     began = time.monotonic()
     pictures = [picture for chunk in painted for picture in chunk.paintings][-len(frames) :]
     engine.anchor(into.last, into.paintings[-1])
-    made: list[PaintedFrame] = []
+    made: list[tuple[Frame, Picture, float]] = []
     for frame, picture, share in zip(frames[::-1], pictures[::-1], shares, strict=True):
-        made.append(PaintedFrame(frame, *engine.repaint(frame, picture, share, on_step)))
-    return _chunk(engine, made[::-1], made[-1].frame, began)
+        made.append((frame, *engine.repaint(frame, picture, share, on_step)))
+    return _chunk(engine, made[::-1], frames[0], began)
 
 
 def go_on_from(engine: Engine, before: Chunk | None) -> None:
@@ -161,6 +153,11 @@ def lead_length(frames: int) -> int:
     return min(TAIL_FRAMES, frames // 2) if frames > 2 else 0
 
 
-def _chunk(engine: Engine, made: Sequence[PaintedFrame], last: Frame, began: float) -> Chunk:
-    paintings, losses = tuple(one.painted for one in made), tuple(one.loss for one in made)
+def _chunk(
+    engine: Engine,
+    made: Sequence[tuple[Frame, Picture, float]],
+    last: Frame,
+    began: float,
+) -> Chunk:
+    _, paintings, losses = zip(*made, strict=True)
     return Chunk(paintings, losses, engine.state(), last, time.monotonic() - began)

@@ -21,7 +21,7 @@ from ..settings import Settings, rate_of, seconds
 from ..temporal.keys import keyed
 from ..temporal.shots import Cuts, segmented, shots, thumbnail
 
-READ_AHEAD = 4
+READ_AHEAD = 8
 """Frames that are read before they are painted, at most."""
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from ..core.background import Behind, ahead
 from ..core.events import Listener, Notice
 from ..core.frames import Frame
 from ..core.images import Image
-from ..engines import ClipEngine
+from ..engines import ClipEngine, Engine
 from ..engines.recovery import RecoveringEngine
 from ..journal import Chunk, Journal
 from ..plan import PaintPlan
@@ -57,13 +57,24 @@ def paint_frames(
         section: the number of their first section.
         into: what the last frame leads into. None: nothing, but where a loop closes.
     """
-    painted = scheduler.paint(ahead(frames, READ_AHEAD), section, into)
+    foreseen = ahead(_with_flow(frames, scheduler.engine), READ_AHEAD)
+    painted = scheduler.paint(foreseen, section, into)
     for number, done in enumerate(painted, first + 1):
         if keep is not None:
             keep(number, done.painted)
         for note in key_notes(done.frame, number):
             emit(Notice(note))
         yield ShownFrame(done.frame, compose(done.painted, done.frame), done.loss)
+
+
+def _with_flow(frames: Iterable[Frame], engine: Engine) -> Iterator[Frame]:
+    """Begin to estimate the motion of frames as they are read."""
+    before: Frame | None = None
+    for frame in frames:
+        if before is not None and not (frame.starts_shot or frame.starts_segment):
+            engine.prefetch_flow(frame.rgb, before.rgb)
+        before = frame
+        yield frame
 
 
 def paint_here(

@@ -32,6 +32,8 @@ from .chunks import (
 
 Making = Callable[..., Chunk]
 """Makes a chunk: ``paint`` or ``repaint``."""
+CHUNKS_IN_THE_MAKING = 3
+"""Chunks whose paintings may still be in the making while the next one is begun."""
 
 
 @dataclass(eq=False)
@@ -98,6 +100,8 @@ class Scheduler:
         """The chunks whose paintings have not been handed on."""
         self.spent: list[ChunkId] = []
         """Chunks of the section before, whose states the next key frame may still need."""
+        self.making: deque[tuple[ChunkId, Chunk]] = deque()
+        """The last chunks, whose paintings may not all be there yet."""
         self.count = 0
 
     def paint(
@@ -126,15 +130,10 @@ class Scheduler:
         if self.closes and follows(first.first.rgb, last.rgb):
             into = first.key
         self._end(self.sections[-1], into)
+        self._take(0)
         yield from self._ready()
 
-    def paint_key(
-        self,
-        section: int,
-        frames: Sequence[Frame],
-        before: Chunk | None,
-        following: Frame | None = None,
-    ) -> Chunk:
+    def paint_key(self, section: int, frames: Sequence[Frame], before: Chunk | None) -> Chunk:
         """Paint the first frame of a section.
 
         Args:
@@ -142,9 +141,8 @@ class Scheduler:
             frames: that frame.
             before: the first frame of the section before, to be painted over. None at the
                 beginning of a shot.
-            following: the frame after it.
         """
-        return self._do(ChunkId(section, "key"), paint, frames, before, following)
+        return self._do(ChunkId(section, "key"), paint, frames, before)
 
     def _begin(self, task: Task) -> None:
         """Begin a section. The one before leads into it, if both are of one shot."""
@@ -154,7 +152,7 @@ class Scheduler:
             self._end(before, None)
             before = None
         over = before.key if before is not None else None
-        key = self.paint_key(task.section, task.frames, over, task.following)
+        key = self.paint_key(task.section, task.frames, over)
         section = Section(task.section, frame, key, key, ChunkId(task.section, "key"))
         self._add(section, key, section.name, task.frames)
         if before is not None:
@@ -166,9 +164,7 @@ class Scheduler:
         name = ChunkId(section.number, task.at)
         # The next key frame goes on from the first one of a segment, too.
         superseded = section.name if task.at > 1 or not self.segments else None
-        chunk = self._do(
-            name, paint, task.frames, section.chunk, task.following, superseded=superseded
-        )
+        chunk = self._do(name, paint, task.frames, section.chunk, superseded=superseded)
         self._add(section, chunk, name, task.frames)
 
     def _add(self, section: Section, chunk: Chunk, name: ChunkId, frames: Sequence[Frame]) -> None:
@@ -178,7 +174,7 @@ class Scheduler:
         section.waiting.append((name, tuple(frames)))
         section.frames.extend(frames)
         section.ends.append(chunk.stateless())
-        while sum(len(end.paintings) for end in [*section.ends][1:]) >= TAIL_FRAMES:
+        while sum(len(end.made) for end in [*section.ends][1:]) >= TAIL_FRAMES:
             section.ends.popleft()
 
     def _end(self, section: Section, into: Chunk | None) -> None:
@@ -207,18 +203,23 @@ class Scheduler:
                 go_on_from(self.engine, before)
             chunk = self.last = make(self.engine, self._stepped, frames, before, *given)
             self.store.put(name, chunk, superseded)
-        self._took(name, chunk)
+        self.making.append((name, chunk))
+        self._take(CHUNKS_IN_THE_MAKING)
         return chunk
 
     def _stepped(self, step: Step) -> None:
         self.emit(Stepped(self.count + 1, step))
 
-    def _took(self, name: ChunkId, chunk: Chunk) -> None:
-        self.made[name] = chunk.stateless()
-        seconds = chunk.seconds / len(chunk.paintings)
-        for painting in chunk.paintings:
-            self.count += 1
-            self.emit(Painted(self.count, seconds, name.at == "key", painting))
+    def _take(self, most: int) -> None:
+        """Take the chunks that are done, in order, and wait until ``most`` are not."""
+        while self.making and (self.making[0][1].is_done or len(self.making) > most):
+            name, chunk = self.making.popleft()
+            paintings = chunk.paintings
+            self.made[name] = chunk.stateless()
+            for painting in paintings:
+                self.count += 1
+                seconds = chunk.seconds / len(paintings)
+                self.emit(Painted(self.count, seconds, name.at == "key", painting))
 
     def _ready(self) -> Iterator[PaintedFrame]:
         """Yield the frames that nothing will change now, from the first one on."""
@@ -258,7 +259,7 @@ class Scheduler:
         if section.lead is None:
             return last
         chunk = self.made.pop(section.lead)
-        many = len(chunk.paintings)
+        many = len(chunk.made)
         frames = [one.frame for one in last[-many:]]
         return [*last[:-many], *_together(chunk, frames)]
 

@@ -12,6 +12,7 @@ from ..core import devices
 from ..core.events import Step
 from ..core.images import Image, resized
 from ..engines.gatys import OptimizingEngine
+from ..engines.protocol import settled
 from ..plan import PaintPlan, make_engine
 from ..render.compose import Composer
 from ..render.frames import frames_of
@@ -161,5 +162,6 @@ class Tuner:
 
             if isinstance(engine, OptimizingEngine):
                 engine.sketch(frame, SKETCH, SKETCH_STEPS, on_sketch)
-            ((painted, _),) = engine.paint_span([frame], on_painting)
+            ((picture, _),) = engine.paint_span([frame], on_painting)
+            painted = settled(picture)
         tell(Stage(composer(painted, frame), 1.0))

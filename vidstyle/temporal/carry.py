@@ -13,7 +13,7 @@ from itertools import accumulate, pairwise
 import cv2
 import numpy as np
 
-from ..core.images import Field, Image, difference, unit
+from ..core.images import Field, Image, blend, difference, in_colors, unit
 from .flow import FlowPair, outside, squared_length, warp
 from .painting import Painting
 
@@ -52,9 +52,9 @@ class Motion:
         returned = warp(backward, flow)
         # The tolerance of Ruder et al. (2016), but soft, since motion is composed over many frames.
         allowed = 0.01 * (squared_length(flow) + squared_length(returned)) + 0.5
-        agreement = np.exp(-squared_length(flow + returned) / allowed)
+        agreement = np.asarray(cv2.exp(-squared_length(flow + returned) / allowed), np.float32)
         agreement[outside(flow)] = 0
-        return cls(flow, agreement.astype(np.float32))
+        return cls(flow, agreement)
 
     def after(self, before: Motion) -> Motion:
         """Compose this motion into a frame with that frame's own motion ``before``."""
@@ -110,8 +110,8 @@ def confidence(key: Image, source: Image, motion: Motion) -> Field:
     Returns:
         The confidence at each pixel of the frame (H, W), 0..1.
     """
-    differs = difference(source, warp(key, motion.flow)) / SAME_COLOR
-    return np.asarray(motion.agreement * np.exp(-np.square(differs)), np.float32)
+    differs = difference(source, warp(key, motion.flow)) / np.float32(SAME_COLOR)
+    return np.asarray(motion.agreement * cv2.exp(-np.square(differs)), np.float32)
 
 
 def carried(painting: Painting, source: Image, motion: Motion) -> tuple[Field, Field]:
@@ -153,19 +153,25 @@ def blended(
         The mixture (H, W, 3), which may leave 0..1 slightly, and the larger of both confidences.
     """
     weight, other = before[1] ** DECISIVE * (1 - share), after[1] ** DECISIVE * share
-    part = (other / np.maximum(weight + other, 1e-12)).astype(np.float32)[..., None]
-
-    def mixed(one: Field, other: Field) -> Field:
-        return one + part * (other - one)
-
-    ground = [_soft(picture, STROKE_SIGMA) for picture, _ in (before, after)]
-    strokes = [picture - soft for (picture, _), soft in zip((before, after), ground, strict=True)]
+    part = np.asarray(other / np.maximum(weight + other, 1e-12), np.float32)
+    strokes = [picture - _soft(picture, STROKE_SIGMA) for picture, _ in (before, after)]
     # Where the strokes of both are not quite aligned, their mean is paler than either.
-    faded = mixed(*strokes)
-    wanted = _soft(mixed(*(np.square(one) for one in strokes)).mean(-1), CONTRAST_SIGMA)
-    gain = np.sqrt(wanted / np.maximum(_soft(np.square(faded).mean(-1), CONTRAST_SIGMA), 1e-8))
-    picture = mixed(*ground) + gain.clip(1, STRONGEST).astype(np.float32)[..., None] * faded
+    faded = blend(strokes[0], strokes[1], part)
+    energies = [_energy(one) for one in strokes]
+    coarse = part[::2, ::2]
+    wanted = energies[0] + coarse * (energies[1] - energies[0])
+    contrasts = [_soft(one, CONTRAST_SIGMA / 2) for one in (wanted, _energy(faded))]
+    gain = np.sqrt(contrasts[0] / np.maximum(contrasts[1], 1e-8)).clip(1, STRONGEST)
+    height, width = part.shape
+    more = cv2.resize(gain - 1, (width, height), interpolation=cv2.INTER_LINEAR)
+    picture = blend(before[0], after[0], part) + in_colors(more) * faded
     return picture, np.maximum(before[1], after[1])
+
+
+def _energy(strokes: Field) -> Field:
+    """Return the mean square of ``strokes`` (H, W, 3) at every other pixel, down and across."""
+    red, green, blue = cv2.split(np.square(strokes[::2, ::2]))
+    return np.asarray((red + green + blue) / 3, np.float32)
 
 
 def _soft(values: Field, sigma: float) -> Field:

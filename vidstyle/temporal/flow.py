@@ -8,10 +8,11 @@ pixels of the other frame.)
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -36,6 +37,8 @@ FLAT_GRAY = 2.0
 """Levels of 255. A gray picture with a smaller standard deviation has nothing to track."""
 LARGEST_SIDE = 1024
 """Longer side, in pixels, above which pictures are scaled down to estimate their flow."""
+FLOWS_MEMORY, BYTES_A_FLOW_PIXEL = 300_000_000, 16
+"""Bytes that flows may take before they are asked for, and what a pixel takes, forward and back."""
 RAFT_LEAST, RAFT_STEP = 128, 8
 """Smallest side of a picture for RAFT, in pixels, and what its sides must be multiples of."""
 
@@ -148,19 +151,28 @@ class Flows:
 
     def __init__(self, estimate: Estimator) -> None:
         self.estimate = both_ways(estimate)
-        self.worker = ThreadPoolExecutor(1, "flow")
-        # Two, because the next frame's flow is started before this frame's is requested.
-        self.expected: deque[tuple[Image, Image, Future[tuple[Field, Field]]]] = deque(maxlen=2)
+        self.workers = ThreadPoolExecutor(max(1, min(4, (os.cpu_count() or 1) // 4)), "flow")
+        self.expected: deque[tuple[Image, Image, Future[tuple[Field, Field]]]] = deque()
+        """Pairs of frames, in the order of the clip."""
 
     def prefetch_flow(self, frame: Image, other: Image) -> None:
-        """Start to estimate the flow between two frames on another thread."""
-        self.expected.append((frame, other, self.worker.submit(self.estimate, frame, other)))
+        """Start to estimate the flow between two frames on another thread, unless the flows that
+        are there already need too much memory."""
+        pixels = frame.shape[0] * frame.shape[1]
+        if len(self.expected) < max(2, FLOWS_MEMORY // (BYTES_A_FLOW_PIXEL * pixels)):
+            found = self.workers.submit(self.estimate, frame, other)
+            self.expected.append((frame, other, found))
 
     def __call__(self, frame: Image, other: Image) -> tuple[Field, Field]:
         """Return the flow of ``frame`` into ``other``, and the flow back."""
-        for one, before, found in self.expected:
+        waiting = [*self.expected]
+        for number, (one, before, found) in enumerate(waiting, 1):
             if one is frame and before is other:
+                for _ in range(number):  # those before it will not be asked for again
+                    self.expected.popleft()
                 return found.result()
+        for _ in waiting:
+            self.expected.popleft()
         return self.estimate(frame, other)
 
 
@@ -169,10 +181,15 @@ def blind(picture: Image) -> bool:
     return min(picture.shape[:2]) < SMALLEST_SIDE or float(_gray(picture).std()) < FLAT_GRAY
 
 
-def _grid(shape: tuple[int, ...]) -> Field:
-    height, width = shape[:2]
+@lru_cache(maxsize=4)
+def _grid(height: int, width: int) -> Field:
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return np.stack([x, y], axis=-1)
+
+
+def _places(flow: Field) -> Field:
+    """Return where each pixel of ``flow`` (H, W, 2) is in the other frame (H, W, 2): x and y."""
+    return _grid(*flow.shape[:2]) + flow
 
 
 def warp(picture: Pixels, flow: Field, interpolation: int = cv2.INTER_LINEAR) -> Pixels:
@@ -186,22 +203,21 @@ def warp(picture: Pixels, flow: Field, interpolation: int = cv2.INTER_LINEAR) ->
     Returns:
         The picture aligned with the frame that ``flow`` belongs to, of the same type.
     """
-    x, y = cv2.split(_grid(flow.shape) + flow)
-    warped = cv2.remap(picture, x, y, interpolation, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.remap(  # type: ignore[call-overload]  # None: x and y are both in the first map
+        picture, _places(flow), None, interpolation, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.asarray(warped, picture.dtype)
 
 
 def squared_length(flow: Field) -> Field:
     """Return the squared length of the motion at each pixel (H, W)."""
-    x, y = cv2.split(flow)
-    return np.asarray(x * x + y * y, np.float32)
+    return np.asarray(np.square(flow[..., 0]) + np.square(flow[..., 1]), np.float32)
 
 
 def outside(flow: Field) -> NDArray[np.bool_]:
     """Return where ``flow`` points outside the other frame (H, W)."""
     height, width = flow.shape[:2]
-    x, y = cv2.split(_grid(flow.shape) + flow)
-    return (x < 0) | (y < 0) | (x > width - 1) | (y > height - 1)
+    return np.asarray(cv2.inRange(_places(flow), (0, 0), (width - 1, height - 1)) == 0)
 
 
 def trust(flow: Field, backward: Field) -> Field:

@@ -42,9 +42,16 @@ class Painting:
 
     def where(self, mask: NDArray[np.bool_], other: Painting) -> Painting:
         """Return this painting inside ``mask`` (H, W), and the ``other`` one outside."""
-        mask = mask[..., None]
+        if mask.all():
+            return self
+        if not mask.any():
+            return other
+        inside = mask.astype(np.uint8)
         return Painting(
-            np.where(mask, self.source, other.source), np.where(mask, self.painted, other.painted)
+            *(
+                np.asarray(cv2.copyTo(here, inside, there.copy()), np.uint8)
+                for here, there in ((self.source, other.source), (self.painted, other.painted))
+            )
         )
 
 

@@ -24,8 +24,11 @@ ENOUGH = 0.05
 """The share of a tile whose strokes must be known for a candidate to be compared with them."""
 COARSE, SMALL = 2, 4
 """Strokes are compared at one half of the size, sources at one quarter."""
-PLACES = 1000
-"""Candidates per tile, at most."""
+PLACES, CLOSER = 1000, 100
+"""Candidates per tile, at most, and how many of them are compared at one half of the size. These
+are the best ones by their brightness at one quarter."""
+WORTH = 0.01
+"""The share of a tile that must be bare for it to be given strokes."""
 TOGETHER = 64
 """Tiles that are searched for at once."""
 _ramp = np.minimum(1, (np.arange(STROKE_TILE, dtype=np.float32) + 0.5) / OVERLAP)
@@ -55,30 +58,58 @@ def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) ->
     found = np.zeros((height, width, 3), np.float32)
     if min(height, width) < STROKE_TILE:
         return found
-    size = (width // COARSE, height // COARSE)
+    tiles = _bare_tiles(kept)
+    if not tiles:
+        return found
     side = STROKE_TILE // COARSE
     strokes, covered, laid = (
-        np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
-        for values in (painting.strokes, kept, kept[..., None] * known)
+        _coarse(values) for values in (painting.strokes, kept, kept[..., None] * known)
     )
     laid /= np.maximum(covered, 1e-6)[..., None]
-    patches = np.lib.stride_tricks.sliding_window_view(strokes, (side, side), (0, 1))
+    patches = _Patches(strokes)
     weight = np.full((height, width, 1), 1e-6, np.float32)
-    tiles = _bare_tiles(kept)
     for (y, x), places in zip(tiles, _alike(painting.source, source, tiles), strict=True):
         here = slice(y, y + side), slice(x, x + side)
         share = covered[here]
         if share.mean() > ENOUGH:
-            cost = _mismatch(patches[places[:, 0], places[:, 1]], laid[here], share)
+            row, column = patches.like(laid[here], share, places)
         else:
-            cost = np.square(places - (y, x)).sum(1)
-        row, column = places[cost.argmin()]
+            row, column = places[np.square(places - (y, x)).sum(1).argmin()]
         found[_full_size(y, x)] += painting.strokes[_full_size(row, column)] * FADE
         weight[_full_size(y, x)] += FADE
         added = strokes[row : row + side, column : column + side]
         laid[here] += (1 - share[..., None]) * (added - laid[here])
         covered[here] = 1
     return found / weight
+
+
+class _Patches:
+    """Strokes (h, w, 3) at 1 / ``COARSE`` of the size, cut out at every place."""
+
+    def __init__(self, strokes: Field) -> None:
+        side = STROKE_TILE // COARSE
+        faint = _coarse(np.asarray(strokes.mean(2), np.float32))[..., None]
+        windows = np.lib.stride_tricks.sliding_window_view
+        self.whole = windows(strokes, (side, side), (0, 1))
+        self.faint = windows(faint, (side // COARSE, side // COARSE), (0, 1))
+
+    def like(self, tile: Field, share: Field, places: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the one of ``places`` (N, 2) that is most like a ``tile`` (h, w, 3) of strokes,
+        whose pixels have the weights ``share`` (h, w)."""
+        if len(places) > CLOSER:
+            weights = _coarse(share)
+            faint = _coarse((tile * share[..., None]).mean(2))
+            faint /= np.maximum(weights, 1e-6)
+            rows, columns = places.T // COARSE
+            cost = _mismatch(self.faint[rows, columns], faint[..., None], weights)
+            places = places[np.argpartition(cost, CLOSER)[:CLOSER]]
+        cost = _mismatch(self.whole[tuple(places.T)], tile, share)
+        return np.asarray(places[cost.argmin()])
+
+
+def _coarse(values: Field) -> Field:
+    size = values.shape[1] // COARSE, values.shape[0] // COARSE
+    return np.asarray(cv2.resize(values, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def _full_size(y: int, x: int) -> tuple[slice, slice]:
@@ -88,15 +119,19 @@ def _full_size(y: int, x: int) -> tuple[slice, slice]:
 
 
 def _bare_tiles(kept: Field) -> list[tuple[int, int]]:
-    """List the tiles that are not wholly ``kept`` (H, W): row and column at 1 / ``COARSE``."""
+    """List the tiles that are not ``kept`` (H, W): row and column at 1 / ``COARSE``."""
     height, width = kept.shape
     found = []
+    bare = cv2.integral(1 - kept)
     for top in range(0, height, STROKE_TILE - OVERLAP):
         for left in range(0, width, STROKE_TILE - OVERLAP):
             # The last tile of a row or column is moved in, to be whole.
             y = min(top, height - STROKE_TILE) // COARSE
             x = min(left, width - STROKE_TILE) // COARSE
-            if (kept[y * COARSE :, x * COARSE :][:STROKE_TILE, :STROKE_TILE] < 1).any():
+            above, below = (bare[line] for line in (y * COARSE, y * COARSE + STROKE_TILE))
+            before, after = x * COARSE, x * COARSE + STROKE_TILE
+            area = below[after] - below[before] - above[after] + above[before]
+            if area > WORTH * STROKE_TILE**2:
                 found.append((y, x))
     return found
 
@@ -133,7 +168,7 @@ def _alike(
 
 
 def _mismatch(patches: Field, tile: Field, share: Field) -> Field:
-    """Compare ``patches`` (N, 3, h, w) with a ``tile`` (h, w, 3) whose pixels have the weights
+    """Compare ``patches`` (N, C, h, w) with a ``tile`` (h, w, C) whose pixels have the weights
     ``share`` (h, w): the sum of squares, (N,)."""
     mean = (tile * share[..., None]).sum((0, 1)) / share.sum()
     differs = (patches - (tile - mean).transpose(2, 0, 1)) * share

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core.images import Field, Image, difference, unit
+from ..core.images import Field, Image, blend, difference, unit
 from . import flow
 from .flow import FlowPair
 from .painting import Painting
@@ -159,16 +159,14 @@ def warm_start(state: TemporalState, source: Image, flows: FlowPair) -> WarmStar
     still = same | bared
     kept = state.last.where(same, state.background)
     trust = still.astype(np.float32)
-    warped = unit(np.where(still[..., None], kept.painted, 0))
-    if not (trust == 1).all():
+    warped = unit(kept.painted)
+    if not still.all():
         moved, reached = _along(state.before, source, flows)
-        new = np.clip(reached - trust, 0, 1)
-        trust += new
-        warped += new[..., None] * moved
-    warped /= np.maximum(trust, 1e-6)[..., None]
+        trust = np.where(still, trust, reached)
+        cv2.copyTo(moved, (~still).astype(np.uint8), warped)
     colors = state.last.colors(source)
     start = np.clip(colors + strokes_for(source, state.first, warped - colors, trust), 0, 1)
-    start += trust[..., None] * (warped - start)
+    start = blend(start, warped, trust)
     return WarmStart(start, warped, trust, still, kept.source)
 
 
@@ -221,6 +219,8 @@ def unchanged(state: TemporalState, source: Image) -> tuple[NDArray[np.bool_], N
         )
         == 0
     )
+    if not state.known.any():
+        return same, np.zeros_like(same)
     other = (difference(source, state.background.source) >= VIDEO_NOISE).astype(np.uint8)
     returned = state.known & (cv2.dilate(other, np.ones((3, 3), np.uint8)) == 0)
     return same, returned & ~same
@@ -234,7 +234,7 @@ def _sways(picture: Image, changed: NDArray[np.bool_]) -> bool:
     """
     gray = cv2.blur(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), (5, 5))
     down, across = np.gradient(gray)
-    sharp = np.hypot(down, across) > SHARP
+    sharp = np.square(down) + np.square(across) > SHARP**2
     height, width = (side // 8 for side in sharp.shape)
     sharp[height:-height, width:-width] = False
     cells = cv2.resize(changed.astype(np.float32), (8, 8), interpolation=cv2.INTER_AREA) > 0.02
