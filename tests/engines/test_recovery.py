@@ -106,7 +106,7 @@ def test_lower_precision_comes_after_the_smallest_tiles(
 
     picture, _ = media.read_image(style)
     engine = OptimizingEngine(
-        Settings(**QUICK, precision="fp32"), StyleSchedule.of(picture), (64, 48)
+        Settings(**QUICK, precision="fp32", device="cpu"), StyleSchedule.of(picture), (64, 48)
     )
     assert engine.reduce_memory() is None
     monkeypatch.setattr(gatys, "SMALLEST_TILE", 64 * 48 // 2)

@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ..core import devices
 from ..core.errors import NotFiniteError
 from ..core.frames import Frame
 from ..core.images import Field, resized
@@ -179,6 +180,17 @@ def train(
     Raises:
         NotFiniteError: the loss is not finite.
     """
+    with devices.repeatable(engine.device):
+        _train(engine, model, seen, progress, blends)
+
+
+def _train(
+    engine: BaseEngine,
+    model: TransformerNet,
+    seen: Sequence[Pair],
+    progress: Progress,
+    blends: Sequence[Weights],
+) -> None:
     steps = engine.settings.training_steps
     generator = np.random.default_rng(engine.settings.seed)
     often = max(1.0, len(seen) / CROPS)

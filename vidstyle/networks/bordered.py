@@ -56,6 +56,13 @@ def forward_vjp(
     return features, lambda grads: _vjp(way, grads)[INSIDE].float() * network.scale
 
 
+def padded(x: Tensor) -> Tensor:
+    """Pad features (1, C, h, w) by repeating their edge."""
+    found = F.pad(x, (1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
+    _set_border(found, "", None)
+    return found
+
+
 @torch.no_grad()
 def _vjp(way: list[tuple[str, Back]], grads: Features) -> Tensor:
     """Return the gradient of the network's input (1, 3, H + 2, W + 2)."""

@@ -174,7 +174,8 @@ def _padded(x: Tensor, name: str = "", around: Surroundings | None = None) -> Te
     these, and at the picture's edges, the edge of the features is repeated.
     """
     if around is None:
-        return F.pad(x, (1, 1, 1, 1), mode="replicate")
+        # On a GPU, torch's own would change the memory format to and fro.
+        return bordered.padded(x) if x.is_cuda else F.pad(x, (1, 1, 1, 1), mode="replicate")
     padded = around.padded[name]
     padded[:, :, 1:-1, 1:-1] = x
     for (edge, beside), fixed in zip(EDGES, around.known, strict=True):

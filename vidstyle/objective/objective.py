@@ -85,11 +85,11 @@ class Loss:
         )
         if len(self.tiles) == 1:
             traces = [*traces]
-            values, grams = self.features.values(seen for seen, _ in traces)
+            values, apart = self.features.values(seen for seen, _ in traces)
         else:
-            values, grams = self.features.values(self._seen(self._features(picture)))
+            values, apart = self.features.values(self._seen(self._features(picture)))
         for number, (seen, vjp) in enumerate(traces):
-            grads = self.features.feature_grads(number, seen, grams)
+            grads = self.features.feature_grads(number, seen, apart)
             gradient[self.tiles[number].shown] += vjp(grads)
         terms = values | pixels
         self.names = (*terms,)

@@ -122,7 +122,7 @@ class BoxLBFGS:
         direction.masked_fill_(at.held, 0)
         length = 1.0
         for _ in range(4):
-            picture = (at.picture + length * direction).clamp(self.lower, self.upper)
+            picture = torch.add(at.picture, direction, alpha=length).clamp(self.lower, self.upper)
             trial = self._evaluated(closure, picture, at)
             if trial.expected >= 0:
                 return False

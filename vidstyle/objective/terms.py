@@ -48,6 +48,8 @@ class Seen:
     """What the terms see of a tile."""
 
     features: Features
+    errors: Sequence[Tensor]
+    """F − P of each content term (1, C, h, w), without the tile's margin."""
     rows: Sequence[Tensor]
     """The rows (positions, C) that each style term counts, without those of the tile's margin."""
 
@@ -80,13 +82,17 @@ class FeatureTerms:
     def seen(self, number: int, features: Features) -> Seen:
         """Return what the terms see of the tile of this ``number``, given its ``features``."""
         tile = self.tiles[number]
+        errors = [
+            self.core(features, tile, one.layer).float() - one.targets[number]
+            for one in self.content
+        ]
         rows = [
             losses.weighed(
                 self.core(features, tile, term.layer), term.root[self._at(tile, term.layer)]
             )
             for term in self.style
         ]
-        return Seen(features, rows)
+        return Seen(features, errors, rows)
 
     @torch.no_grad()
     def values(self, seen: Iterable[Seen]) -> tuple[dict[str, Tensor], list[Tensor]]:
@@ -96,38 +102,37 @@ class FeatureTerms:
             seen: what they see of each tile.
 
         Returns:
-            The loss by the name of its term (scalars), and the Gram matrix (C, C) of each style
-            term.
+            The loss by the name of its term (scalars), and the error G − ``target`` of the Gram
+            matrix (C, C) in each style term.
         """
         content = self.content_outside
-        grams = [term.outside.clone() for term in self.style]
-        for number, (tile, part) in enumerate(zip(self.tiles, seen, strict=True)):
-            for one in self.content:
-                error = self.core(part.features, tile, one.layer).float() - one.targets[number]
+        apart = [term.outside - term.target for term in self.style]
+        for tile, part in zip(self.tiles, seen, strict=True):
+            for one, error in zip(self.content, part.errors, strict=True):
                 detail = one.detail[self._at(tile, one.layer)]
                 content = content + one.factor * (detail * error.square()).sum()
-            for gram, term, rows in zip(grams, self.style, part.rows, strict=True):
-                gram += losses.outer(rows) / term.count
+            for gram_error, term, rows in zip(apart, self.style, part.rows, strict=True):
+                gram_error.add_(losses.outer(rows), alpha=1 / term.count)
         terms = {}
         if self.content:
             terms["content"] = content
         if self.style:
             terms["style"] = torch.stack(
                 [
-                    term.factor * (gram - term.target).square().sum()
-                    for gram, term in zip(grams, self.style, strict=True)
+                    term.factor * error.square().sum()
+                    for error, term in zip(apart, self.style, strict=True)
                 ]
             ).sum()
-        return terms, grams
+        return terms, apart
 
     @torch.no_grad()
-    def feature_grads(self, number: int, seen: Seen, grams: Sequence[Tensor]) -> Features:
+    def feature_grads(self, number: int, seen: Seen, apart: Sequence[Tensor]) -> Features:
         """Differentiate the terms by the features of one tile.
 
         Args:
             number: of the tile.
             seen: what the terms see of it.
-            grams: the Gram matrices of the whole picture, as ``values`` returns them.
+            apart: the errors of the whole picture's Gram matrices, as ``values`` returns them.
         """
         tile, features = self.tiles[number], seen.features
         grads: Features = {}
@@ -138,13 +143,12 @@ class FeatureTerms:
                 grad[tile.core(self.network.strides[layer])] = core
             grads[layer] = grads[layer] + grad if layer in grads else grad
 
-        for one in self.content:
-            error = self.core(features, tile, one.layer).float() - one.targets[number]
+        for one, error in zip(self.content, seen.errors, strict=True):
             grad = 2 * one.factor * one.detail[self._at(tile, one.layer)] * error
             add(one.layer, grad.to(features[one.layer].dtype))
-        for gram, term, rows in zip(grams, self.style, seen.rows, strict=True):
+        for gram_error, term, rows in zip(apart, self.style, seen.rows, strict=True):
             root = term.root[self._at(tile, term.layer)]
-            grad = 2 * term.factor / term.count * (gram - term.target)
+            grad = 2 * term.factor / term.count * gram_error
             add(term.layer, losses.outer_grad(rows, grad, root, term.is_binary))
         return grads
 
@@ -169,7 +173,7 @@ class FeatureTerms:
                 replace(term, root=_without(term.root, places[term.layer])) for term in self.style
             ],
         )
-        terms, grams = around.values([around.seen(0, features)])
+        terms, apart = around.values([around.seen(0, features)])
         return replace(
             self,
             tiles=tiles((part.bottom - part.top, part.right - part.left), None, None),
@@ -182,8 +186,8 @@ class FeatureTerms:
                 for term in self.content
             ],
             style=[
-                replace(term, root=term.root[places[term.layer]], outside=gram)
-                for term, gram in zip(self.style, grams, strict=True)
+                replace(term, root=term.root[places[term.layer]], outside=error + term.target)
+                for term, error in zip(self.style, apart, strict=True)
             ],
             content_outside=terms.get("content", self.content_outside),
         )

@@ -178,7 +178,8 @@ class Flows:
 
 def blind(picture: Image) -> bool:
     """Whether ``picture`` is too small or too flat for its flow to be meaningful."""
-    return min(picture.shape[:2]) < SMALLEST_SIDE or float(_gray(picture).std()) < FLAT_GRAY
+    _, deviation = cv2.meanStdDev(_gray(picture))
+    return min(picture.shape[:2]) < SMALLEST_SIDE or float(deviation[0, 0]) < FLAT_GRAY
 
 
 @lru_cache(maxsize=4)

@@ -27,10 +27,11 @@ COARSE, SMALL = 2, 4
 PLACES, CLOSER = 1000, 100
 """Candidates per tile, at most, and how many of them are compared at one half of the size. These
 are the best ones by their brightness at one quarter."""
-WORTH = 0.01
-"""The share of a tile that must be bare for it to be given strokes."""
 TOGETHER = 64
 """Tiles that are searched for at once."""
+WORTH, WORTH_SEARCH = 0.01, 0.05
+"""The share of a tile that must be bare for it to be given strokes, and for them to be looked for.
+Otherwise they are those of the same place."""
 _ramp = np.minimum(1, (np.arange(STROKE_TILE, dtype=np.float32) + 0.5) / OVERLAP)
 _ramp = np.minimum(_ramp, _ramp[::-1])
 FADE = (_ramp[:, None] * _ramp)[..., None]
@@ -61,6 +62,7 @@ def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) ->
     tiles = _bare_tiles(kept)
     if not tiles:
         return found
+    searched = [place for place, bare in tiles.items() if bare > WORTH_SEARCH]
     side = STROKE_TILE // COARSE
     strokes, covered, laid = (
         _coarse(values) for values in (painting.strokes, kept, kept[..., None] * known)
@@ -68,12 +70,16 @@ def strokes_for(source: Image, painting: Painting, known: Field, kept: Field) ->
     laid /= np.maximum(covered, 1e-6)[..., None]
     patches = _Patches(strokes)
     weight = np.full((height, width, 1), 1e-6, np.float32)
-    for (y, x), places in zip(tiles, _alike(painting.source, source, tiles), strict=True):
+    alike = _alike(painting.source, source, searched)
+    for (y, x), bare in tiles.items():
         here = slice(y, y + side), slice(x, x + side)
         share = covered[here]
-        if share.mean() > ENOUGH:
-            row, column = patches.like(laid[here], share, places)
+        if bare <= WORTH_SEARCH:
+            row, column = y, x
+        elif share.mean() > ENOUGH:
+            row, column = patches.like(laid[here], share, next(alike))
         else:
+            places = patches.at(next(alike))
             row, column = places[np.square(places - (y, x)).sum(1).argmin()]
         found[_full_size(y, x)] += painting.strokes[_full_size(row, column)] * FADE
         weight[_full_size(y, x)] += FADE
@@ -88,23 +94,31 @@ class _Patches:
 
     def __init__(self, strokes: Field) -> None:
         side = STROKE_TILE // COARSE
-        faint = _coarse(np.asarray(strokes.mean(2), np.float32))[..., None]
+        faint = _coarse(np.asarray(strokes.mean(2), np.float32))
         windows = np.lib.stride_tricks.sliding_window_view
         self.whole = windows(strokes, (side, side), (0, 1))
-        self.faint = windows(faint, (side // COARSE, side // COARSE), (0, 1))
+        few = windows(faint, (side // COARSE, side // COARSE))
+        self.grid = few.shape[:2]
+        self.faint = np.ascontiguousarray(few).reshape(-1, (side // COARSE) ** 2)
 
-    def like(self, tile: Field, share: Field, places: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return the one of ``places`` (N, 2) that is most like a ``tile`` (h, w, 3) of strokes,
-        whose pixels have the weights ``share`` (h, w)."""
-        if len(places) > CLOSER:
+    def at(self, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the places (N, 2) with these ``numbers``, counted at 1 / ``SMALL``."""
+        return np.stack(np.unravel_index(numbers, self.grid), -1) * COARSE
+
+    def like(self, tile: Field, share: Field, numbers: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Return the one of the places with these ``numbers`` that is most like a ``tile``
+        (h, w, 3) of strokes, whose pixels have the weights ``share`` (h, w)."""
+        weighted = tile * share[..., None]
+        mean = weighted.sum((0, 1)) / share.sum()
+        if len(numbers) > CLOSER:
             weights = _coarse(share)
-            faint = _coarse((tile * share[..., None]).mean(2))
-            faint /= np.maximum(weights, 1e-6)
-            rows, columns = places.T // COARSE
-            cost = _mismatch(self.faint[rows, columns], faint[..., None], weights)
-            places = places[np.argpartition(cost, CLOSER)[:CLOSER]]
-        cost = _mismatch(self.whole[tuple(places.T)], tile, share)
-        return np.asarray(places[cost.argmin()])
+            faint = _coarse(weighted.mean(2)) / np.maximum(weights, 1e-6) - mean.mean()
+            cost = np.square(self.faint[numbers] - faint.ravel()) @ np.square(weights).ravel()
+            numbers = numbers[np.argpartition(cost, CLOSER)[:CLOSER]]
+        places = self.at(numbers)
+        differs = self.whole[places[:, 0], places[:, 1]] - (tile - mean).transpose(2, 0, 1)
+        differs *= share
+        return np.asarray(places[np.einsum("nchw,nchw->n", differs, differs).argmin()])
 
 
 def _coarse(values: Field) -> Field:
@@ -118,10 +132,11 @@ def _full_size(y: int, x: int) -> tuple[slice, slice]:
     return slice(top, top + STROKE_TILE), slice(left, left + STROKE_TILE)
 
 
-def _bare_tiles(kept: Field) -> list[tuple[int, int]]:
-    """List the tiles that are not ``kept`` (H, W): row and column at 1 / ``COARSE``."""
+def _bare_tiles(kept: Field) -> dict[tuple[int, int], float]:
+    """Return the tiles that are not ``kept`` (H, W), by row and column at 1 / ``COARSE``, with the
+    share that is bare."""
     height, width = kept.shape
-    found = []
+    found = {}
     bare = cv2.integral(1 - kept)
     for top in range(0, height, STROKE_TILE - OVERLAP):
         for left in range(0, width, STROKE_TILE - OVERLAP):
@@ -132,15 +147,15 @@ def _bare_tiles(kept: Field) -> list[tuple[int, int]]:
             before, after = x * COARSE, x * COARSE + STROKE_TILE
             area = below[after] - below[before] - above[after] + above[before]
             if area > WORTH * STROKE_TILE**2:
-                found.append((y, x))
+                found[y, x] = float(area) / STROKE_TILE**2
     return found
 
 
 def _alike(
     source: Image, other: Image, tiles: Sequence[tuple[int, int]]
 ) -> Iterator[NDArray[np.intp]]:
-    """Yield, for each tile of the frame ``other``, the places (N, 2) of ``source`` that look like
-    it, or all places where none does; ``PLACES`` at most, at 1 / ``COARSE`` of the size.
+    """Yield, for each tile of the frame ``other``, the numbers of the places of ``source`` that
+    look like it, or of all places where none does; ``PLACES`` at most.
 
     Pictures are compared at 1 / ``SMALL``, where sums of squares are exact in single precision.
     """
@@ -163,13 +178,4 @@ def _alike(
             least = one.min()
             none = least > UNLIKE**2
             found = np.arange(one.size) if none else np.flatnonzero(one <= least + SAME_LOOK**2)
-            found = found[:: -(-len(found) // PLACES)]
-            yield np.stack(np.unravel_index(found, energy.shape[2:]), -1) * step
-
-
-def _mismatch(patches: Field, tile: Field, share: Field) -> Field:
-    """Compare ``patches`` (N, C, h, w) with a ``tile`` (h, w, C) whose pixels have the weights
-    ``share`` (h, w): the sum of squares, (N,)."""
-    mean = (tile * share[..., None]).sum((0, 1)) / share.sum()
-    differs = (patches - (tile - mean).transpose(2, 0, 1)) * share
-    return np.asarray(np.einsum("nchw,nchw->n", differs, differs), np.float32)
+            yield found[:: -(-len(found) // PLACES)]
