@@ -73,7 +73,7 @@ def onto(mode: FakeTensorMode, thing: Any, seen: dict[int, Any] | None = None) -
         for module in found.modules():
             for name, weight in [*module._parameters.items()]:
                 if weight is not None:
-                    module._parameters[name] = onto(mode, weight)
+                    module._parameters[name] = nn.Parameter(onto(mode, weight), False)
             for name, buffer in [*module._buffers.items()]:
                 module._buffers[name] = onto(mode, buffer)
         return found
@@ -88,9 +88,7 @@ def onto(mode: FakeTensorMode, thing: Any, seen: dict[int, Any] | None = None) -
         return type(thing)(onto(mode, value, seen) for value in thing)
     if dataclasses.is_dataclass(thing) and not isinstance(thing, (type, Settings, Window)):
         fields = {f.name: getattr(thing, f.name) for f in dataclasses.fields(thing)}
-        return dataclasses.replace(
-            thing, **{n: onto(mode, v, seen) for n, v in fields.items() if n not in ("window",)}
-        )
+        return dataclasses.replace(thing, **{n: onto(mode, v, seen) for n, v in fields.items()})
     return thing
 
 
