@@ -33,7 +33,7 @@ def start() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 def test_lbfgs_finds_the_minimum_in_the_box() -> None:
     bowl = Bowl()
     optimizer = BoxLBFGS(*start())
-    losses = [sum(optimizer.step(bowl)) for _ in range(100)]
+    losses = [sum(optimizer.step(bowl)) for _ in range(150)]
     assert torch.allclose(optimizer.picture, bowl.best, atol=1e-3)
     assert losses == sorted(losses, reverse=True)
 

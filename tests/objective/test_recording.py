@@ -136,8 +136,8 @@ def test_a_step_waits_once_after_all_is_done() -> None:
         assert seen == ["loss"], "not before"
         curvature = Curvature(start, 3)
         products = curvature.products(start, start, start)
-        assert products.shape == (1, 2, 3) and products.device.type == "cuda"
-        found = np.ones((1, 2, 3))
+        assert products.shape == (1, 2, 2) and products.device.type == "cuda"
+        found = np.ones((1, 2, 2))
         curvature.add(found)
         direction = curvature.descent(start, found)
         assert direction is not None and direction.device.type == "cuda"

@@ -9,15 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
 from ..settings import Settings
 
+POWER = 0.85
+"""Of the frequency, by which the preconditioner divides. With more, broad strokes come at the cost
+of fine ones, with less, speckle is left."""
+COARSEST, FINEST = 1 / 64, 0.35
+"""Cycles per pixel beyond which the preconditioner makes no difference."""
 Closure = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Maps a picture to the terms of its loss (N,), and the gradient of their sum in its shape."""
 
@@ -58,14 +65,14 @@ class Trial:
     gradient: Tensor
     held: Tensor
     """Where a descent would leave the box."""
-    free: Tensor
-    """The gradient where the picture is not held, and 0 where it is."""
+    scaled: Tensor
+    """P times the gradient of what is not held."""
     terms: list[float]
     """Those of the loss."""
     expected: float
     """The change of the loss that the gradient before it promised."""
     steepest: float
-    """The largest absolute value of ``free``."""
+    """The largest absolute value of ``scaled``, where the picture is not held."""
     products: NDArray[np.float64]
     """Those of ``Curvature.products``."""
 
@@ -95,6 +102,7 @@ class BoxLBFGS:
         self.lower, self.upper = lower, upper
         self.picture = start.clamp(lower, upper)
         self.curvature = Curvature(start, history)
+        self.fixed = lower >= upper
         self.at: Trial | None = None
         """The picture as it was evaluated."""
 
@@ -115,10 +123,10 @@ class BoxLBFGS:
         return self.at.terms
 
     def _search(self, closure: Closure, at: Trial) -> bool:
-        direction = self.curvature.descent(at.free, at.products)
+        direction = self.curvature.descent(at.scaled, at.products)
         if direction is None:
             # No scale is known yet: let the largest gradient move its pixel by 0.1 of the range.
-            direction = at.free * (-0.1 / max(at.steepest, 1e-20))
+            direction = at.scaled * (-0.1 / max(at.steepest, 1e-20))
         direction.masked_fill_(at.held, 0)
         length = 1.0
         for _ in range(4):
@@ -139,6 +147,7 @@ class BoxLBFGS:
     def _evaluated(self, closure: Closure, picture: Tensor, before: Trial | None = None) -> Trial:
         """Evaluate a ``picture``, which the one ``before`` was moved to."""
         terms, gradient = closure(picture)
+        gradient = gradient.masked_fill(self.fixed, 0)
         held = ((picture <= self.lower) & (gradient > 0)) | (
             (picture >= self.upper) & (gradient < 0)
         )
@@ -149,14 +158,15 @@ class BoxLBFGS:
             moved, slope = picture - before.picture, before.gradient
             turned = gradient - slope
         products = self.curvature.products(free, moved, turned)
-        single = torch.stack([torch.sum(moved * slope), free.abs().max()])
+        scaled = self.curvature.precondition(free)
+        single = torch.stack([torch.sum(moved * slope), scaled.masked_fill(held, 0).abs().max()])
         numbers = np.array(torch.cat([terms, single, products.flatten()]).tolist())
         of_terms, (expected, steepest), found = np.split(numbers, [len(terms), len(terms) + 2])
         return Trial(
             picture,
             gradient,
             held,
-            free,
+            scaled,
             of_terms.tolist(),
             float(expected),
             float(steepest),
@@ -167,52 +177,53 @@ class BoxLBFGS:
 class Curvature:
     """The pairs of moves and turns that L-BFGS estimates the inverse Hessian H from.
 
-    A move s is the change of the picture in a step, a turn y that of the gradient. H is applied by
-    the compact representation of Byrd et al. (1994): one pass over all pairs for their products
-    with the gradient, small matrices on the host, and one pass to add the pairs up.
+    A move s is the change of the picture in a step, a turn y that of the gradient. Where nothing is
+    known of it, H is a multiple of P (see ``Preconditioner``). H is applied by the compact
+    representation of Byrd et al. (1994): one pass over all pairs for their products with the
+    gradient, small matrices on the host, and one pass to add the pairs up.
 
     Args:
-        like: a picture (…, H, W), for its size, type and device.
+        like: a picture (1, C, H, W), for its size, type and device.
         history: number of pairs that are kept.
     """
 
     def __init__(self, like: Tensor, history: int) -> None:
+        self.precondition = Preconditioner(like)
         size, lines, width = history + 1, like.numel() // like.shape[-1], like.shape[-1]
         self.vectors = like.new_empty((size, 2, lines, width))
-        """A move and a turn in each slot. One slot more than is kept is for those of a trial."""
+        """s and P·y in each slot. One slot more than is kept is for those of a trial."""
         self.used = 0
         """Number of slots that have been written to, the first ones."""
         self.pairs: list[int] = []
         """The slots of the pairs that count, from the oldest on."""
         self.moves_turns = np.zeros((size, size))
-        """s·y of a move in one slot and a turn in another."""
+        """s·y of a move in one slot and a later turn, or that of the same pair, in another."""
         self.turns_turns = np.zeros((size, size))
-        """y·y of two turns."""
+        """y·P·y of two turns."""
 
     def forget(self) -> None:
         self.pairs.clear()
         self.used = 0
 
     def products(self, free: Tensor, moved: Tensor, turned: Tensor) -> Tensor:
-        """Take the pair of a trial, and multiply the gradient there and the pair with all pairs.
+        """Take the pair of a trial, and multiply it and the gradient there with all pairs.
 
         Args:
             free: the gradient of the free pixels.
             moved, turned: the pair.
 
         Returns:
-            The scalar products (slots, 2, 3): of each move and turn with ``free``, ``moved`` and
-            ``turned``.
+            The scalar products (slots, 2, 2): of each s and P·y with ``free`` and with ``turned``.
         """
         slot = self._spare
         self.used = max(self.used, slot + 1)
         _, _, lines, width = self.vectors.shape
-        pair = self.vectors[slot]
-        pair[0], pair[1] = moved.view(lines, width), turned.view(lines, width)
-        others = torch.stack([free.reshape(lines, width), pair[0], pair[1]], dim=-1)
+        self.vectors[slot, 0] = moved.view(lines, width)
+        self.vectors[slot, 1] = self.precondition(turned).view(lines, width)
+        others = torch.stack([free.view(lines, width), turned.view(lines, width)], dim=-1)
         # Line by line: sums of many numbers at once would be less exact in fp32.
         by_line = self.vectors[: self.used].view(-1, lines, width).transpose(0, 1) @ others
-        return by_line.sum(0).view(self.used, 2, 3)
+        return by_line.sum(0).view(self.used, 2, 2)
 
     def add(self, products: NDArray[np.float64]) -> None:
         """Let the pair of the last trial count, unless it does not curve upward.
@@ -221,19 +232,18 @@ class Curvature:
             products: those of the trial.
         """
         slot, there = self._spare, slice(self.used)
-        self.moves_turns[there, slot] = products[:, 0, 2]
-        self.moves_turns[slot, there] = products[:, 1, 1]
-        self.turns_turns[there, slot] = self.turns_turns[slot, there] = products[:, 1, 2]
+        self.moves_turns[there, slot] = products[:, 0, 1]
+        self.turns_turns[there, slot] = self.turns_turns[slot, there] = products[:, 1, 1]
         if self.moves_turns[slot, slot] > 1e-10 * self.turns_turns[slot, slot]:
             self.pairs.append(slot)
             if len(self.pairs) == len(self.vectors):
                 self.pairs.pop(0)
 
-    def descent(self, free: Tensor, products: NDArray[np.float64]) -> Tensor | None:
-        """Return -H times the gradient ``free``. None as long as there are no pairs.
+    def descent(self, scaled: Tensor, products: NDArray[np.float64]) -> Tensor | None:
+        """Return -H times a gradient. None as long as there are no pairs.
 
         Args:
-            free: the gradient of the free pixels.
+            scaled: P times the gradient.
             products: those of the trial that it belongs to.
         """
         if not self.pairs:
@@ -248,17 +258,70 @@ class Curvature:
         shares[self.pairs, 0] = np.linalg.solve(upper.T, rest)
         shares[self.pairs, 1] = -scale * factor
         found = torch.addmv(
-            free.flatten(),
+            scaled.flatten(),
             self.vectors[: self.used].view(2 * self.used, -1).T,
-            torch.as_tensor(shares.ravel(), dtype=free.dtype).to(free.device),
+            torch.as_tensor(shares.ravel(), dtype=scaled.dtype).to(scaled.device),
             beta=-scale,
             alpha=-1,
         )
-        return found.view_as(free)
+        return found.view_as(scaled)
 
     @property
     def _spare(self) -> int:
         return next(slot for slot in range(len(self.vectors)) if slot not in self.pairs)
+
+
+class Preconditioner:
+    """P, which L-BFGS starts from instead of the identity: the coarser, the farther.
+
+    The objective is much flatter along coarse changes of a picture than along fine ones. So without
+    P, strokes grow slowly, and the first thing that a step makes is speckle. P multiplies the
+    spectrum of the evenly mirrored picture by f^-``POWER``, where f is the frequency in cycles per
+    pixel, with bounds. What is finer than the upper bound keeps its factor. So the rest is worked
+    out at half the size, by cosine transforms, at an eighth of the cost.
+
+    P is symmetric and positive.
+
+    Args:
+        like: a picture (…, H, W), for its size, type and device.
+    """
+
+    def __init__(self, like: Tensor) -> None:
+        height, width = (side // 2 for side in like.shape[-2:])
+        self.is_identity = min(height, width) < 2
+        if self.is_identity:
+            return
+        self.down, self.across = _cosines(height).to(like), _cosines(width).to(like)
+        rows, columns = (
+            torch.arange(side, dtype=torch.float64) / (4 * side) for side in (height, width)
+        )
+        frequency = torch.hypot(rows[:, None], columns).clamp(COARSEST, FINEST)
+        # Relative to what is finest. Shrinking and growing take away cos³ of each frequency.
+        kept = torch.cos(torch.pi * rows)[:, None] * torch.cos(torch.pi * columns)
+        self.factors = (4 * ((FINEST / frequency) ** POWER - 1) / kept**6).to(like)
+        soft = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
+        self.kernel = (soft[:, None] * soft)[None, None].to(like)
+
+    def __call__(self, gradient: Tensor) -> Tensor:
+        """Return P times a gradient."""
+        if self.is_identity:
+            return gradient.clone()
+        *_, height, width = gradient.shape
+        channels = gradient.reshape(-1, 1, height, width)
+        coarse = F.conv2d(channels, self.kernel, stride=2, padding=1)
+        coarse = self.down.T @ (self.down @ coarse @ self.across.T * self.factors) @ self.across
+        odd = (height % 2, width % 2)
+        fine = F.conv_transpose2d(coarse, self.kernel, stride=2, padding=1, output_padding=odd)
+        return (channels + fine).view_as(gradient)
+
+
+@lru_cache(maxsize=16)
+def _cosines(count: int) -> Tensor:
+    """Return the matrix of the orthonormal cosine transform (DCT-II) of ``count`` numbers."""
+    order = torch.arange(count, dtype=torch.float64)
+    found = torch.cos(torch.pi * order[:, None] * (order + 0.5) / count) * (2 / count) ** 0.5
+    found[0] /= 2**0.5
+    return found
 
 
 class BoxAdam:
