@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vidstyle.objective.optimizers import BoxAdam, BoxLBFGS
+from vidstyle.objective.optimizers import FINEST, POWER, BoxAdam, BoxLBFGS, Preconditioner
 
 
 class Bowl:
@@ -59,6 +59,32 @@ def test_lbfgs_never_climbs_on_a_curved_valley() -> None:
     losses = [sum(optimizer.step(rosenbrock)) for _ in range(150)]
     assert losses == sorted(losses, reverse=True)
     assert losses[-1] < 1e-3
+
+
+@pytest.mark.parametrize("size", [(16, 16), (33, 20), (7, 9), (6, 6), (3, 5), (1, 4), (1, 1)])
+def test_the_preconditioner_is_symmetric_and_positive(size: tuple[int, int]) -> None:
+    height, width = size
+    precondition = Preconditioner(torch.zeros(1, 1, height, width, dtype=torch.float64))
+    units = torch.eye(height * width, dtype=torch.float64).view(-1, 1, height, width)
+    matrix = torch.stack([precondition(unit[None]).flatten() for unit in units])
+    assert torch.allclose(matrix, matrix.T, atol=1e-12)
+    assert torch.linalg.eigvalsh(matrix).min() > 1 - 1e-6
+
+
+def test_the_preconditioner_grows_coarse_changes() -> None:
+    """A wave is multiplied by the power of its frequency, but for the edges."""
+    place = torch.arange(256, dtype=torch.float64)
+    precondition = Preconditioner(torch.zeros(1, 3, 64, 256, dtype=torch.float64))
+    for period in (64, 32, 16, 8):
+        wave = torch.cos(torch.pi * (2 * place + 1) / period).expand(1, 3, 64, 256)
+        found = precondition(wave)[..., 24:40, 64:-64]
+        inside = wave[..., 24:40, 64:-64]
+        factor = float((found * inside).sum() / inside.square().sum())
+        assert factor == pytest.approx((FINEST * period) ** POWER, rel=0.03), period
+        assert float((found - factor * inside).abs().max()) < 0.1 * factor, period
+    noise = torch.randn(1, 3, 64, 256, dtype=torch.float64)
+    fine = noise - torch.nn.functional.avg_pool2d(noise, 3, 1, 1)
+    assert float(precondition(fine).norm() / fine.norm()) < 1.5
 
 
 @pytest.mark.parametrize("kind", [BoxLBFGS, BoxAdam])

@@ -291,16 +291,16 @@ class Preconditioner:
         self.is_identity = min(height, width) < 2
         if self.is_identity:
             return
-        self.down, self.across = _cosines(height).to(like), _cosines(width).to(like)
+        self.down, self.across = _like(_cosines(height), like), _like(_cosines(width), like)
         rows, columns = (
             torch.arange(side, dtype=torch.float64) / (4 * side) for side in (height, width)
         )
         frequency = torch.hypot(rows[:, None], columns).clamp(COARSEST, FINEST)
         # Relative to what is finest. Shrinking and growing take away cos³ of each frequency.
         kept = torch.cos(torch.pi * rows)[:, None] * torch.cos(torch.pi * columns)
-        self.factors = (4 * ((FINEST / frequency) ** POWER - 1) / kept**6).to(like)
+        self.factors = _like(4 * ((FINEST / frequency) ** POWER - 1) / kept**6, like)
         soft = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
-        self.kernel = (soft[:, None] * soft)[None, None].to(like)
+        self.kernel = _like((soft[:, None] * soft)[None, None], like)
 
     def __call__(self, gradient: Tensor) -> Tensor:
         """Return P times a gradient."""
@@ -313,6 +313,12 @@ class Preconditioner:
         odd = (height % 2, width % 2)
         fine = F.conv_transpose2d(coarse, self.kernel, stride=2, padding=1, output_padding=odd)
         return (channels + fine).view_as(gradient)
+
+
+def _like(values: Tensor, other: Tensor) -> Tensor:
+    """Return ``values`` in the type and on the device of ``other``, in this order: "mps" has no
+    fp64."""
+    return values.to(other.dtype).to(other.device)
 
 
 @lru_cache(maxsize=16)
