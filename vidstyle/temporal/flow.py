@@ -37,8 +37,10 @@ FLAT_GRAY = 2.0
 """Levels of 255. A gray picture with a smaller standard deviation has nothing to track."""
 LARGEST_SIDE = 1024
 """Longer side, in pixels, above which pictures are scaled down to estimate their flow."""
+FLOWS_AHEAD = 16
+"""Pairs of frames whose flow is estimated before it is asked for, at most."""
 FLOWS_MEMORY, BYTES_A_FLOW_PIXEL = 300_000_000, 16
-"""Bytes that flows may take before they are asked for, and what a pixel takes, forward and back."""
+"""Bytes that these flows may take, and what a pixel of a pair takes, forward and back."""
 RAFT_LEAST, RAFT_STEP = 128, 8
 """Smallest side of a picture for RAFT, in pixels, and what its sides must be multiples of."""
 
@@ -159,7 +161,8 @@ class Flows:
         """Start to estimate the flow between two frames on another thread, unless the flows that
         are there already need too much memory."""
         pixels = frame.shape[0] * frame.shape[1]
-        if len(self.expected) < max(2, FLOWS_MEMORY // (BYTES_A_FLOW_PIXEL * pixels)):
+        most = FLOWS_MEMORY // (BYTES_A_FLOW_PIXEL * pixels)
+        if len(self.expected) < min(FLOWS_AHEAD, max(2, most)):
             found = self.workers.submit(self.estimate, frame, other)
             self.expected.append((frame, other, found))
 
