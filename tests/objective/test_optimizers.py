@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vidstyle.objective.optimizers import FINEST, POWER, BoxAdam, BoxLBFGS, Preconditioner
+from vidstyle.objective.optimizers import HIGHEST, POWER, BoxAdam, BoxLBFGS, Preconditioner
 
 
 class Bowl:
@@ -80,7 +80,7 @@ def test_the_preconditioner_grows_coarse_changes() -> None:
         found = precondition(wave)[..., 24:40, 64:-64]
         inside = wave[..., 24:40, 64:-64]
         factor = float((found * inside).sum() / inside.square().sum())
-        assert factor == pytest.approx((FINEST * period) ** POWER, rel=0.03), period
+        assert factor == pytest.approx((HIGHEST * period) ** POWER, rel=0.03), period
         assert float((found - factor * inside).abs().max()) < 0.1 * factor, period
     noise = torch.randn(1, 3, 64, 256, dtype=torch.float64)
     fine = noise - torch.nn.functional.avg_pool2d(noise, 3, 1, 1)

@@ -23,8 +23,8 @@ from ..settings import Settings
 POWER = 0.85
 """Of the frequency, by which the preconditioner divides. With more, broad strokes come at the cost
 of fine ones, with less, speckle is left."""
-COARSEST, FINEST = 1 / 64, 0.35
-"""Cycles per pixel beyond which the preconditioner makes no difference."""
+LOWEST, HIGHEST = 1 / 64, 0.35
+"""Frequencies, in cycles per pixel, beyond which the preconditioner makes no difference."""
 Closure = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Maps a picture to the terms of its loss (N,), and the gradient of their sum in its shape."""
 
@@ -295,10 +295,10 @@ class Preconditioner:
         rows, columns = (
             torch.arange(side, dtype=torch.float64) / (4 * side) for side in (height, width)
         )
-        frequency = torch.hypot(rows[:, None], columns).clamp(COARSEST, FINEST)
+        frequency = torch.hypot(rows[:, None], columns).clamp(LOWEST, HIGHEST)
         # Relative to what is finest. Shrinking and growing take away cos³ of each frequency.
         kept = torch.cos(torch.pi * rows)[:, None] * torch.cos(torch.pi * columns)
-        self.factors = _like(4 * ((FINEST / frequency) ** POWER - 1) / kept**6, like)
+        self.factors = _like(4 * ((HIGHEST / frequency) ** POWER - 1) / kept**6, like)
         soft = torch.tensor([1.0, 3.0, 3.0, 1.0]) / 8
         self.kernel = _like((soft[:, None] * soft)[None, None], like)
 
