@@ -185,6 +185,9 @@ def test_an_output_folder_that_goes_away_is_told_in_one_line(workdir: Path) -> N
 
     def remove(event: events.Event) -> None:
         if isinstance(event, events.Painted) and event.frame == 2:
+            kept = workdir / "there" / ".out.mkv.vidstyle"
+            while not [*kept.glob("*.paintings.npz")]:  # another thread writes them
+                time.sleep(0.01)
             # moved first: the journal's thread may add a file to a folder that is being emptied
             shutil.rmtree((workdir / "there").rename(workdir / "gone"))
 
