@@ -74,13 +74,13 @@ class Bench:
         source = resized(self.look[::-1, ::-1].copy(), (width, height))
         rows: list[Row] = []
         first: Image | None = None
-        for device, precision in (("cpu", "fp32"), (str(self.device), "fp32"), (..., "bf16")):
-            where = str(self.device) if device is ... else device
-            engine = self._engine((width, height), device=where, precision=precision)
+        card = str(self.device)
+        for device, precision in (("cpu", "fp32"), (card, "fp32"), (card, "bf16")):
+            engine = self._engine((width, height), device=device, precision=precision)
             painted, terms = self._painted(engine, source)
             first = painted if first is None else first
             apart = float(np.abs(painted.astype(int) - first).mean())
-            rows.append({"device": where, "precision": precision, **terms, "apart": apart})
+            rows.append({"device": device, "precision": precision, **terms, "apart": apart})
         return rows
 
     def steps(self) -> list[Row]:

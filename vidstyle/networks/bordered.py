@@ -39,7 +39,7 @@ def forward_vjp(
     is_rectified = False
     for name, following in zip(network.order, [*network.order[1:], ""], strict=True):
         if name.startswith("conv"):
-            _set_border(x, name, around)
+            _set_border(x, known, None if around is None else around.padded[name])
             conv = network.convolutions[name]
             back: Back = partial(_conv_back, x.shape, conv.get_parameter("weight"), known)
             is_rectified = following.startswith("relu") and name not in network.layers
@@ -59,7 +59,7 @@ def forward_vjp(
 def padded(x: Tensor) -> Tensor:
     """Pad features (1, C, h, w) by repeating their edge."""
     found = F.pad(x, (1, 1, 1, 1)).contiguous(memory_format=torch.channels_last)
-    _set_border(found, "", None)
+    _set_border(found, NOWHERE, None)
     return found
 
 
@@ -90,22 +90,23 @@ def _convolved(x: Tensor, conv: torch.nn.Module, with_relu: bool) -> Tensor:
 
 
 def _pooled(x: Tensor, by_max: bool) -> tuple[Tensor, Back]:
-    """Pool features. The window at the border's corner is that of the border alone, so all others
-    cover the same features as without a border."""
+    """Halve features with a border, in windows of 2x2.
+
+    With a padding of 1, the first window covers the padding and the border, and the second one the
+    first two features: the border of the result comes from borders alone, and its inside is what it
+    would be without them.
+    """
     size, pads, aten = [2, 2], [1, 1], torch.ops.aten
     if min(x.shape[2:]) - 2 <= 1:
         return x, lambda grad: grad
     if not by_max:
-        back = partial(_average_back, x)
-        return aten.avg_pool2d(x, size, size, pads), back
+        return aten.avg_pool2d(x, size, size, pads), lambda grad: aten.avg_pool2d_backward(
+            grad, x, size, size, pads, False, True, None
+        )
     pooled, places = aten.max_pool2d_with_indices(x, size, size, pads)
     return pooled, lambda grad: aten.max_pool2d_with_indices_backward(
         grad, x, size, size, pads, [1, 1], False, places
     )
-
-
-def _average_back(x: Tensor, grad: Tensor) -> Tensor:
-    return torch.ops.aten.avg_pool2d_backward(grad, x, [2, 2], [2, 2], [1, 1], False, True, None)
 
 
 def _relu_back(seen: Tensor, grad: Tensor) -> Tensor:
@@ -122,17 +123,22 @@ def _conv_back(shape: torch.Size, weight: Tensor, known: Sides, grad: Tensor) ->
     return around
 
 
-def _set_border(x: Tensor, name: str, around: Surroundings | None) -> None:
-    """Set the border of features (1, C, h + 2, w + 2) to what the convolution ``name`` sees there:
-    the features ``around`` them, and at the picture's edges their own edge again."""
+def _set_border(x: Tensor, known: Sides, around: Tensor | None) -> None:
+    """Set the border of features (1, C, h + 2, w + 2) to what the next convolution is to see there.
+
+    Args:
+        x: the features, changed in place.
+        known: the sides on which the border is that of ``around``. On the others, the edge of the
+            features is repeated.
+        around: features of the same shape. None if no side is known.
+    """
     high, wide = x.shape[2] - 2, x.shape[3] - 2
-    if around is None and min(high, wide) > 1:  # opposite sides at once
+    if known == NOWHERE and min(high, wide) > 1:  # opposite sides at once
         x[:, :, :: high + 1] = x[:, :, 1 : high + 1 : high - 1]
         x[..., :: wide + 1] = x[..., 1 : wide + 1 : wide - 1]
         return
-    known = NOWHERE if around is None else around.known
     for (edge, beside), fixed in zip(EDGES, known, strict=True):
-        x[edge] = around.padded[name][edge] if around is not None and fixed else x[beside]
+        x[edge] = around[edge] if around is not None and fixed else x[beside]
 
 
 def _fold_border(grad: Tensor, known: Sides) -> None:
