@@ -70,8 +70,10 @@ def by_hand(
             apart = np.square(gram - target).sum() / np.square(target).sum()
             loss += 8.0 * share.mean() * apart / len(STYLE)
     x = picture[0].double().numpy()
-    down, across = np.diff(x, axis=1), np.diff(x, axis=2)
-    loss += 2.0 * (np.square(down).sum() + np.square(across).sum()) / x.size
+    gray = np.broadcast_to(x.mean(0), x.shape)
+    for part, weight in ((gray, 1.0), (x - gray, 16.0)):  # brightness, chroma
+        down, across = np.diff(part, axis=1), np.diff(part, axis=2)
+        loss += 2.0 * weight * (np.square(down).sum() + np.square(across).sum()) / x.size
     moved = trust[0].double().numpy() * np.square(x - kept[0].double().numpy())
     return float(loss + 20.0 * moved.sum() / x.size)
 

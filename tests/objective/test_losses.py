@@ -70,6 +70,16 @@ def test_total_variation() -> None:
     assert losses.total_variation(torch.ones(1, 3, 4, 5)).item() == 0
 
 
+def test_smoothness_weighs_chroma_apart_from_brightness() -> None:
+    picture = tensor(1, 3, 4, 5)
+    gray = picture.mean(1, keepdim=True).expand(1, 3, 4, 5)
+    parts = [losses.total_variation(part).item() for part in (gray, picture - gray)]
+    assert losses.smoothness(picture).item() == pytest.approx(sum(parts), rel=1e-5)
+    assert losses.smoothness(picture, 5.0).item() == pytest.approx(
+        parts[0] + 5 * parts[1], rel=1e-5
+    )
+
+
 def test_temporal_counts_only_what_is_trusted() -> None:
     picture, warped = tensor(1, 3, 4, 5), tensor(1, 3, 4, 5)
     trust = torch.rand(1, 1, 4, 5)

@@ -31,6 +31,7 @@ from ..objective import losses
 from ..objective.objective import Loss, Region, TemporalTarget, has_windows
 from ..objective.optimizers import Average, optimizer_of
 from ..objective.recording import Recorder
+from ..objective.rim import Rim
 from ..objective.styles import StyleSchedule
 from ..objective.tiles import Window, windows
 from ..settings import Settings
@@ -294,6 +295,7 @@ class OptimizingEngine(BaseEngine):
                 report.of_part(tile.counts.area, self._paster(canvas, painted)),
                 target,
                 still[there],
+                painted,
             )
         loss = report.finish(lambda: self.image(canvas))
         return self.image(canvas), loss
@@ -316,17 +318,24 @@ class OptimizingEngine(BaseEngine):
         on_step: OnStep,
         target: ConvergenceTarget | None = None,
         still: Tensor | None = None,
+        part: Window | None = None,
     ) -> tuple[Tensor, ConvergenceTarget]:
         """Lower the objective for ``steps`` steps, or until it reaches ``target``.
 
-        What is ``still`` (1, 1, h, w) keeps its value. Returns the picture, and how good it is.
+        What is ``still`` (1, 1, h, w) keeps its value. ``part`` is the part of the frame that is
+        painted; None means all of it, at any size. Returns the picture, and how good it is.
         """
-        start = start.contiguous().clamp(0, 1)
-        lower, upper = torch.zeros_like(start), torch.ones_like(start)
+        start = start.clamp(0, 1)
+        height, width = start.shape[2:]
+        size = (height, width) if part is None else self.size[::-1]
+        rim = Rim.of(start, still, part or Window(0, height, 0, width), size)
+        inside = rim.inside(start).contiguous()
+        lower, upper = torch.zeros_like(inside), torch.ones_like(inside)
         if still is not None:
-            lower, upper = (torch.where(still > 0, start, bound) for bound in (lower, upper))
-        optimizer = optimizer_of(self.settings, start, lower, upper)
-        closure = self.recorder.closure(objective)
+            held = rim.inside(still) > 0
+            lower, upper = (torch.where(held, inside, bound) for bound in (lower, upper))
+        optimizer = optimizer_of(self.settings, inside, lower, upper)
+        closure = rim.closure(self.recorder.closure(objective))
         average = Average(self.settings.average)
         losses_seen: list[float] = []
         for step in range(steps):
@@ -341,12 +350,12 @@ class OptimizingEngine(BaseEngine):
                     (step + 1) / steps,
                     loss,
                     dict(zip(objective.names, terms, strict=True)),
-                    lambda: self.image(average.picture),
+                    lambda: self.image(rim.around(average.picture)),
                 )
             )
             if target is not None and converged(losses_seen, target, self.settings.tolerance):
                 break
-        return average.picture, ConvergenceTarget(losses_seen[-1], gain(losses_seen))
+        return rim.around(average.picture), ConvergenceTarget(losses_seen[-1], gain(losses_seen))
 
     def _focus(self, window: Window) -> float:
         """Return the factor of the content weight: ``WINDOW_FOCUS`` in small windows, 1 in all."""

@@ -107,8 +107,20 @@ def style_loss(gram_matrix: Tensor, target: Tensor) -> Tensor:
     return (gram_matrix - target).square().sum() / target.square().sum().clamp_min(1e-12)
 
 
+def smoothness(picture: Tensor, chroma: float = 1.0) -> Tensor:
+    """Return the total variation of a picture, with differences of chroma weighted.
+
+    Args:
+        picture: (1, 3, H, W).
+        chroma: the weight of what is left of a color without its brightness, the mean of its
+            channels. With 1, this is the plain total variation.
+    """
+    brightness = picture.mean(1, keepdim=True)
+    return chroma * total_variation(picture) + (1 - chroma) * total_variation(brightness)
+
+
 def total_variation(picture: Tensor) -> Tensor:
-    """Return the mean squared difference of vertical and horizontal neighbors (1, 3, H, W)."""
+    """Return the mean squared difference of vertical and horizontal neighbors (1, C, H, W)."""
     down = picture[..., 1:, :] - picture[..., :-1, :]
     across = picture[..., :, 1:] - picture[..., :, :-1]
     return (down.square().sum() + across.square().sum()) / picture.numel()
@@ -132,6 +144,11 @@ def pooled(mask: Tensor, size: Sequence[int]) -> Tensor:
     return F.adaptive_avg_pool2d(mask, (size[0], size[1]))
 
 
+def rim_width(size: Sequence[int]) -> int:
+    """Return the width of the rim of a picture of ``size`` (h, w), in pixels."""
+    return min(RIM, min(size) // RIM_SHARE)
+
+
 def inner(size: Sequence[int]) -> Tensor:
     """Return a mask (1, 1, h, w) for a picture of ``size`` (h, w): 0 along its rim, 1 inside.
 
@@ -139,7 +156,7 @@ def inner(size: Sequence[int]) -> Tensor:
     would be painted along the sides of the picture.
     """
     height, width = size
-    rim = min(RIM, min(size) // RIM_SHARE)
+    rim = rim_width(size)
     return F.pad(torch.ones(1, 1, height - 2 * rim, width - 2 * rim), (rim, rim, rim, rim))
 
 
@@ -198,6 +215,8 @@ class LossScaling:
     """Whether the layers are added up. Otherwise their mean is taken."""
     range: float | None = None
     """Range of the pixel values that the formula is meant for. None if it does not matter."""
+    chroma: float = 1.0
+    """Weight of differences of chroma in the smoothness, relative to those of brightness."""
 
     def share(self, layer: str, weights: Mapping[str, float]) -> float:
         """Return the factor of a ``layer``, given the ``weights`` of all layers by name."""
@@ -207,8 +226,13 @@ class LossScaling:
 RELATIVE = LossScaling(
     lambda energy, n: 1 / max(energy, 1e-12),
     lambda a, n: 1 / max(float(a.square().sum()), 1e-12),
+    chroma=16.0,
 )
-"""Errors relative to the energy of their targets."""
+"""Errors relative to the energy of their targets.
+
+Paint is not speckled with color: with this weight, its finest chroma has the energy of the style's,
+and as much strokes as without it. Most pictures have less fine chroma than a network can see.
+"""
 GATYS = LossScaling(lambda energy, n: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE)
 """Gatys et al. (2016): ½Σ(F − P)², and 1/(4C²n²) Σ(G − A)² for Gram matrices that are sums.
 

@@ -257,7 +257,8 @@ class Objective(Loss):
         terms = {}
         smooth, temporal = self.settings.tv_weight, self.settings.temporal_weight
         if smooth:
-            terms["smoothness"] = self.unit * smooth * losses.total_variation(picture)
+            error = losses.smoothness(picture, losses.formula(self.settings.loss).chroma)
+            terms["smoothness"] = self.unit * smooth * error
         if temporal and self.temporal is not None:
             error = losses.temporal_loss(picture, self.temporal.warped, self.temporal.confidence)
             terms["temporal"] = self.unit * temporal * error

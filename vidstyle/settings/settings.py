@@ -139,7 +139,8 @@ class Settings:
     )
     tv_weight: float = look(
         2.0,
-        "weight of smoothness (mean squared difference of neighboring pixels)",
+        "weight of smoothness (mean squared difference of neighboring pixels, most of all of their "
+        "chroma)",
         "W",
         0,
         train=True,
