@@ -131,6 +131,15 @@ def test_a_frame_within_the_frame_is_seen(judged: Callable[[Pictures], Metrics])
     assert judged(walk()).edge == lined.edge_source
 
 
+def test_a_fringe_of_color_is_seen(judged: Callable[[Pictures], Metrics]) -> None:
+    pictures = walk()
+    for picture in pictures:
+        picture[:2, ::2], picture[:2, 1::2] = (255, 0, 90), (0, 200, 60)
+    fringed = judged(pictures)
+    assert fringed.edge_chroma > 1.15 * fringed.edge_chroma_source
+    assert judged(walk()).edge_chroma == fringed.edge_chroma_source
+
+
 def test_one_frame_cannot_be_measured(style: Path, tmp_path: Path) -> None:
     one = folder(tmp_path / "one", walk(1))
     with pytest.raises(UsageError, match="fewer than two"):

@@ -25,7 +25,7 @@ from . import media, networks
 from .core.errors import UsageError
 from .core.events import Listener, LookedAt, Notice
 from .core.frames import Frame
-from .core.images import Field, Image, difference, resized
+from .core.images import Field, Image, difference, resized, unit
 from .media import Clip
 from .objective import losses
 from .objective.styles import at_scale, style_picture, trimmed
@@ -48,6 +48,8 @@ DIRECTIONS, QUANTILES, POSITIONS = 48, 128, 20_000
 """Numbers of directions, of quantiles and of positions (at most) in the Wasserstein distance."""
 EDGE_WIDTH, EDGE_BESIDE = 3, 8
 """Widths, in pixels, of the outermost strip of a frame and of the strip it is compared with."""
+LEAST_CHROMA = 1.0
+"""Added to chroma (of CIELAB) before it is compared, since that of gray is hardly defined."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,13 @@ class Metrics:
     It is that of the side where it is largest. High values mean a visible border around the frame.
     """
     edge_source: float
+    """The same for the source."""
+    edge_chroma: float
+    """Ratio of the outermost pixels' chroma to that of the pixels beside them.
+
+    It is 1 if they are as colorful. High values mean a fringe around the frame.
+    """
+    edge_chroma_source: float
     """The same for the source."""
     seam: float
     """Change from the last frame to the first, relative to the median change between frames.
@@ -299,6 +308,8 @@ class MetricAccumulator:
         self.rows["texture"].append(fmean(distances))
         self.rows["edge"].append(_edge(painted))
         self.rows["edge_source"].append(_edge(source))
+        self.rows["edge_chroma"].append(_edge_chroma(painted))
+        self.rows["edge_chroma_source"].append(_edge_chroma(source))
         self.rows["content"].append(self._content(now, was))
         if not moving.any() or moving.all():
             return
@@ -379,6 +390,24 @@ def _edge(picture: Image) -> float:
         if len(side) > EDGE_WIDTH
     ]
     return float(max(steps, default=0.0) / max(float(gray.std()), 1e-6))
+
+
+def _edge_chroma(picture: Image) -> float:
+    """Return ``Metrics.edge_chroma`` of a ``picture`` (H, W, 3)."""
+    lab = cv2.cvtColor(unit(picture), cv2.COLOR_RGB2LAB)
+    chroma = np.hypot(lab[..., 1], lab[..., 2])
+    if min(chroma.shape) <= 2 * (EDGE_WIDTH + EDGE_BESIDE):
+        return 1.0
+    strips = (_frame_of(chroma, 0, EDGE_WIDTH), _frame_of(chroma, EDGE_WIDTH, EDGE_BESIDE))
+    outermost, beside = (float(strip.mean()) + LEAST_CHROMA for strip in strips)
+    return outermost / beside
+
+
+def _frame_of(values: Field, begin: int, width: int) -> Field:
+    """Return what lies in a strip along all sides, ``begin`` pixels from them, as one row (N,)."""
+    whole = values[begin : len(values) - begin, begin : values.shape[1] - begin]
+    sides = whole[:, :width], whole[:, -width:], whole[:width, width:-width]
+    return np.concatenate([side.ravel() for side in (*sides, whole[-width:, width:-width])])
 
 
 def _warping(now: Image, before: Image, forward: Field, backward: Field) -> float:

@@ -28,5 +28,7 @@ class Frame:
     """Whether it is the first frame of a segment, a part of a shot that is painted on its own."""
     painting: NDArray[np.uint8] | None = None
     """The given painting of this frame (H, W, 3) uint8 RGB. None if there is none."""
+    around: NDArray[np.uint8] | None = None
+    """The frame with the black bars around it, (H, W, 3) uint8 RGB. None if there are none."""
     is_key: bool = True
     """Whether it is a key frame, which is painted. Others take their paint from key frames."""

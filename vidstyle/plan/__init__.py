@@ -17,6 +17,7 @@ from ..networks.transformer import TransformerNet
 from ..objective.masks import check as check_mask
 from ..objective.styles import StyleSchedule
 from ..settings import Settings, rate_of
+from .bars import Bars, find_bars
 from .describe import PlanSummary, check_room, describe
 from .engine import (
     EngineChoice,
@@ -49,6 +50,7 @@ LATE_S = 1
 """Seconds that a clip may go on for after the end that its file claims."""
 
 __all__ = [
+    "Bars",
     "EngineChoice",
     "Footage",
     "GivenKey",
@@ -117,7 +119,10 @@ def plan(
     notes += [] if is_preview else size_notes(opened, settings, size)
     notes += _format_notes(opened.info, target, size, settings)
     check_keys(given, size, settings.max_pixels)
-    footage = Footage(opened, size, settings, covers, given)
+    bars = find_bars(opened, settings) if settings.bars == "keep" else None
+    if bars is not None:
+        notes.append(f"black bars, {bars}, stay as they are: --bars paint paints them, too")
+    footage = Footage(opened, size, settings, covers, given, bars=bars)
     notes += [] if model is None else _model_notes(model.config.size, footage)
     footage, choice, engine_notes = choose_engine(footage, is_preview)
     settings, segment_notes = with_segments(footage.settings, is_preview)

@@ -89,7 +89,7 @@ def describe(plan: PaintPlan) -> PlanSummary:
         source=f"{info.container} {info.width}x{info.height}",
         frames=plan.footage.frames,
         frames_are_counted=plan.footage.is_counted,
-        size=f"{width}x{height}",
+        size="x".join(map(str, plan.footage.whole)),
         sound=(", ".join(info.sound) if plan.output.format.kind == "video" else "") or "none",
         output=str(plan.output.path),
         journal=_journal_told(plan.parts, journal_bytes(plan), settings),

@@ -8,9 +8,12 @@ from math import ceil, floor
 from pathlib import Path
 
 from ..core.errors import UsageError
+from ..core.frames import Frame
+from ..core.images import Image
 from ..media import Clip
 from ..media.stills import StillsClip
 from ..settings import Settings, rate_of
+from .bars import Bars
 from .keys import GivenKey
 
 
@@ -22,7 +25,7 @@ class Footage:
     """
 
     clip: Clip
-    size: tuple[int, int]
+    whole: tuple[int, int]
     """Width and height of the frames, in pixels."""
     settings: Settings
     masks: tuple[Clip, ...] = ()
@@ -30,6 +33,28 @@ class Footage:
     """Frames whose paintings are given."""
     leads_back: bool = False
     """Whether the frames before a given painting follow it, too."""
+    bars: Bars | None = None
+    """What of the clip's own frames is not painted, because it is black."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of what is painted of a frame, in pixels."""
+        return self.whole if self.bars is None else self.bars.scaled(self.whole).inside
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Rows and columns of what is painted of a frame."""
+        if self.bars is None:
+            return slice(None), slice(None)
+        return self.bars.scaled(self.whole).place
+
+    def framed(self, shown: Image, frame: Frame) -> Image:
+        """Return a whole frame (H, W, 3), given what is ``shown`` of its painting."""
+        if frame.around is None:
+            return shown
+        whole = frame.around.copy()
+        whole[self.place] = shown
+        return whole
 
     @property
     def empty_error(self) -> UsageError:

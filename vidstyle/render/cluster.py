@@ -203,7 +203,8 @@ class Worker:
                     into=None if into is None else self._key_of(into),
                 )
                 for done in shown:
-                    encoder.write(replace(done.frame, rgb=done.shown))
+                    whole = self.footage.framed(done.shown, done.frame)
+                    encoder.write(replace(done.frame, rgb=whole))
                     summary.add(done.frame, done.shown, done.loss)
                 encoder.close()
             except BaseException:

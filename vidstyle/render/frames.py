@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from .. import media
 from ..core.errors import VidstyleError
 from ..core.frames import Frame
-from ..core.images import filled, resized, resized_apart
+from ..core.images import Image, filled, resized, resized_apart
 from ..engines import engine_class
 from ..objective.masks import masked, softened
-from ..plan import Footage, GivenKey
+from ..plan import Bars, Footage, GivenKey
 from ..settings import Settings, rate_of, seconds
 from ..temporal.keys import keyed
 from ..temporal.shots import Cuts, segmented, shots, thumbnail
@@ -188,7 +188,8 @@ def _given(frames: Iterable[Frame], footage: Footage, first: int = 0) -> Iterato
     for number, frame in enumerate(frames, first + 1):
         for key in keys_at(footage, number, frame):
             painting = filled(*media.read_image(key.path, footage.settings.max_pixels))
-            frame = replace(frame, painting=resized(painting, footage.size))
+            painting = resized(painting, footage.whole)[footage.place]
+            frame = replace(frame, painting=np.ascontiguousarray(painting))
         yield frame
 
 
@@ -201,12 +202,23 @@ def _keyed(frames: Iterable[Frame], footage: Footage, leads_back: bool = False) 
 
 
 def _prepared(frame: Frame, footage: Footage) -> Frame:
-    """Scale a frame and its masks to the painting's size. Its transparent part takes the mean color
-    of the rest, instead of the arbitrary colors in the file."""
-    size = footage.size
+    """Scale a frame and its masks to the painting's size, without black bars. Its transparent part
+    takes the mean color of the rest, instead of the arbitrary colors in the file."""
+    size = footage.whole
     scaled = _scaled(frame, size)
     masks = tuple(softened(mask, size, footage.settings.feather) for mask in frame.masks)
-    return replace(scaled, rgb=filled(scaled.rgb, scaled.alpha), masks=masks)
+    ready = replace(scaled, rgb=filled(scaled.rgb, scaled.alpha), masks=masks)
+    return ready if footage.bars is None else _inside(ready, frame.rgb, footage, footage.bars)
+
+
+def _inside(frame: Frame, source: Image, footage: Footage, bars: Bars) -> Frame:
+    """Cut a frame to what is inside its bars, and keep the whole of it around that.
+
+    The picture is scaled by itself, since the black beside it would darken its outermost pixels.
+    """
+    rgb = resized(source[bars.place], footage.size)
+    masks = tuple(np.ascontiguousarray(mask[footage.place]) for mask in frame.masks)
+    return replace(frame, rgb=rgb, masks=masks, around=frame.rgb)
 
 
 def _scaled(frame: Frame, size: tuple[int, int]) -> Frame:

@@ -33,14 +33,14 @@ class OutputWriter:
     """
 
     def __init__(self, output: Output, footage: Footage) -> None:
-        self.output, self.max_frames = output, footage.settings.max_frames
+        self.output, self.footage = output, footage
         self.sound = _sound(output.format, footage)
         settings = footage.settings
         self.writer = media.open_writer(
             output.path,
             _output_info(footage),
             output.format,
-            footage.size,
+            footage.whole,
             loop=settings.loop,
             overwrite=output.overwrite,
             sound=self.sound,
@@ -73,10 +73,10 @@ class OutputWriter:
         self.writer.__exit__(kind, error, trace)
 
     def write(self, frame: Frame, shown: Image) -> None:
-        """Write the next frame as it is ``shown`` (H, W, 3)."""
+        """Write the next frame, given what is ``shown`` of its painting (H, W, 3)."""
         if frame.starts_shot:
             self.writer.begin_shot()
-        self.writer.write(replace(frame, rgb=shown))
+        self.writer.write(replace(frame, rgb=self.footage.framed(shown, frame)))
         self._wrote([frame])
 
     def join(self, part: Path, frames: Sequence[Frame]) -> None:
@@ -86,7 +86,7 @@ class OutputWriter:
 
     def _wrote(self, frames: Sequence[Frame]) -> None:
         self.count, self.last = self.count + len(frames), frames[-1]
-        if self.count == self.max_frames:
+        if self.count == self.footage.settings.max_frames:
             self._end_sound()
 
     @contextmanager
@@ -122,7 +122,7 @@ def part_writer(footage: Footage, file_format: Format, path: Path) -> media.Vide
         path,
         _output_info(footage),
         file_format,
-        footage.size,
+        footage.whole,
         crf=settings.crf,
         codec=settings.codec,
     )

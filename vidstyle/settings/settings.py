@@ -130,6 +130,11 @@ class Settings:
     trim: bool = look(
         True, "cut plain borders off styles, which scans of paintings often have", train=True
     )
+    bars: Literal["keep", "paint"] = look(
+        "keep",
+        "black bars above and below a clip, or on both sides of it: keep leaves them as they are, "
+        "and paints what is between them",
+    )
     strength: float = look(1.0, "opacity of the painting over its source, 0..1", "X", 0, 1)
     keep_colors: Literal["none", "luma", "histogram", "covariance"] = look(
         "none",
