@@ -325,16 +325,14 @@ class OptimizingEngine(BaseEngine):
         What is ``still`` (1, 1, h, w) keeps its value. ``part`` is the part of the frame that is
         painted; None means all of it, at any size. Returns the picture, and how good it is.
         """
-        start = start.clamp(0, 1)
+        start = start.contiguous().clamp(0, 1)
         height, width = start.shape[2:]
         size = (height, width) if part is None else self.size[::-1]
         rim = Rim.of(start, still, part or Window(0, height, 0, width), size)
-        inside = rim.inside(start).contiguous()
-        lower, upper = torch.zeros_like(inside), torch.ones_like(inside)
+        lower, upper = torch.zeros_like(start), torch.ones_like(start)
         if still is not None:
-            held = rim.inside(still) > 0
-            lower, upper = (torch.where(held, inside, bound) for bound in (lower, upper))
-        optimizer = optimizer_of(self.settings, inside, lower, upper)
+            lower, upper = (torch.where(still > 0, start, bound) for bound in (lower, upper))
+        optimizer = optimizer_of(self.settings, start, lower, upper)
         closure = rim.closure(self.recorder.closure(objective))
         average = Average(self.settings.average)
         losses_seen: list[float] = []
@@ -350,12 +348,12 @@ class OptimizingEngine(BaseEngine):
                     (step + 1) / steps,
                     loss,
                     dict(zip(objective.names, terms, strict=True)),
-                    lambda: self.image(rim.around(average.picture)),
+                    lambda: self.image(rim.colored(average.picture)),
                 )
             )
             if target is not None and converged(losses_seen, target, self.settings.tolerance):
                 break
-        return rim.around(average.picture), ConvergenceTarget(losses_seen[-1], gain(losses_seen))
+        return rim.colored(average.picture), ConvergenceTarget(losses_seen[-1], gain(losses_seen))
 
     def _focus(self, window: Window) -> float:
         """Return the factor of the content weight: ``WINDOW_FOCUS`` in small windows, 1 in all."""

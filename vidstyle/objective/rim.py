@@ -1,4 +1,4 @@
-"""The rim of a frame mirrors what is further in, so that no fringe is painted along its sides."""
+"""The rim of a frame has the chroma of what it mirrors, so that no fringe is painted."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from .tiles import Window
 class Rim:
     """The outermost pixels of a frame, in a part of it.
 
-    No Gram matrix counts them (``losses.inner``). If they were free, they would take any color that
-    improves the features beside them.
+    No Gram matrix counts them (``losses.inner``). If their color were free, it would be whatever
+    improves the features beside them. So only their brightness (the mean of the channels) is. If
+    that were mirrored, too, one would see a symmetric pattern along the sides.
     """
 
     widths: tuple[int, int, int, int]
@@ -38,32 +39,45 @@ class Rim:
         left, right, top, bottom = (rim * at_side for at_side in sides)
         return cls((left, right, top, bottom), start, held)
 
-    def inside(self, picture: Tensor) -> Tensor:
-        """Return a picture or mask (1, C, h, w) without the rim."""
+    def colored(self, picture: Tensor) -> Tensor:
+        """Return a ``picture`` (1, 3, h, w) whose rim has the chroma of what it mirrors."""
+        return self._colored(picture).clamp(0, 1) if any(self.widths) else picture
+
+    def closure(self, loss: Closure) -> Closure:
+        """Return the ``loss`` of a picture with that rim, as a function of any picture."""
+        if not any(self.widths):
+            return loss
+
+        def evaluate(picture: Tensor) -> tuple[Tensor, Tensor]:
+            colored = self._colored(picture)
+            terms, gradient = loss(colored.clamp(0, 1))
+            return terms, self._gradient(gradient.masked_fill((colored < 0) | (colored > 1), 0))
+
+        return evaluate
+
+    def _colored(self, picture: Tensor) -> Tensor:
+        mirrored = F.pad(self._inside(picture), self.widths, mode="reflect")
+        # Inside, this changes nothing but the last bits.
+        colored = mirrored + (picture - mirrored).mean(1, keepdim=True)
+        self._inside(colored).copy_(self._inside(picture))
+        return colored if self.held is None else torch.where(self.held > 0, self.start, colored)
+
+    def _gradient(self, gradient: Tensor) -> Tensor:
+        """Differentiate by a picture, given the ``gradient`` by what it becomes."""
+        if self.held is not None:
+            gradient = gradient.masked_fill(self.held > 0, 0)
+        brightness = gradient.mean(1, keepdim=True).expand_as(gradient).clone()
+        chroma = gradient - brightness
+        self._inside(chroma).copy_(self._inside(gradient))
+        left, right, top, bottom = self.widths
+        self._inside(brightness).copy_(_folded(_folded(chroma, 2, top, bottom), 3, left, right))
+        return brightness
+
+    def _inside(self, picture: Tensor) -> Tensor:
+        """Return a view of a picture (1, C, h, w) without the rim."""
         left, right, top, bottom = self.widths
         height, width = picture.shape[2:]
         return picture[..., top : height - bottom, left : width - right]
-
-    def around(self, inside: Tensor) -> Tensor:
-        """Return the picture that is ``inside``, with the rim."""
-        picture = F.pad(inside, self.widths, mode="reflect")
-        return picture if self.held is None else torch.where(self.held > 0, self.start, picture)
-
-    def folded(self, gradient: Tensor) -> Tensor:
-        """Differentiate by what is inside, given the gradient by the picture."""
-        if self.held is not None:
-            gradient = gradient.masked_fill(self.held > 0, 0)
-        left, right, top, bottom = self.widths
-        return _folded(_folded(gradient, 2, top, bottom), 3, left, right)
-
-    def closure(self, loss: Closure) -> Closure:
-        """Return ``loss`` as a function of what is inside."""
-
-        def evaluate(inside: Tensor) -> tuple[Tensor, Tensor]:
-            terms, gradient = loss(self.around(inside))
-            return terms, self.folded(gradient)
-
-        return evaluate
 
 
 def _folded(gradient: Tensor, axis: int, before: int, after: int) -> Tensor:
