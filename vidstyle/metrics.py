@@ -24,12 +24,15 @@ from torch import Tensor
 from . import media, networks
 from .core.errors import UsageError
 from .core.events import Listener, LookedAt, Notice
+from .core.faces import Face
 from .core.frames import Frame
 from .core.images import Field, Image, difference, resized, unit
 from .media import Clip
 from .objective import losses
 from .objective.styles import at_scale, style_picture, trimmed
 from .settings import Settings, seconds
+from .subjects.faces import FaceDetector
+from .subjects.tracks import SURELY_A_FACE, nearest
 from .temporal import flow
 
 GAP = 5
@@ -48,6 +51,9 @@ DIRECTIONS, QUANTILES, POSITIONS = 48, 128, 20_000
 """Numbers of directions, of quantiles and of positions (at most) in the Wasserstein distance."""
 EDGE_WIDTH, EDGE_BESIDE = 3, 8
 """Widths, in pixels, of the outermost strip of a frame and of the strip it is compared with."""
+FACE_FIGURES = ("faces", "faces_found", "faces_moved")
+FEATURES_OF_FACE = 4
+"""The first points of a face are its eyes, its nose and its mouth."""
 LEAST_CHROMA = 1.0
 """Added to chroma (of CIELAB) before it is compared, since that of gray is hardly defined."""
 
@@ -120,6 +126,12 @@ class Metrics:
     """
     seam_source: float
     """The same for the source."""
+    faces: float | None = None
+    """Faces of the source, per frame. This and the next two are None unless they were asked for."""
+    faces_found: float | None = None
+    """The share of these faces that are still seen in the painting. Higher is better."""
+    faces_moved: float | None = None
+    """How far their eyes, noses and mouths have moved, in distances of the eyes."""
 
 
 def measure(
@@ -130,6 +142,7 @@ def measure(
     start: float = 0.0,
     max_frames: int | None = None,
     max_pixels: int | None = None,
+    faces: bool = False,
     listener: Listener = lambda event: None,
 ) -> Metrics:
     """Measure the quality of a painted clip.
@@ -141,6 +154,7 @@ def measure(
         start: the time of the source at which the painting begins, in seconds.
         max_frames: how many frames to measure. None means all.
         max_pixels: the most pixels of a frame or picture to accept. None means any number.
+        faces: whether to look for faces, too.
         listener: called with ``LookedAt`` for each frame, and with notices.
 
     Raises:
@@ -151,7 +165,7 @@ def measure(
     accumulator: MetricAccumulator | None = None
     frames = min(filter(None, (after.info.frames, max_frames)), default=None)
     for number, pair in enumerate(islice(pairs(before, after, seconds(start)), max_frames), 1):
-        accumulator = accumulator or MetricAccumulator(look, pair[1].shape)
+        accumulator = accumulator or MetricAccumulator(look, pair[1].shape, faces)
         accumulator.add(*pair)
         listener(LookedAt(number, frames))
     if accumulator is None or not accumulator.steps:
@@ -209,9 +223,10 @@ class MetricAccumulator:
     Args:
         style: the style picture, (H, W, 3) uint8 RGB.
         shape: the shape of the frames, (H, W, …).
+        faces: whether to look for faces, too.
     """
 
-    def __init__(self, style: Image, shape: tuple[int, ...]) -> None:
+    def __init__(self, style: Image, shape: tuple[int, ...], faces: bool = False) -> None:
         defaults = Settings()
         self.style_layers, self.content_layers = defaults.style_layers, defaults.content_layers
         self.network = networks.load(
@@ -227,6 +242,7 @@ class MetricAccumulator:
         self.target = {name: losses.gram(target[name]) for name in self.style_layers}
         self.texture = {name: Texture(target[name]) for name in self.style_layers}
         self.rows: dict[str, list[float]] = {name: [] for name in Metrics.__dataclass_fields__}
+        self.find_faces = FaceDetector() if faces else None
         self.steps: list[tuple[float, float]] = []
         self.past: deque[tuple[Image, Image]] = deque(maxlen=GAP)
         self.first: tuple[Image, Image] | None = None
@@ -243,6 +259,8 @@ class MetricAccumulator:
             forward, backward = self.flows(source, self.past[0][0])
             self.rows["warping_long"].append(_warping(painted, self.past[0][1], forward, backward))
         self._within(source, painted, moving)
+        if self.find_faces is not None:
+            self._faces(*(_sure(self.find_faces(picture)) for picture in (source, painted)))
         self.past.append((source, painted))
         self.first = self.first or (source, painted)
 
@@ -254,7 +272,10 @@ class MetricAccumulator:
         """
         if self.first is None or not self.steps:
             raise UsageError("fewer than two frames: nothing to measure in time")
-        rows = {name: values for name, values in self.rows.items() if name != "frames"}
+        unasked = FACE_FIGURES if self.find_faces is None else ()
+        rows = {
+            name: values for name, values in self.rows.items() if name not in ("frames", *unasked)
+        }
         first, last = self.first, self.past[-1]
         fine = []
         for i, suffix in enumerate(("_source", "")):
@@ -323,6 +344,15 @@ class MetricAccumulator:
         self.rows["content_moving"].append(self._content(now, was, here))
         self.rows["smear"].append(self.rows["content_moving"][-1] / max(elsewhere, 1e-9))
 
+    def _faces(self, faces: list[Face], painted: list[Face]) -> None:
+        self.rows["faces"].append(len(faces))
+        for face in faces:
+            again = nearest(face, painted)
+            self.rows["faces_found"].append(again is not None)
+            if again is not None:
+                apart = np.hypot(*(face.points - again.points)[:FEATURES_OF_FACE].T)
+                self.rows["faces_moved"].append(float(apart.mean()) / face.eyes_apart)
+
     def _features(self, picture: Image) -> Mapping[str, Tensor]:
         tensor = torch.from_numpy(np.ascontiguousarray(picture)).float().div(255)
         with torch.no_grad():
@@ -377,6 +407,10 @@ class Texture:
         rows = rows[:: -(-len(rows) // POSITIONS)]
         shares = torch.linspace(0, 1, QUANTILES)
         return torch.quantile(rows @ self.directions, shares, dim=0)
+
+
+def _sure(faces: Iterable[Face]) -> list[Face]:
+    return [face for face in faces if face.score >= SURELY_A_FACE]
 
 
 def _edge(picture: Image) -> float:

@@ -71,11 +71,15 @@ def by_hand(
             loss += 8.0 * share.mean() * apart / len(STYLE)
     x = picture[0].double().numpy()
     gray = np.broadcast_to(x.mean(0), x.shape)
-    for part, weight in ((gray, 1.0), (x - gray, 16.0)):  # brightness, chroma
+    for part, weight in ((gray, 1.0), (x - gray, CHROMA)):  # brightness, chroma
         down, across = np.diff(part, axis=1), np.diff(part, axis=2)
         loss += 2.0 * weight * (np.square(down).sum() + np.square(across).sum()) / x.size
     moved = trust[0].double().numpy() * np.square(x - kept[0].double().numpy())
     return float(loss + 20.0 * moved.sum() / x.size)
+
+
+CHROMA = 9.0
+"""The weight of chroma, which depends on the style."""
 
 
 def objective(
@@ -88,7 +92,7 @@ def objective(
     """That of the default settings."""
     settings = Settings()
     layers = weighted(settings.content_layers), weighted(settings.style_layers)
-    return Objective(network, settings, content, *layers, regions, temporal, focus)
+    return Objective(network, settings, content, *layers, regions, temporal, focus, chroma=CHROMA)
 
 
 def test_the_default_loss_is_the_one_written_out_by_hand(network: networks.Network) -> None:

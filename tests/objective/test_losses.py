@@ -70,6 +70,20 @@ def test_total_variation() -> None:
     assert losses.total_variation(torch.ones(1, 3, 4, 5)).item() == 0
 
 
+def test_chroma_weighs_more_the_less_of_it_a_style_has() -> None:
+    generator = torch.Generator().manual_seed(0)
+    gray = torch.rand(1, 1, 24, 32, generator=generator).expand(1, 3, 24, 32)
+    colors = torch.rand(1, 3, 24, 32, generator=generator)
+
+    def weight(share: float, most: float = 16.0) -> float:
+        return losses.chroma_weight((1 - share) * gray + share * colors, most)
+
+    assert weight(0) == 16
+    assert 1 < weight(0.3) < weight(0.25) < 16
+    assert weight(1) == 1
+    assert weight(0, most=1) == 1
+
+
 def test_smoothness_weighs_chroma_apart_from_brightness() -> None:
     picture = tensor(1, 3, 4, 5)
     gray = picture.mean(1, keepdim=True).expand(1, 3, 4, 5)

@@ -62,6 +62,9 @@ def measure(arguments: Sequence[str]) -> None:
         help="the second of SOURCE that PAINTED begins at (default: 0)",
     )
     parser.add_argument("--max-frames", type=int, metavar="N", help="look at the first N frames")
+    parser.add_argument(
+        "--faces", action="store_true", help="look for the source's faces in the painting, too"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
     add_settings(parser, ("max_pixels",))
@@ -76,6 +79,7 @@ def measure(arguments: Sequence[str]) -> None:
             start=options.start,
             max_frames=options.max_frames,
             max_pixels=Settings(**settings_given(options)).max_pixels,
+            faces=options.faces,
             listener=reporter,
         )
     if options.json:

@@ -195,6 +195,7 @@ def _report(result: Result) -> dict[str, Any]:
         "frames": result.frames,
         "seconds": round(result.seconds, 3),
         "size": [result.width, result.height],
+        "faces": result.faces,
         "losses": list(result.losses),
         "notes": list(result.notes),
         "settings": dataclasses.asdict(result.settings),

@@ -129,4 +129,5 @@ def _announced(start: Started) -> str:
 def show_measures(found: Metrics, to: TextIO) -> None:
     """Print the quality measures of a painting, one per line."""
     for name, value in dataclasses.asdict(found).items():
-        print(f"{name.replace('_', ' of '):>18}  {value:.4g}", file=to)
+        if value is not None:
+            print(f"{name.replace('_', ' of '):>18}  {value:.4g}", file=to)

@@ -8,6 +8,8 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from .faces import Face
+
 
 @dataclass(frozen=True, eq=False)
 class Frame:
@@ -28,6 +30,8 @@ class Frame:
     """Whether it is the first frame of a segment, a part of a shot that is painted on its own."""
     painting: NDArray[np.uint8] | None = None
     """The given painting of this frame (H, W, 3) uint8 RGB. None if there is none."""
+    faces: tuple[Face, ...] = ()
+    """The faces that it shows. Empty until faces have been looked for."""
     around: NDArray[np.uint8] | None = None
     """The frame with the black bars around it, (H, W, 3) uint8 RGB. None if there are none."""
     is_key: bool = True

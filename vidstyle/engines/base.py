@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from fractions import Fraction
 from functools import cached_property
+from statistics import fmean
 from typing import ClassVar
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -21,6 +23,7 @@ from ..core.images import Field, Image, resized
 from ..networks import Features, Network
 from ..objective import losses
 from ..objective.colors import matched
+from ..objective.faces import importance
 from ..objective.masks import shares
 from ..objective.objective import Grams, Objective, Region, TemporalTarget, grams
 from ..objective.styles import StyleSchedule, Weights, at_scale
@@ -34,6 +37,8 @@ BYTES_A_PIXEL = {torch.float32: 3050, torch.bfloat16: 1650}
 kept of a shot's first frame."""
 BYTES_KEPT = 800
 """Memory a pixel of the whole frame: the optimizer's history, and the warm start."""
+EMPHASIS = {"on": 2.5, "more": 5.0}
+"""The factor of the content weight at the eyes of a face, by ``--faces``."""
 SMALLEST_TILE = 288 * 288
 """Smaller tiles would be mostly margin."""
 
@@ -71,6 +76,8 @@ class BaseEngine:
         self.pictures = schedule.pictures
         """The style pictures, recolored if the settings ask for it."""
         self._style_grams: dict[tuple[int, int], list[Grams]] = {}
+        self._chroma: tuple[Sequence[Image], float] | None = None
+        """The pictures that ``chroma_weight`` was computed for, and that weight."""
 
     @cached_property
     def network(self) -> Network:
@@ -278,6 +285,7 @@ class BaseEngine:
         temporal: TemporalTarget | None = None,
         focus: float = 1.0,
         seen: Features | None = None,
+        emphasis: Tensor | None = None,
     ) -> Objective:
         """Return the objective of a frame, or of a part of one. See ``Objective``."""
         return Objective(
@@ -291,7 +299,38 @@ class BaseEngine:
             focus,
             self.tile_pixels,
             seen,
+            emphasis,
+            self.chroma_weight(),
         )
+
+    def chroma_weight(self) -> float:
+        """Return the weight of chroma in the smoothness: the mean of that for each style."""
+        if self._chroma is None or self._chroma[0] is not self.pictures:
+            scale, most = self.settings.style_scale, losses.formula(self.settings.loss).most_chroma
+            looks = [at_scale(image, self.size, self.size, scale) for image in self.pictures]
+            weights = [losses.chroma_weight(self.tensor(look), most) for look in looks]
+            self._chroma = self.pictures, fmean(weights) if weights else 1.0
+        return self._chroma[1]
+
+    def emphasis(
+        self, frame: Frame, size: tuple[int, int], place: tuple[slice, slice] | None = None
+    ) -> Tensor | None:
+        """Return how much more the content of a frame's faces counts.
+
+        Args:
+            frame: with its faces.
+            size: width and height that the frame is painted at.
+            place: rows and columns of the frame. None means all of it.
+
+        Returns:
+            A factor at each pixel (1, 1, h, w), from 1 on. None where there are no faces.
+        """
+        width, height = self.size
+        found = importance(frame.faces, height, width)
+        if found is None or self.settings.faces == "off":
+            return None
+        part = found[place] if place else cv2.resize(found, size, interpolation=cv2.INTER_AREA)
+        return 1 + (EMPHASIS[self.settings.faces] - 1) * self.tensor(np.asarray(part, np.float32))
 
     def weights(self) -> list[Tensor]:
         """Return the weights that the paintings depend on."""

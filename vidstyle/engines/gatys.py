@@ -24,6 +24,7 @@ from torch import Tensor
 from ..core import devices
 from ..core.errors import NotFiniteError
 from ..core.events import Step
+from ..core.faces import as_array, from_array
 from ..core.frames import Frame
 from ..core.images import Image, resized, within
 from ..networks import Features
@@ -155,7 +156,9 @@ class OptimizingEngine(BaseEngine):
         content = within(frame.rgb, side)
         regions = self.regions(frame, (content.shape[1], content.shape[0]))
         start = self.tensor(content)
-        self._optimize(self.objective(start, regions), start, steps, on_step)
+        emphasis = self.emphasis(frame, (content.shape[1], content.shape[0]))
+        objective = self.objective(start, regions, emphasis=emphasis)
+        self._optimize(objective, start, steps, on_step)
 
     def reduce_memory(self) -> str | None:
         """Need less memory from now on. Returns how, or None if that is not possible."""
@@ -194,6 +197,8 @@ class OptimizingEngine(BaseEngine):
             "convergence": np.array([self.convergence.loss, self.convergence.gain]),
         }
         found |= {f"mask{i}": mask for i, mask in enumerate(self.first_frame.masks)}
+        if self.first_frame.faces:
+            found["faces"] = as_array(self.first_frame.faces)
         if self.pictures is not self.schedule.pictures:
             found |= {f"style{i}": picture for i, picture in enumerate(self.pictures)}
         return found
@@ -203,7 +208,9 @@ class OptimizingEngine(BaseEngine):
         self.temporal = TemporalState.of(state)
         time = Fraction(*state["time"].tolist())
         masks = tuple(state[f"mask{i}"] for i in range(len(self.schedule.regions)))
-        self.first_frame = Frame(state["first_frame"], time, Fraction(0), masks=masks)
+        faces = from_array(state["faces"]) if "faces" in state else ()
+        first = Frame(state["first_frame"], time, Fraction(0), masks=masks, faces=faces)
+        self.first_frame = first
         self.convergence = ConvergenceTarget(*state["convergence"].tolist())
         if "style0" in state:
             self.pictures = tuple(state[f"style{i}"] for i in range(len(self.pictures)))
@@ -241,7 +248,8 @@ class OptimizingEngine(BaseEngine):
                 picture = self._noise(w, h)
             else:
                 picture = scaled
-            objective = self.objective(scaled, self.regions(frame, (w, h)))
+            regions, emphasis = self.regions(frame, (w, h)), self.emphasis(frame, (w, h))
+            objective = self.objective(scaled, regions, emphasis=emphasis)
             on_part = report.of_part(w * h * steps)
             picture, self.convergence = self._optimize(objective, picture, steps, on_part)
         assert picture is not None
@@ -257,8 +265,8 @@ class OptimizingEngine(BaseEngine):
     ) -> tuple[Image, float]:
         """Paint all of a frame over ``start``, and stay with what is ``kept``. The more the style
         changes (0..1), the more steps it takes."""
-        regions = self.regions(frame, self.size)
-        objective = self.objective(self.tensor(frame.rgb), regions, kept)
+        regions, emphasis = self.regions(frame, self.size), self.emphasis(frame, self.size)
+        objective = self.objective(self.tensor(frame.rgb), regions, kept, emphasis=emphasis)
         # The loss of the first frame says nothing about another style.
         target = replace(self.convergence, loss=0.0) if style_change else self.convergence
         steps, first = self.settings.iterations, self.settings.first_iterations
@@ -281,7 +289,13 @@ class OptimizingEngine(BaseEngine):
             window, here = tile.window, (..., *tile.window.place)
             regions = self._window_regions(frame, window)
             kept = TemporalTarget(warped[here], trust[here])
-            whole = self.objective(content[here], regions, kept, self._focus(window))
+            whole = self.objective(
+                content[here],
+                regions,
+                kept,
+                self._focus(window),
+                emphasis=self.emphasis(frame, self.size, window.place),
+            )
             inner = whole.window(canvas[here], tile.inside)
             painted = window if inner is None else tile.counts
             target = None
@@ -395,7 +409,10 @@ class OptimizingEngine(BaseEngine):
                 for region, model in zip(regions, before, strict=True)
             ]
         of_source, of_painted = self._first_seen(window)
-        objective = self.objective(source, regions, focus=self._focus(window), seen=of_source)
+        emphasis = self.emphasis(self.first_frame, self.size, window.place)
+        objective = self.objective(
+            source, regions, focus=self._focus(window), seen=of_source, emphasis=emphasis
+        )
         loss = objective.value(self.tensor(first.painted[window.place]), of_painted)
         return ConvergenceTarget(loss, self.convergence.gain)
 

@@ -119,6 +119,21 @@ def smoothness(picture: Tensor, chroma: float = 1.0) -> Tensor:
     return chroma * total_variation(picture) + (1 - chroma) * total_variation(brightness)
 
 
+def chroma_weight(style: Tensor, most: float) -> float:
+    """Return the weight of chroma in the smoothness, for paint that has as much of it as a style.
+
+    Most pictures have less fine chroma than the network can see: a JPEG has hardly any. So without
+    a weight, paint is speckled with color.
+
+    Args:
+        style: the style picture (1, 3, H, W).
+        most: the largest weight. The least is 1.
+    """
+    brightness = total_variation(style.mean(1, keepdim=True))
+    chroma = (total_variation(style) - brightness).clamp_min(1e-9)
+    return float((brightness / chroma / COLORFUL).square().clamp(1, most))
+
+
 def total_variation(picture: Tensor) -> Tensor:
     """Return the mean squared difference of vertical and horizontal neighbors (1, C, H, W)."""
     down = picture[..., 1:, :] - picture[..., :-1, :]
@@ -191,6 +206,8 @@ CLEAR_CONTRAST, DARK_LEVEL = 0.1, 0.1
 
 The contrast is the standard deviation divided by the mean plus ``DARK_LEVEL``.
 """
+COLORFUL = 7.0
+"""Where the brightness of a style varies so many times as much as its chroma, both weigh alike."""
 RIM, RIM_SHARE = 4, 24
 """Width of a picture's rim in pixels, but at most 1 / ``RIM_SHARE`` of its shorter side."""
 CAFFE_RANGE = 255.0
@@ -215,8 +232,8 @@ class LossScaling:
     """Whether the layers are added up. Otherwise their mean is taken."""
     range: float | None = None
     """Range of the pixel values that the formula is meant for. None if it does not matter."""
-    chroma: float = 1.0
-    """Weight of differences of chroma in the smoothness, relative to those of brightness."""
+    most_chroma: float = 1.0
+    """The largest weight of chroma in the smoothness, relative to brightness."""
 
     def share(self, layer: str, weights: Mapping[str, float]) -> float:
         """Return the factor of a ``layer``, given the ``weights`` of all layers by name."""
@@ -226,13 +243,9 @@ class LossScaling:
 RELATIVE = LossScaling(
     lambda energy, n: 1 / max(energy, 1e-12),
     lambda a, n: 1 / max(float(a.square().sum()), 1e-12),
-    chroma=16.0,
+    most_chroma=16.0,
 )
-"""Errors relative to the energy of their targets.
-
-Paint is not speckled with color: with this weight, its finest chroma has the energy of the style's,
-and as much strokes as without it. Most pictures have less fine chroma than a network can see.
-"""
+"""Errors relative to the energy of their targets."""
 GATYS = LossScaling(lambda energy, n: 0.5, lambda a, n: 1 / (4 * len(a) ** 2), range=CAFFE_RANGE)
 """Gatys et al. (2016): ½Σ(F − P)², and 1/(4C²n²) Σ(G − A)² for Gram matrices that are sums.
 

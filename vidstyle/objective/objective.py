@@ -129,6 +129,8 @@ class Objective(Loss):
         tile_pixels: pixels that may go through the network at once. None means all.
         seen: the content's features, where they are known already. Of the style layers only the
             size is used.
+        emphasis: a factor for the content term at each pixel (1, 1, H, W). None means 1.
+        chroma: the weight of chroma in the smoothness (``losses.chroma_weight``).
     """
 
     def __init__(
@@ -143,17 +145,22 @@ class Objective(Loss):
         focus: float = 1.0,
         tile_pixels: int | None = None,
         seen: Features | None = None,
+        emphasis: Tensor | None = None,
+        chroma: float = 1.0,
     ) -> None:
-        self.settings, self.temporal = settings, temporal
+        self.settings, self.temporal, self.chroma = settings, temporal, chroma
         self.network = network
         self.tiles = tiles(content.shape[2:], tile_pixels, network.receptive_radius)
         formula = losses.formula(settings.loss)
         known = self._features(content) if seen is None else [seen]
         targets, sizes = self._targets(known, content_layers)
+        detail = losses.detail(content, settings.plain_content)
+        if emphasis is not None:
+            detail *= emphasis
         features = FeatureTerms(
             network,
             self.tiles,
-            self._content_terms(content, targets, sizes, content_layers, focus, formula),
+            self._content_terms(detail, targets, sizes, content_layers, focus, formula),
             self._style_terms(content, sizes, style_layers, regions, formula),
             torch.zeros((), device=content.device),
         )
@@ -202,14 +209,13 @@ class Objective(Loss):
 
     def _content_terms(
         self,
-        content: Tensor,
+        detail: Tensor,
         targets: Sequence[Features],
         sizes: Mapping[str, tuple[int, int]],
         layers: Mapping[str, float],
         focus: float,
         formula: losses.LossScaling,
     ) -> list[ContentTerm]:
-        detail = losses.detail(content, self.settings.plain_content)
         found = []
         for name in layers:
             wanted = [target[name] for target in targets]
@@ -257,7 +263,7 @@ class Objective(Loss):
         terms = {}
         smooth, temporal = self.settings.tv_weight, self.settings.temporal_weight
         if smooth:
-            error = losses.smoothness(picture, losses.formula(self.settings.loss).chroma)
+            error = losses.smoothness(picture, self.chroma)
             terms["smoothness"] = self.unit * smooth * error
         if temporal and self.temporal is not None:
             error = losses.temporal_loss(picture, self.temporal.warped, self.temporal.confidence)

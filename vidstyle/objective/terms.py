@@ -22,7 +22,7 @@ class ContentTerm:
     """P, the features (1, C, h, w) of the content, for each tile."""
     factor: float
     detail: Tensor
-    """d, the weight of each position (1, 1, h, w), in 0..1."""
+    """d, the weight of each position (1, 1, h, w)."""
 
 
 @dataclass(frozen=True, eq=False)

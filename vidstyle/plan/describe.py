@@ -11,12 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from .. import media
 from ..core import devices
 from ..core.errors import UsageError
 from ..core.folders import Folder, LocalFolder, NoFolder
+from ..core.images import within
 from ..engines import ClipEngine, engine_class
 from ..settings import Settings
 from ..settings.quality import QUALITIES
+from ..subjects.faces import FaceDetector
+from ..subjects.tracks import SURELY_A_FACE
 from .engine import at_quality, make_engine
 from .types import PaintPlan
 
@@ -38,6 +42,7 @@ class PlanSummary:
     """Whether ``frames`` is exact."""
     size: str
     sound: str
+    faces: str
     output: str
     journal: str
     engine: str
@@ -91,6 +96,7 @@ def describe(plan: PaintPlan) -> PlanSummary:
         frames_are_counted=plan.footage.is_counted,
         size="x".join(map(str, plan.footage.whole)),
         sound=(", ".join(info.sound) if plan.output.format.kind == "video" else "") or "none",
+        faces=_faces_told(plan),
         output=str(plan.output.path),
         journal=_journal_told(plan.parts, journal_bytes(plan), settings),
         engine=str(plan.engine),
@@ -108,6 +114,20 @@ def describe(plan: PaintPlan) -> PlanSummary:
             for name in QUALITIES
         },
     )
+
+
+def _faces_told(plan: PaintPlan) -> str:
+    """Say how many faces the first frame shows."""
+    footage = plan.footage
+    if footage.settings.faces == "off":
+        return "not looked for"
+    start, end = footage.settings.span
+    first = next(iter(media.trim(media.frames_since(footage.clip, start), start, end)), None)
+    if first is None:
+        return "none"
+    faces = FaceDetector()(within(first.rgb, max(footage.whole)))
+    count = sum(face.score >= SURELY_A_FACE for face in faces)
+    return f"{count or 'none'} in the first frame"
 
 
 def _executor(settings: Settings) -> str:

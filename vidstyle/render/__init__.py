@@ -39,6 +39,8 @@ class Result:
     plot: Path | None = None
     snapshots: Path | None = None
     """The folder of pictures of frames on their way."""
+    faces: int = 0
+    """The most faces that were found in a frame."""
     measures: Metrics | None = None
     """How good the painting is, if a report was asked for."""
 
@@ -126,5 +128,6 @@ def _render(plan: PaintPlan, listener: Listener) -> Result:
         sheet=output.sheet,
         plot=output.plot,
         snapshots=output.snapshots,
+        faces=summary.faces,
         measures=summary.metrics(),
     )

@@ -89,6 +89,8 @@ class SegmentReport:
     notes: tuple[str, ...]
     given: int
     """How many of its frames had a painting already."""
+    faces: int
+    """The most faces in a frame."""
 
 
 class Cluster(Protocol):
@@ -211,7 +213,7 @@ class Worker:
                 encoder.abort()
                 raise
             self.parts.write(encoded(segment), encoder.path.read_bytes())
-        return SegmentReport(tuple(summary.losses), tuple(notes), summary.given)
+        return SegmentReport(tuple(summary.losses), tuple(notes), summary.given, summary.faces)
 
     def _keep(self, number: int, painted: Image) -> None:
         self.parts.write(frame_name(number), media.encoded_image(painted))

@@ -65,6 +65,8 @@ class Summary:
 
     def __init__(self, has_sheet: bool, style: Image | None, size: tuple[int, int]) -> None:
         self.losses: list[float] = []
+        self.faces = 0
+        """The most faces in a frame."""
         self.given = 0
         """How many frames had a painting given."""
         self.shown: list[tuple[Image, Image]] | None = [] if has_sheet else None
@@ -75,6 +77,7 @@ class Summary:
         """Take up a frame, as it is ``shown`` (H, W, 3)."""
         self.losses.append(loss)
         self.given += frame.painting is not None
+        self.faces = max(self.faces, len(frame.faces))
         if self.shown is not None and len(self.shown) < SHEET_COLUMNS:
             white = partial(laid_over, alpha=frame.alpha, ground=np.float32(255))
             self.shown.append((white(frame.rgb), white(shown)))

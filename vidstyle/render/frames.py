@@ -15,9 +15,12 @@ from ..core.errors import VidstyleError
 from ..core.frames import Frame
 from ..core.images import Image, filled, resized, resized_apart
 from ..engines import engine_class
+from ..engines.gatys import OptimizingEngine
 from ..objective.masks import masked, softened
 from ..plan import Bars, Footage, GivenKey
 from ..settings import Settings, rate_of, seconds
+from ..subjects.faces import FaceDetector
+from ..subjects.tracks import with_faces
 from ..temporal.keys import keyed
 from ..temporal.shots import Cuts, segmented, shots, thumbnail
 
@@ -50,9 +53,11 @@ class Segment:
 
 
 def frames_of(footage: Footage) -> Iterator[Frame]:
-    """Read the frames, and mark where shots and segments begin, and which are key frames."""
+    """Read the frames, with the faces in them, and mark where shots and segments begin, and which
+    are key frames."""
     frames = (_prepared(frame, footage) for frame in _wanted(_source(footage), footage))
-    return _keyed(_given(_divided(frames, footage.settings), footage), footage, footage.leads_back)
+    seen = _with_faces(_divided(frames, footage.settings), footage.settings)
+    return _keyed(_given(seen, footage), footage, footage.leads_back)
 
 
 def frames_in(footage: Footage, segment: Segment) -> Iterator[Frame]:
@@ -61,7 +66,8 @@ def frames_in(footage: Footage, segment: Segment) -> Iterator[Frame]:
     Raises:
         VidstyleError: the clip has other frames than when the segment was cut.
     """
-    return _keyed(_given(_read(footage, segment), footage, segment.first), footage)
+    seen = _with_faces(_read(footage, segment), footage.settings)
+    return _keyed(_given(seen, footage, segment.first), footage)
 
 
 def outlines(
@@ -173,6 +179,13 @@ def _wanted(frames: Iterable[Frame], footage: Footage, first: int = 0) -> Iterat
 def _divided(frames: Iterable[Frame], settings: Settings) -> Iterator[Frame]:
     """Mark the frames that begin a shot or a segment."""
     return segmented(shots(frames, _cuts(settings)), settings.segment)
+
+
+def _with_faces(frames: Iterable[Frame], settings: Settings) -> Iterator[Frame]:
+    """Add the faces that frames show, unless nothing is made of them."""
+    if settings.faces == "off" or not issubclass(engine_class(settings.engine), OptimizingEngine):
+        return iter(frames)
+    return with_faces(frames, FaceDetector())
 
 
 def _cuts(settings: Settings) -> Cuts:

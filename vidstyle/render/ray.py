@@ -193,6 +193,7 @@ def paint_on_cluster(
                 journal.parts.remove(encoded(segment))
                 summary.losses += report.losses
                 summary.given += report.given
+                summary.faces = max(summary.faces, report.faces)
     finally:
         with suppress(OSError, VidstyleError):
             journal.look_again()

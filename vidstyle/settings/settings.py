@@ -105,6 +105,11 @@ class Settings:
         1,
         train=True,
     )
+    faces: Literal["off", "on", "more"] = look(
+        "on",
+        "keep what faces are known by, above all eyes, nose and mouth: their content counts more",
+        engines=OPTIMIZING,
+    )
     style_weight: float = look(
         8.0,
         "weight of matching the style (relative error of the Gram matrices)",

@@ -1,0 +1,99 @@
+"""The content of faces counts more, above all at eyes, nose and mouth."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.conftest import QUICK
+from tests.subjects.drawn import scene
+from vidstyle import Settings, media, stylize
+from vidstyle.core.frames import Frame
+from vidstyle.engines.gatys import OptimizingEngine
+from vidstyle.metrics import measure
+from vidstyle.objective.styles import StyleSchedule
+from vidstyle.subjects.faces import FaceDetector
+
+SIZE = 128, 96
+PLACE = (30, 10, 80)
+
+
+def engine(**options: Any) -> OptimizingEngine:
+    settings = replace(Settings(), **QUICK | options)
+    return OptimizingEngine(settings, StyleSchedule.of(scene(64, 64)), SIZE)
+
+
+def frame() -> Frame:
+    rgb = scene(SIZE[1], SIZE[0], PLACE)
+    return Frame(rgb, Fraction(0), Fraction(1), faces=tuple(FaceDetector()(rgb)))
+
+
+def test_eyes_count_most_then_cheeks_then_what_is_around() -> None:
+    shown = frame()
+    found = engine().emphasis(shown, SIZE)
+    assert found is not None and found.shape == (1, 1, SIZE[1], SIZE[0])
+    x, y = shown.faces[0].points[0].round().astype(int)
+    cheek_x, cheek_y = x, y + 16
+    eye, cheek, corner = (float(found[0, 0, b, a]) for a, b in ((x, y), (cheek_x, cheek_y), (1, 1)))
+    assert eye > cheek > corner == 1
+    more = engine(faces="more").emphasis(shown, SIZE)
+    assert more is not None and float(more.max()) > float(found.max()) > 2
+
+
+def test_a_part_and_a_smaller_picture_have_that_of_the_whole() -> None:
+    whole = engine().emphasis(frame(), SIZE)
+    part = engine().emphasis(frame(), SIZE, (slice(16, 64), slice(32, 96)))
+    small = engine().emphasis(frame(), (64, 48))
+    assert whole is not None and part is not None and small is not None
+    assert np.array_equal(part, whole[..., 16:64, 32:96])
+    assert small.shape == (1, 1, 48, 64)
+    assert float(small.mean()) == pytest.approx(float(whole.mean()), rel=0.02)
+
+
+@pytest.mark.parametrize("faces", ["off", "on"])
+def test_none_without_a_face_or_if_it_is_not_wanted(faces: str) -> None:
+    shown = frame() if faces == "off" else replace(frame(), faces=())
+    assert engine(faces=faces).emphasis(shown, SIZE) is None
+
+
+def test_an_engine_that_goes_on_knows_the_faces_of_the_first_frame() -> None:
+    one, other = engine(), engine()
+    one.paint(frame())
+    other.restore(one.state())
+    assert other.first_frame is not None
+    (face,) = other.first_frame.faces
+    assert np.array_equal(face.points, frame().faces[0].points)
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("faces")
+    source = folder / "source"
+    source.mkdir()
+    for number in range(2):
+        media.save_image(source / f"{number}.png", scene(144, 192, (40 + number, 16, 112)))
+    look = folder / "look.png"
+    media.save_image(look, np.kron(scene(48, 48), np.ones((4, 4, 1), np.uint8)))
+
+    def paint(faces: str) -> dict[str, Any]:
+        options: dict[str, Any] = {"engine": "gatys", "first_iterations": 15, "iterations": 5}
+        made = stylize(source, look, folder / faces, size="full", faces=faces, **options)
+        found = measure(source, made.output, look, faces=True)
+        return {"made": made, "measures": found}
+
+    return paint
+
+
+def test_faces_are_nearer_to_what_they_were(
+    painted: Callable[[str], dict[str, Any]], style: Path
+) -> None:
+    off, more = painted("off"), painted("more")
+    assert (off["made"].faces, more["made"].faces) == (0, 1)
+    assert off["measures"].faces == more["measures"].faces == 1
+    assert more["measures"].faces_found == 1
+    assert more["measures"].faces_moved < 0.1
+    assert more["measures"].content < off["measures"].content

@@ -1,0 +1,1 @@
+"""What a clip shows: the faces in it."""
