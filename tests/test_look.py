@@ -19,31 +19,31 @@ SAMPLES = Path(__file__).parents[1] / "samples"
 BOUNDS = {
     # A moving camera, by key frames.
     "city": {
-        "style": (0.1123, 0.1242),
-        "texture": (0.1737, 0.1919),
-        "content": (0.3145, 0.3487),
-        "warping": (0.0004755, 0.0005255),
-        "flicker": (2.355, 2.603),
-        "edge": (0.163, 0.23),
+        "style": (0.1137, 0.1288),
+        "texture": (0.1719, 0.1916),
+        "content": (0.3115, 0.3542),
+        "warping": (0.0006594, 0.0007425),
+        "flicker": (2.147, 2.39),
+        "edge": (0.1524, 0.1974),
     },
     # A GIF whose edges are clear, in which a fish and bubbles move, by key frames.
     "fish": {
-        "style": (0.131, 0.1732),
-        "texture": (0.1722, 0.1904),
-        "content": (0.5757, 0.6363),
-        "warping": (0.00137, 0.00176),
-        "flicker": (1.13, 1.27),
-        "edge": (0.35, 0.84),
+        "style": (0.115, 0.1876),
+        "texture": (0.1662, 0.1886),
+        "content": (0.5802, 0.6505),
+        "warping": (0.0008377, 0.0009898),
+        "flicker": (1.333, 1.543),
+        "edge": (0.0725, 0.629),
     },
     # A fish before a city that stays, each frame painted.
     "passing": {
-        "style": (0.1013, 0.112),
-        "texture": (0.1607, 0.1776),
-        "content": (0.3035, 0.3355),
-        "content_moving": (0.607, 0.676),
-        "warping": (0.000164, 0.00023),
-        "flicker": (0.169, 0.236),
-        "edge": (0.184, 0.24),
+        "style": (0.1011, 0.115),
+        "texture": (0.1602, 0.1797),
+        "content": (0.2979, 0.3367),
+        "content_moving": (0.5831, 0.7106),
+        "warping": (0.0001519, 0.000223),
+        "flicker": (0.2358, 0.3003),
+        "edge": (0.1826, 0.2483),
     },
 }
 

@@ -63,7 +63,10 @@ def measure(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--max-frames", type=int, metavar="N", help="look at the first N frames")
     parser.add_argument(
-        "--faces", action="store_true", help="look for the source's faces in the painting, too"
+        "--faces",
+        action="store_true",
+        dest="finds_faces",  # unlike the setting
+        help="look for the source's faces in the painting, too",
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
@@ -79,7 +82,7 @@ def measure(arguments: Sequence[str]) -> None:
             start=options.start,
             max_frames=options.max_frames,
             max_pixels=Settings(**settings_given(options)).max_pixels,
-            faces=options.faces,
+            faces=options.finds_faces,
             listener=reporter,
         )
     if options.json:
