@@ -10,33 +10,19 @@ clip and style, its first frame and those three.
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from pathlib import Path
 
 import numpy as np
 
-from vidstyle import media, stylize
+from vidstyle import media
 from vidstyle.core.images import Image, contact_sheet, resized
-from vidstyle.metrics import measure
 
+from .gallery import painted
 from .table import Row, parser, show
 from .temporal import clip_of, cut_out, frames_of
 
 FIGURES = ("faces", "faces_found", "faces_moved", "style", "texture", "content")
 WAYS = ("off", "on", "more")
-
-
-def painted(source: Path, style: Path, folder: Path, faces: str) -> Row:
-    """The figures of a clip in a style; painted unless it was before."""
-    kept = folder.with_suffix(".json")
-    if not kept.exists():
-        result = stylize(source, style, folder, size="full", faces=faces, overwrite=True)
-        found = dataclasses.asdict(measure(source, folder, style, faces=True))
-        kept.write_text(
-            json.dumps({"seconds": result.seconds, **{name: found[name] for name in FIGURES}})
-        )
-    return json.loads(kept.read_text())
 
 
 def main() -> None:
@@ -58,7 +44,7 @@ def main() -> None:
             for faces in WAYS:
                 folder = options.work / name / f"{style.stem}-{faces}"
                 row = {"clip": name, "style image": style.stem, "--faces": faces}
-                table.append(row | painted(source, style, folder, faces))
+                table.append(row | painted(source, style, folder, FIGURES, True, faces=faces))
                 pictures.append(frames_of(folder)[0])
             rows.append(pictures)
     sheets = [contact_sheet([pictures]) for pictures in rows]

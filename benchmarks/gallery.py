@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,14 +27,22 @@ from .temporal import clip_of, cut_out, frames_of
 FIGURES = ("style", "texture", "content", "edge", "edge_source", "warping", "warping_source")
 
 
-def painted(source: Path, style: Path, folder: Path) -> Row:
-    """The figures of a clip in a style; painted unless it was before."""
+def painted(
+    source: Path,
+    style: Path,
+    folder: Path,
+    figures: Sequence[str] = FIGURES,
+    has_faces: bool = False,
+    **options: Any,
+) -> Row:
+    """These figures of a clip in a style; painted with these options unless it was before."""
     kept = folder.with_suffix(".json")
     if not kept.exists():
-        result = stylize(source, style, folder, size="full", overwrite=True, seamless=False)
-        found = dataclasses.asdict(measure(source, folder, style))
+        options |= {"size": "full", "overwrite": True, "seamless": False}
+        result = stylize(source, style, folder, **options)
+        found = dataclasses.asdict(measure(source, folder, style, faces=has_faces))
         kept.write_text(
-            json.dumps({"seconds": result.seconds, **{name: found[name] for name in FIGURES}})
+            json.dumps({"seconds": result.seconds, **{name: found[name] for name in figures}})
         )
     return json.loads(kept.read_text())
 
