@@ -10,15 +10,11 @@ clip and style, its first frame and those three.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
-
 from vidstyle import media
-from vidstyle.core.images import Image, contact_sheet, resized
+from vidstyle.core.images import Image, contact_sheet
 
-from .gallery import painted
-from .table import Row, parser, show
+from .gallery import options_of, painted, stacked
+from .table import Row, show
 from .temporal import clip_of, cut_out, frames_of
 
 FIGURES = ("faces", "faces_found", "faces_moved", "style", "texture", "content")
@@ -26,15 +22,9 @@ WAYS = ("off", "on", "more")
 
 
 def main() -> None:
-    made = parser(__doc__)
-    made.add_argument("work", type=Path, metavar="WORK")
-    made.add_argument("--clip", action="append", required=True, metavar="NAME=PATH[@SECONDS]")
-    made.add_argument("--style", action="append", required=True, type=Path)
-    made.add_argument("--size", type=int, default=320)
-    made.add_argument("--frames", type=int, default=5)
-    options = made.parse_args()
+    options = options_of(__doc__, size=320, frames=5)
     table: list[Row] = []
-    rows: list[list[Image]] = []
+    rows: list[Image] = []
     for given in options.clip:
         name, path, start = clip_of(given)
         source = options.work / name / "source"
@@ -46,18 +36,9 @@ def main() -> None:
                 row = {"clip": name, "style image": style.stem, "--faces": faces}
                 table.append(row | painted(source, style, folder, FIGURES, True, faces=faces))
                 pictures.append(frames_of(folder)[0])
-            rows.append(pictures)
-    sheets = [contact_sheet([pictures]) for pictures in rows]
-    width = min(sheet.shape[1] for sheet in sheets)
-    media.save_image(options.work / "faces.jpg", stacked(sheets, width))
+            rows.append(contact_sheet([pictures]))
+    media.save_image(options.work / "faces.jpg", stacked(rows))
     show(table, options.json)
-
-
-def stacked(sheets: list[Image], width: int) -> Image:
-    """The sheets one below the other, each of this width."""
-    return np.vstack(
-        [resized(one, (width, round(one.shape[0] * width / one.shape[1]))) for one in sheets]
-    )
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ gallery.jpg: a row for each clip, the source of its last frame first, then that 
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -47,14 +48,30 @@ def painted(
     return json.loads(kept.read_text())
 
 
-def main() -> None:
-    made = parser(__doc__)
+def options_of(doc: str | None, size: int, frames: int) -> argparse.Namespace:
+    """What is typed: clips and styles, with these defaults."""
+    made = parser(doc)
     made.add_argument("work", type=Path, metavar="WORK")
     made.add_argument("--clip", action="append", required=True, metavar="NAME=PATH[@SECONDS]")
     made.add_argument("--style", action="append", required=True, type=Path)
-    made.add_argument("--size", type=int, default=256)
-    made.add_argument("--frames", type=int, default=13)
-    options = made.parse_args()
+    made.add_argument("--size", type=int, default=size)
+    made.add_argument("--frames", type=int, default=frames)
+    return made.parse_args()
+
+
+def stacked(rows: Sequence[Image]) -> Image:
+    """Rows one below the other, with white beside those that are narrower."""
+    width = max(row.shape[1] for row in rows)
+    return np.vstack(
+        [
+            np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+            for row in rows
+        ]
+    )
+
+
+def main() -> None:
+    options = options_of(__doc__, size=256, frames=13)
     table: list[Row] = []
     rows: list[Image] = []
     for given in options.clip:
@@ -68,12 +85,7 @@ def main() -> None:
             table.append(row | painted(source, style, folder))
             pictures.append(frames_of(folder)[-1])
         rows.append(contact_sheet([pictures]))
-    width = max(row.shape[1] for row in rows)
-    whole = [
-        np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
-        for row in rows
-    ]
-    media.save_image(options.work / "gallery.jpg", np.vstack(whole))
+    media.save_image(options.work / "gallery.jpg", stacked(rows))
     show(table, options.json)
 
 

@@ -14,6 +14,7 @@ from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from statistics import fmean, median
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,7 +33,7 @@ from .objective import losses
 from .objective.styles import at_scale, style_picture, trimmed
 from .settings import Settings, seconds
 from .subjects.faces import FaceDetector
-from .subjects.tracks import SURELY_A_FACE, nearest
+from .subjects.tracks import nearest
 from .temporal import flow
 
 GAP = 5
@@ -127,11 +128,13 @@ class Metrics:
     seam_source: float
     """The same for the source."""
     faces: float | None = None
-    """Faces of the source, per frame. This and the next two are None unless they were asked for."""
+    """Faces of the source, per frame. None if they were not asked for."""
     faces_found: float | None = None
-    """The share of these faces that are still seen in the painting. Higher is better."""
+    """The share of these faces that are still seen in the painting. Higher is better. None if there
+    are none."""
     faces_moved: float | None = None
-    """How far their eyes, noses and mouths have moved, in distances of the eyes."""
+    """How far the eyes, noses and mouths of those have moved, in distances of the eyes. None if
+    there are none."""
 
 
 def measure(
@@ -260,7 +263,8 @@ class MetricAccumulator:
             self.rows["warping_long"].append(_warping(painted, self.past[0][1], forward, backward))
         self._within(source, painted, moving)
         if self.find_faces is not None:
-            self._faces(*(_sure(self.find_faces(picture)) for picture in (source, painted)))
+            found = (self.find_faces(picture) for picture in (source, painted))
+            self._faces(*([face for face in faces if face.is_sure] for faces in found))
         self.past.append((source, painted))
         self.first = self.first or (source, painted)
 
@@ -272,10 +276,7 @@ class MetricAccumulator:
         """
         if self.first is None or not self.steps:
             raise UsageError("fewer than two frames: nothing to measure in time")
-        unasked = FACE_FIGURES if self.find_faces is None else ()
-        rows = {
-            name: values for name, values in self.rows.items() if name not in ("frames", *unasked)
-        }
+        rows = {name: values for name, values in self.rows.items() if name != "frames"}
         first, last = self.first, self.past[-1]
         fine = []
         for i, suffix in enumerate(("_source", "")):
@@ -285,7 +286,10 @@ class MetricAccumulator:
             rows["seam" + suffix] = [seam]
             fine.append(_fine(last[i]) / max(_fine(first[i]), 1e-6))
         rows["contrast"] = [fine[1] / max(fine[0], 1e-6)]
-        means = {name: fmean(values) if values else 0.0 for name, values in rows.items()}
+        means: dict[str, Any] = {
+            name: fmean(values) if values else None if name in FACE_FIGURES else 0.0
+            for name, values in rows.items()
+        }
         return Metrics(frames=len(self.steps) + 1, **means)
 
     def _along(
@@ -407,10 +411,6 @@ class Texture:
         rows = rows[:: -(-len(rows) // POSITIONS)]
         shares = torch.linspace(0, 1, QUANTILES)
         return torch.quantile(rows @ self.directions, shares, dim=0)
-
-
-def _sure(faces: Iterable[Face]) -> list[Face]:
-    return [face for face in faces if face.score >= SURELY_A_FACE]
 
 
 def _edge(picture: Image) -> float:

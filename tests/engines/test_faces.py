@@ -16,6 +16,7 @@ from vidstyle.core.frames import Frame
 from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.metrics import measure
 from vidstyle.objective.styles import StyleSchedule
+from vidstyle.plan import describe, plan
 from vidstyle.subjects.faces import FaceDetector
 
 SIZE = 128, 96
@@ -58,6 +59,27 @@ def test_a_part_and_a_smaller_picture_have_that_of_the_whole() -> None:
 def test_none_without_a_face_or_if_it_is_not_wanted(faces: str) -> None:
     shown = frame() if faces == "off" else replace(frame(), faces=())
     assert engine(faces=faces).emphasis(shown, SIZE) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [({}, "1 in the first frame"), ({"faces": "off"}, "not"), ({"engine": "feedforward"}, "not")],
+)
+def test_a_plan_tells_the_faces_if_anything_is_made_of_them(
+    tmp_path: Path, style: Path, options: dict[str, Any], told: str
+) -> None:
+    media.save_image(tmp_path / "one.png", frame().rgb)
+    settings = replace(Settings(), **options)
+    made = plan(tmp_path / "one.png", [style], tmp_path / "out.png", settings=settings)
+    assert describe(made).faces.startswith(told)
+
+
+def test_where_no_face_is_none_is_lost(tmp_path: Path, style: Path) -> None:
+    (tmp_path / "plain").mkdir()
+    for number in range(2):
+        media.save_image(tmp_path / "plain" / f"{number}.png", scene(48, 64, seed=number))
+    found = measure(tmp_path / "plain", tmp_path / "plain", style, faces=True)
+    assert (found.faces, found.faces_found, found.faces_moved) == (0, None, None)
 
 
 def test_an_engine_that_goes_on_knows_the_faces_of_the_first_frame() -> None:

@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from tests.conftest import QUICK
 from vidstyle import Settings, media, stylize
@@ -91,6 +92,23 @@ def test_bars_are_found_to_the_pixel(tmp_path: Path, name: str) -> None:
 def test_only_the_wanted_part_is_examined(tmp_path: Path) -> None:
     clip = written(tmp_path / "clip.mkv", changing(pictures()))
     assert sides(clip, end=0.3) == (11, 11, 0, 0)
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_all_frames_of_an_animation_are_examined(tmp_path: Path, last: bool) -> None:
+    frames = boxed(pictures(12), 11, 11)
+    if not last:
+        frames[-1] = pictures(12)[-1]
+    stills = [Image.fromarray(frame) for frame in frames]
+    stills[0].save(tmp_path / "clip.gif", save_all=True, append_images=stills[1:])
+    assert sides(tmp_path / "clip.gif") == ((11, 11, 0, 0) if last else None)
+
+
+def test_a_strip_between_wide_bars_is_painted(tmp_path: Path, style: Path) -> None:
+    clip = written(tmp_path / "clip.mkv", boxed(pictures(2), 32, 32))
+    made = stylize(clip, style, tmp_path / "out.mkv", codec="ffv1", **QUICK | {"size": 32})
+    assert (made.width, made.height) == (32, 26)
+    assert frames_of(made.output)[0][12:14].max() > 60
 
 
 def test_a_transparent_animation_has_none(tmp_path: Path) -> None:

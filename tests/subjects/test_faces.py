@@ -9,7 +9,6 @@ import pytest
 from tests.subjects.drawn import EYES, MOUTH, NOSE, face, scene
 from vidstyle import media
 from vidstyle.subjects.faces import FaceDetector
-from vidstyle.subjects.tracks import SURELY_A_FACE
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +21,7 @@ def test_eyes_nose_and_mouth_are_where_they_were_drawn(find: FaceDetector, size:
     (found,) = find(face(size))
     expected = np.array([*EYES, NOSE, MOUTH]) * size / 128
     apart = np.hypot(*(found.points[:4] - expected).T)
-    assert found.score > SURELY_A_FACE
+    assert found.is_sure
     assert (apart < 0.2 * found.eyes_apart).all()
     assert all(found.has(point) for point in found.points[:4])
 
@@ -33,7 +32,7 @@ def test_pictures_of_any_shape_are_seen_to_their_sides(
 ) -> None:
     corners = [(0, 0), (width - 110, 0), (width - 110, height - 110)]
     picture = scene(height, width, *((left, top, 110) for left, top in corners[::2]))
-    sure = [one for one in find(picture) if one.score > SURELY_A_FACE]
+    sure = [one for one in find(picture) if one.is_sure]
     centers = sorted(tuple(one.center.round().tolist()) for one in sure)
     assert len(centers) == 2
     for (left, top), center in zip(sorted(corners[::2]), centers, strict=True):
@@ -42,14 +41,14 @@ def test_pictures_of_any_shape_are_seen_to_their_sides(
 
 def test_faces_that_are_small_in_a_large_picture(find: FaceDetector) -> None:
     places = [(40, 60, 70), (330, 200, 70), (560, 30, 70)]
-    sure = [one for one in find(scene(360, 640, *places)) if one.score > SURELY_A_FACE]
+    sure = [one for one in find(scene(360, 640, *places)) if one.is_sure]
     assert len(sure) == 3
 
 
 def test_a_photograph_of_a_person(find: FaceDetector) -> None:
     path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
     picture, _ = media.read_image(path)
-    sure = [one for one in find(picture) if one.score > SURELY_A_FACE]
+    sure = [one for one in find(picture) if one.is_sure]
     assert len(sure) == 1
     assert sure[0].has(np.array([230, 200], np.float32))
 
@@ -58,4 +57,4 @@ def test_a_photograph_of_a_person(find: FaceDetector) -> None:
 def test_where_nobody_is(find: FaceDetector, shape: tuple[int, ...]) -> None:
     assert not find(np.full(shape, 127, np.uint8))
     noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-    assert not [one for one in find(noise) if one.score > SURELY_A_FACE]
+    assert not [one for one in find(noise) if one.is_sure]

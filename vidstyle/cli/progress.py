@@ -130,4 +130,5 @@ def show_measures(found: Metrics, to: TextIO) -> None:
     """Print the quality measures of a painting, one per line."""
     for name, value in dataclasses.asdict(found).items():
         if value is not None:
-            print(f"{name.replace('_', ' of '):>18}  {value:.4g}", file=to)
+            words = name.replace("_source", " of source").replace("_", " ")
+            print(f"{words:>21}  {value:.4g}", file=to)

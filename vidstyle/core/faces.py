@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+SURELY_A_FACE = 0.65
+"""The score of what is surely a face. A hand reaches 0.6, a rabbit's face 0.7."""
+
 
 @dataclass(frozen=True, eq=False)
 class Face:
@@ -34,6 +37,11 @@ class Face:
     def eyes_apart(self) -> float:
         """The distance of the eyes."""
         return float(np.hypot(*(self.points[0] - self.points[1])))
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether it is surely a face."""
+        return self.score >= SURELY_A_FACE
 
     def has(self, point: NDArray[np.float32]) -> bool:
         """Whether a ``point`` (2,): x, y is in the box."""

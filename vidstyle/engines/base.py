@@ -327,7 +327,7 @@ class BaseEngine:
         """
         width, height = self.size
         found = importance(frame.faces, height, width)
-        if found is None or self.settings.faces == "off":
+        if self.settings.faces == "off" or found is None:
             return None
         part = found[place] if place else cv2.resize(found, size, interpolation=cv2.INTER_AREA)
         return 1 + (EMPHASIS[self.settings.faces] - 1) * self.tensor(np.asarray(part, np.float32))

@@ -204,7 +204,7 @@ def plan_keys(
         UsageError: something is missing, unreadable or in the way. Nothing is ever replaced, since
             it might have been painted over.
     """
-    settings = replace(settings or Settings(), engine="keyframes")
+    settings = replace(settings or Settings(), engine="keyframes", faces="off")
     opened = media.open_clip(clip, settings.max_pixels)
     folder = Path(output or opened.info.path.absolute().with_name(f"{opened.info.path.stem}.keys"))
     sheet = folder.with_name(files.fitting(f"{folder.name}.png"))

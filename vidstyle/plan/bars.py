@@ -16,7 +16,7 @@ from ..media import Clip
 from ..settings import Settings
 
 FRAMES_EXAMINED = 8
-"""Frames of a clip that are examined, at even distances."""
+"""Frames of a video that are examined, at even distances. Of others, all are."""
 BLACK = 20
 """Levels of 255 up to which a bar is black: compression makes it noisy."""
 SPECKS = 0.005
@@ -96,8 +96,8 @@ def _examined(clip: Clip, settings: Settings) -> Iterator[Frame]:
     start, end = settings.span
     until = clip.info.duration if end is None else end
     wanted = media.trim(media.frames_since(clip, start), start, end)
-    if clip.info.kind != "video" or until is None or until <= start:
-        yield from islice(wanted, FRAMES_EXAMINED)
+    if clip.info.kind != "video" or until is None:  # there is no going to a time
+        yield from wanted
         return
     yield from islice(wanted, 1)
     for number in range(1, FRAMES_EXAMINED):

@@ -20,7 +20,6 @@ from ..engines import ClipEngine, engine_class
 from ..settings import Settings
 from ..settings.quality import QUALITIES
 from ..subjects.faces import FaceDetector
-from ..subjects.tracks import SURELY_A_FACE
 from .engine import at_quality, make_engine
 from .types import PaintPlan
 
@@ -119,14 +118,14 @@ def describe(plan: PaintPlan) -> PlanSummary:
 def _faces_told(plan: PaintPlan) -> str:
     """Say how many faces the first frame shows."""
     footage = plan.footage
-    if footage.settings.faces == "off":
+    if not footage.looks_for_faces:
         return "not looked for"
     start, end = footage.settings.span
     first = next(iter(media.trim(media.frames_since(footage.clip, start), start, end)), None)
     if first is None:
         return "none"
     faces = FaceDetector()(within(first.rgb, max(footage.whole)))
-    count = sum(face.score >= SURELY_A_FACE for face in faces)
+    count = sum(face.is_sure for face in faces)
     return f"{count or 'none'} in the first frame"
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from ..core.errors import UsageError
 from ..core.frames import Frame
 from ..core.images import Image
+from ..engines import engine_class
 from ..media import Clip
 from ..media.stills import StillsClip
-from ..settings import Settings, rate_of
+from ..settings import Settings, meaningless_to, rate_of
 from .bars import Bars
 from .keys import GivenKey
 
@@ -47,6 +48,12 @@ class Footage:
         if self.bars is None:
             return slice(None), slice(None)
         return self.bars.scaled(self.whole).place
+
+    @property
+    def looks_for_faces(self) -> bool:
+        """Whether the engine makes something of faces, and is to."""
+        unread = meaningless_to(engine_class(self.settings.engine).options_of)
+        return self.settings.faces != "off" and "faces" not in unread
 
     def framed(self, shown: Image, frame: Frame) -> Image:
         """Return a whole frame (H, W, 3), given what is ``shown`` of its painting."""

@@ -15,7 +15,6 @@ from ..core.errors import VidstyleError
 from ..core.frames import Frame
 from ..core.images import Image, filled, resized, resized_apart
 from ..engines import engine_class
-from ..engines.gatys import OptimizingEngine
 from ..objective.masks import masked, softened
 from ..plan import Bars, Footage, GivenKey
 from ..settings import Settings, rate_of, seconds
@@ -56,7 +55,7 @@ def frames_of(footage: Footage) -> Iterator[Frame]:
     """Read the frames, with the faces in them, and mark where shots and segments begin, and which
     are key frames."""
     frames = (_prepared(frame, footage) for frame in _wanted(_source(footage), footage))
-    seen = _with_faces(_divided(frames, footage.settings), footage.settings)
+    seen = _with_faces(_divided(frames, footage.settings), footage)
     return _keyed(_given(seen, footage), footage, footage.leads_back)
 
 
@@ -66,7 +65,7 @@ def frames_in(footage: Footage, segment: Segment) -> Iterator[Frame]:
     Raises:
         VidstyleError: the clip has other frames than when the segment was cut.
     """
-    seen = _with_faces(_read(footage, segment), footage.settings)
+    seen = _with_faces(_read(footage, segment), footage)
     return _keyed(_given(seen, footage, segment.first), footage)
 
 
@@ -181,11 +180,9 @@ def _divided(frames: Iterable[Frame], settings: Settings) -> Iterator[Frame]:
     return segmented(shots(frames, _cuts(settings)), settings.segment)
 
 
-def _with_faces(frames: Iterable[Frame], settings: Settings) -> Iterator[Frame]:
+def _with_faces(frames: Iterable[Frame], footage: Footage) -> Iterator[Frame]:
     """Add the faces that frames show, unless nothing is made of them."""
-    if settings.faces == "off" or not issubclass(engine_class(settings.engine), OptimizingEngine):
-        return iter(frames)
-    return with_faces(frames, FaceDetector())
+    return with_faces(frames, FaceDetector()) if footage.looks_for_faces else iter(frames)
 
 
 def _cuts(settings: Settings) -> Cuts:

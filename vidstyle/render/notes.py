@@ -18,7 +18,7 @@ from .scheduler import paintings
 def started(plan: PaintPlan, engine: ClipEngine) -> Started:
     """Return the event that painting begins."""
     frames, settings = plan.footage.frames, plan.settings
-    width, height = plan.size
+    width, height = plan.footage.whole
     count = None if frames is None else paintings(frames, settings.segment, plan.closes)
     return Started(
         count,

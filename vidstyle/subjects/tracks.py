@@ -16,9 +16,7 @@ from ..core.images import Image
 AROUND = 2
 """Frames before and after one that are looked at, too."""
 MOST_OF_THEM = 0.6
-"""The share of these frames in which a face must be seen."""
-SURELY_A_FACE = 0.65
-"""The score that it must have in one of them. A hand reaches 0.6, a rabbit's face 0.7."""
+"""The share of these frames in which a face must be seen, in one of them surely."""
 STRIDE_OF_FACE = 0.5
 """How far a face may move from frame to frame, relative to its width."""
 GROWTH_OF_FACE = 1.5
@@ -79,7 +77,7 @@ def _faces(
         times = len(known) + (face in seen)
         if times < ceil(MOST_OF_THEM * count):
             continue
-        if max(view.score for view in (face, *known)) >= SURELY_A_FACE:
+        if any(view.is_sure for view in (face, *known)):
             yield face
 
 
