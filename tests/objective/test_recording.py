@@ -23,6 +23,7 @@ from vidstyle.networks import Network, bordered
 from vidstyle.objective.objective import Loss, Objective, Region, TemporalTarget, grams
 from vidstyle.objective.optimizers import BoxLBFGS, Curvature
 from vidstyle.objective.recording import RecordedLoss, Recorder
+from vidstyle.objective.rim import Rim
 from vidstyle.objective.tiles import Window
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -119,6 +120,19 @@ def test_a_loss_stays_on_its_device_and_does_not_wait(
     assert terms.device == gradient.device == torch.device("cuda", 0)
     assert gradient.shape == (1, 3, height, width) and gradient.dtype is torch.float32
     assert len(terms) == len(loss.names) == 4
+
+
+def test_a_rim_stays_on_the_device_and_does_not_wait() -> None:
+    height, width = SIZE
+    with FakeTensorMode():
+        picture = torch.empty(1, 3, height, width, device=CUDA)
+        held = torch.empty(1, 1, height, width, device=CUDA)
+        rim = Rim.of(picture, held, Window(0, height, 0, width), SIZE)
+        closure = rim.closure(lambda colored: (colored.sum()[None], torch.ones_like(colored)))
+        terms, gradient = closure(picture)
+        found = (terms, gradient, rim.colored(picture))
+    assert {one.device for one in found} == {torch.device("cuda", 0)}
+    assert gradient.shape == picture.shape
 
 
 def test_a_step_waits_once_after_all_is_done() -> None:
