@@ -14,7 +14,17 @@ from .core.version import __version__
 from .settings import Settings
 
 if TYPE_CHECKING:
-    from .api import KeysResult, Result, TrainingResult, keyframes, preview, stylize, train
+    from .api import (
+        KeysResult,
+        MaskResult,
+        Result,
+        TrainingResult,
+        keyframes,
+        mask,
+        preview,
+        stylize,
+        train,
+    )
     from .core.events import (
         Event,
         Learned,
@@ -34,6 +44,7 @@ __all__ = [
     "Learned",
     "Listener",
     "LookedAt",
+    "MaskResult",
     "Metrics",
     "Notice",
     "Painted",
@@ -47,6 +58,7 @@ __all__ = [
     "VidstyleError",
     "__version__",
     "keyframes",
+    "mask",
     "measure",
     "preview",
     "stylize",
@@ -58,7 +70,10 @@ _HOMES = {
         *("Painted", "Started", "Step", "Stepped"),
     ),
     ".metrics": ("Metrics", "measure"),
-    ".api": ("KeysResult", "Result", "TrainingResult", "keyframes", "preview", "stylize", "train"),
+    ".api": (
+        *("KeysResult", "MaskResult", "Result", "TrainingResult"),
+        *("keyframes", "mask", "preview", "stylize", "train"),
+    ),
 }
 """The public names that are imported only when they are used, by their modules."""
 

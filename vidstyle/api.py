@@ -8,14 +8,35 @@ from pathlib import Path
 from typing import Any
 
 from .core.events import Listener
-from .plan import KeyLike, Later, MaskLike, StyleLike, plan, plan_keys, plan_training, several
+from .plan import (
+    KeyLike,
+    Later,
+    MaskLike,
+    StyleLike,
+    plan,
+    plan_keys,
+    plan_mask,
+    plan_training,
+    several,
+)
 from .render import Result, render
 from .render.keys import KeysResult, write_keys
 from .render.learn import TrainingResult, learn
+from .render.masks import MaskResult, write_mask
 from .settings import Settings
 from .settings.quality import with_quality
 
-__all__ = ["KeysResult", "Result", "TrainingResult", "keyframes", "preview", "stylize", "train"]
+__all__ = [
+    "KeysResult",
+    "MaskResult",
+    "Result",
+    "TrainingResult",
+    "keyframes",
+    "mask",
+    "preview",
+    "stylize",
+    "train",
+]
 
 
 def stylize(
@@ -46,9 +67,10 @@ def stylize(
             means a folder of frames. If the folder exists, or if the name ends in ``/``, the
             painting is a new file in it. None means beside the clip, as ``clip.picasso.mp4``.
         masks: parts of the clip to leave unpainted, each as the path of a mask, or to paint in
-            another style, each as (mask, picture). A mask is a still, or a clip with as many frames
-            as ``clip``. White is inside, or opaque if the mask has transparency. Where masks
-            overlap, the last one counts.
+            another style, each as (mask, picture). A mask is a clip with as many frames as
+            ``clip``, or a still, which is drawn on the first frame and follows what it shows. White
+            is inside, or opaque if the mask has transparency. "person" and "background" are found.
+            Where masks overlap, the last one counts.
         style_at: later styles, each as (seconds, style). Between their times, styles are blended.
         keys: given paintings of frames, each as (seconds, painting), or a folder of paintings whose
             file names end with the numbers of their frames, from 1 on (see ``keyframes``). The
@@ -176,6 +198,40 @@ def keyframes(
         VidstyleError: the work failed.
     """
     return write_keys(plan_keys(clip, output, _settings(settings, options)), listener)
+
+
+def mask(
+    clip: str | Path,
+    what: str | Path = "person",
+    output: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    listener: Listener = lambda event: None,
+    settings: Settings | None = None,
+    **options: Any,
+) -> MaskResult:
+    """Write a mask of a clip as a clip, to be looked at, mended and given to ``stylize``.
+
+    Args:
+        clip: as in ``stylize``.
+        what: "person", "background", or a picture that is drawn on the first frame: white, or
+            opaque, is what the mask follows.
+        output: a video, or a folder of pictures. None means beside the clip, as
+            ``clip.person.mp4``.
+        overwrite: whether an existing output may be replaced.
+        listener: called with each event (``vidstyle.Event``).
+        settings: the options as one object. None means the defaults.
+        options: fields of ``Settings`` that override ``settings``, such as codec.
+
+    Returns:
+        The path of the mask and more (see ``MaskResult``).
+
+    Raises:
+        UsageError: an argument is wrong, or an input cannot be read.
+        VidstyleError: the work failed. Nothing is left at ``output``.
+    """
+    made = plan_mask(clip, what, output, overwrite, _settings(settings, options))
+    return write_mask(made, listener)
 
 
 def train(

@@ -26,6 +26,8 @@ from .progress import Reporter, show_measures
 
 KEY_FIELDS = ("size", "start", "end", "max_frames", "fps", "cuts", "key_every", "max_pixels")
 """The settings that ``vidstyle keys`` accepts: those that decide which frames are key frames."""
+MASK_FIELDS = ("format", "codec", "crf", "cuts", "max_pixels")
+"""The settings that ``vidstyle mask`` accepts."""
 
 
 def info(arguments: Sequence[str]) -> None:
@@ -180,6 +182,51 @@ def keys(arguments: Sequence[str]) -> None:
         )
 
 
+def mask(arguments: Sequence[str]) -> None:
+    """Run ``vidstyle mask CLIP``: write a mask of the people in a clip, or of what is drawn."""
+    parser = Parser(
+        prog="vidstyle mask",
+        description="Write a mask as a clip, to be looked at, mended and given as --mask.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("clip", metavar="CLIP")
+    parser.add_argument(
+        "what",
+        metavar="person|background|IMAGE",
+        nargs="?",
+        default="person",
+        help="what is inside: people, all behind them, or what is white or opaque in a picture, "
+        "drawn on the first frame and followed from there (default: person)",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="a video, or a folder of pictures; default: beside the clip, as clip.person.mp4",
+    )
+    add_overwrite(parser)
+    add_settings(parser, MASK_FIELDS)
+    add_messages(parser.add_argument_group("messages"))
+    options = parser.parse_args(arguments)
+    from .. import api
+
+    with Reporter(options.clip, quiet=options.quiet) as reporter:
+        found = api.mask(
+            options.clip,
+            options.what,
+            options.output,
+            overwrite=options.overwrite,
+            listener=reporter,
+            **settings_given(options),
+        )
+    if options.json:
+        facts = dataclasses.asdict(found) | {"seconds": round(found.seconds, 3)}
+        print(json.dumps(facts, default=str))
+    elif not options.quiet:
+        told = f"{found.shown} of {found.frames} frames show it"
+        print(f"wrote {found.output}: {told}", file=sys.stderr)
+
+
 def export(arguments: Sequence[str]) -> None:
     """Run ``vidstyle export MODEL``: write a model as ONNX, for use in other programs."""
     parser = Parser(prog="vidstyle export", description="Write a model as ONNX.")
@@ -268,6 +315,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "recipes": list_recipes,
     "train": train,
     "keys": keys,
+    "mask": mask,
     "export": export,
     "doctor": doctor,
     "studio": studio,

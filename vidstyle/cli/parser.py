@@ -107,10 +107,12 @@ def _add_inputs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--mask",
         action="append",
-        metavar="FILE[=IMAGE]",
+        metavar="FILE|person|background[=IMAGE]",
         default=[],
-        help="a picture, or a clip with as many frames as CLIP: its white or opaque parts are "
-        "painted like IMAGE, or not at all; where masks overlap, the last one counts",
+        help="a part that is painted like IMAGE, or not at all: the white or opaque parts of a "
+        "clip with as many frames as CLIP, or of a picture, which follow from the first frame on; "
+        "or people, or all behind them, as they are found (vidstyle mask writes that as a clip); "
+        "where masks overlap, the last one counts",
     )
 
 
@@ -249,9 +251,12 @@ def key_of(text: str) -> str | tuple[float, str]:
 
 
 def mask_of(text: str) -> tuple[str, str | None]:
-    """Parse ``FILE[=IMAGE]`` into the mask and its style.
+    """Parse ``FILE[=IMAGE]`` into the mask and its style; after ``person``, a colon does as well.
 
     If ``text`` as a whole is the name of a file, it is a mask without a style.
     """
+    found, colon, style = text.partition(":")
+    if colon and found in ("person", "background") and not Path(text).exists():
+        return found, style
     path, equals, style = text.rpartition("=")
     return (path, style) if equals and not Path(text).exists() else (text, None)

@@ -34,5 +34,7 @@ class Frame:
     """The faces that it shows. Empty until faces have been looked for."""
     around: NDArray[np.uint8] | None = None
     """The frame with the black bars around it, (H, W, 3) uint8 RGB. None if there are none."""
+    notes: tuple[str, ...] = ()
+    """What was noticed when it was read, for the user."""
     is_key: bool = True
     """Whether it is a key frame, which is painted. Others take their paint from key frames."""

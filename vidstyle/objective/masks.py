@@ -28,7 +28,7 @@ def check(mask: Clip, clip: Clip) -> list[str]:
         UsageError: the mask has another number of frames than the clip.
     """
     info, whole = mask.info, clip.info
-    if not _one(mask):
+    if not is_one(mask):
         count, wanted = _count(mask), _count(clip)
         if count != wanted:
             raise UsageError(
@@ -52,7 +52,7 @@ def masked(frames: Iterable[Frame], masks: Sequence[Clip]) -> Iterator[Frame]:
     Raises:
         UsageError: a mask ends before the clip does.
     """
-    layers = [repeat(next(_layers(mask))) if _one(mask) else _layers(mask) for mask in masks]
+    layers = [repeat(next(_layers(mask))) if is_one(mask) else _layers(mask) for mask in masks]
     for frame in frames:
         found = []
         for mask, each in zip(masks, layers, strict=True):
@@ -103,7 +103,8 @@ def _layers(mask: Clip) -> Iterator[Layer]:
             yield frame.alpha
 
 
-def _one(mask: Clip) -> bool:
+def is_one(mask: Clip) -> bool:
+    """Whether a mask is a single picture."""
     return mask.info.container == "still" or mask.info.frames == 1
 
 

@@ -14,7 +14,7 @@ from ..media import Clip, ClipInfo, Format
 from ..media.stills import StillsClip
 from ..networks import transformer as models
 from ..networks.transformer import TransformerNet
-from ..objective.masks import check as check_mask
+from ..objective.masks import is_one
 from ..objective.styles import StyleSchedule
 from ..settings import Settings, rate_of
 from .bars import Bars, find_bars
@@ -30,6 +30,8 @@ from .engine import (
 from .footage import Footage, files_of
 from .keys import GivenKey, KeyLike, check_keys, keys_of, styles_of
 from .machine import diagnose
+from .masks import Mask, mask_notes
+from .masks import opened as opened_mask
 from .output import Output, check_encoding, loop_notes, output_of, size_notes, size_of
 from .styles import (
     Later,
@@ -40,7 +42,7 @@ from .styles import (
     several,
     style_and_weight,
 )
-from .types import KeysPlan, PaintPlan, TrainPlan
+from .types import KeysPlan, MaskPlan, PaintPlan, TrainPlan
 
 ANOTHER_SIZE = 1.5
 """A model's strokes look wrong in frames so many times as wide as those it was trained on."""
@@ -57,7 +59,9 @@ __all__ = [
     "KeyLike",
     "KeysPlan",
     "Later",
+    "Mask",
     "MaskLike",
+    "MaskPlan",
     "Output",
     "PaintPlan",
     "PlanSummary",
@@ -70,6 +74,7 @@ __all__ = [
     "make_engine",
     "plan",
     "plan_keys",
+    "plan_mask",
     "plan_training",
     "several",
 ]
@@ -111,8 +116,8 @@ def plan(
     model = None if settings.model is None else models.load(Path(settings.model))
     given = keys_of(keys)
     schedule = _schedule(styles, style_at, masks, given, settings, model)
-    covers = tuple(media.open_clip(mask_and_style(mask)[0], settings.max_pixels) for mask in masks)
-    notes = [*schedule.notes, *(note for cover in covers for note in check_mask(cover, opened))]
+    covers = tuple(opened_mask(mask, settings.max_pixels) for mask in masks)
+    notes = [*schedule.notes, *mask_notes(covers, schedule.regions, opened, settings)]
     target = output_of(opened.info, schedule.names, output, is_preview, settings)
     target = replace(target.with_extras(settings, is_preview), overwrite=overwrite)
     size = size_of(opened, settings, target.format, PREVIEW_SIZE if is_preview else None)
@@ -131,7 +136,7 @@ def plan(
     settings, tile_pixels = on_machine(settings, begun)
     closes = _closes(opened.info, target.format, settings)
     leads_back = bool(given) and settings.segment is None and not closes
-    read = [*_reads((opened, *covers), styles, style_at, masks, settings), *reads]
+    read = [*_reads((opened, *footage.mask_clips), styles, style_at, masks, settings), *reads]
     made = PaintPlan(
         footage=replace(footage, settings=settings, leads_back=leads_back),
         schedule=schedule,
@@ -221,6 +226,53 @@ def plan_keys(
     return KeysPlan(footage, folder, sheet)
 
 
+def plan_mask(
+    clip: str | Path,
+    what: str | Path = "person",
+    output: str | Path | None = None,
+    overwrite: bool = False,
+    settings: Settings | None = None,
+) -> MaskPlan:
+    """Plan to write a mask of a clip: check all that can be checked before any work.
+
+    Args:
+        clip: the clip.
+        what, output, overwrite, settings: see ``vidstyle.mask``.
+
+    Raises:
+        UsageError: something is missing, unreadable or in the way, or the format cannot hold a mask
+            of as many frames as the clip.
+    """
+    # As large as the clip and as long, with sharp edges: it is softened when it is used.
+    settings = replace(
+        settings or Settings(), size="full", follow=True, feather=0.0, faces="off", engine="gatys"
+    )
+    opened = media.open_clip(clip, settings.max_pixels)
+    found = opened_mask(what, settings.max_pixels)
+    if not isinstance(found, str) and not is_one(found):
+        raise UsageError(f"{what}: is a clip already: name a picture of what the mask is to follow")
+    called = found if isinstance(found, str) else found.info.path.stem
+    beside = opened.info.path.absolute()
+    target = output_of(
+        opened.info, (), output or beside.with_name(f"{beside.stem}.{called}.mp4"), False, settings
+    )
+    if target.format.kind not in ("video", "folder"):
+        raise UsageError(
+            f"{target.path}: a mask is a video or a folder of pictures: {target.format.name} may "
+            f"leave out frames"
+        )
+    size = size_of(opened, settings, target.format)
+    notes = (
+        *mask_notes((found,), (0,), opened, settings),
+        *check_encoding(target, size, settings),
+    )
+    reads = [*files_of(opened), *(() if isinstance(found, str) else files_of(found))]
+    files.check_writable(target.path, overwrite, reads)
+    footage = Footage(opened, size, settings, (found,))
+    _check_frames(footage, target.format)
+    return MaskPlan(footage, replace(target, overwrite=overwrite), notes)
+
+
 def _schedule(
     styles: Sequence[StyleLike],
     style_at: Sequence[Later],
@@ -278,8 +330,8 @@ def _reads(
         yield from files_of(clip)
     for style in (*styles, *(style for _, style in style_at)):
         yield style_and_weight(style)[0]
-    for mask in masks:
-        yield from (path for path in mask_and_style(mask) if path is not None)
+    insides = (mask_and_style(mask)[1] for mask in masks)
+    yield from (path for path in insides if path is not None)
     yield from (Path(name) for name in (settings.model, settings.weights) if name is not None)
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .. import media
-from ..core.frames import Frame
 from ..media import Clip
 from ..settings import Settings
+from .samples import samples
 
 FRAMES_EXAMINED = 8
 """Frames of a video that are examined, at even distances. Of others, all are."""
@@ -80,7 +77,7 @@ class Bars:
 def find_bars(clip: Clip, settings: Settings) -> Bars | None:
     """Return the bars that all examined frames of the wanted part of a clip have, if any."""
     bright: NDArray[np.bool_] | None = None
-    for frame in _examined(clip, settings):
+    for frame in samples(clip, settings, FRAMES_EXAMINED):
         here = frame.rgb.max(2) > BLACK
         bright = here if bright is None else bright
         if frame.alpha is not None or here.shape != bright.shape:
@@ -89,19 +86,6 @@ def find_bars(clip: Clip, settings: Settings) -> Bars | None:
         if bright.any() and _bars_around(bright) is None:
             return None
     return None if bright is None else _bars_around(bright)
-
-
-def _examined(clip: Clip, settings: Settings) -> Iterator[Frame]:
-    """Yield some frames of the wanted part, the first one first."""
-    start, end = settings.span
-    until = clip.info.duration if end is None else end
-    wanted = media.trim(media.frames_since(clip, start), start, end)
-    if clip.info.kind != "video" or until is None:  # there is no going to a time
-        yield from wanted
-        return
-    yield from islice(wanted, 1)
-    for number in range(1, FRAMES_EXAMINED):
-        yield media.frame_at(clip, start + (until - start) * Fraction(number, FRAMES_EXAMINED))
 
 
 def _bars_around(bright: NDArray[np.bool_]) -> Bars | None:

@@ -14,8 +14,10 @@ from ..engines import engine_class
 from ..media import Clip
 from ..media.stills import StillsClip
 from ..settings import Settings, meaningless_to, rate_of
+from ..subjects.masks import Kind
 from .bars import Bars
 from .keys import GivenKey
+from .masks import Mask, kind_of
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Footage:
     whole: tuple[int, int]
     """Width and height of the frames, in pixels."""
     settings: Settings
-    masks: tuple[Clip, ...] = ()
+    masks: tuple[Mask, ...] = ()
     keys: tuple[GivenKey, ...] = ()
     """Frames whose paintings are given."""
     leads_back: bool = False
@@ -48,6 +50,16 @@ class Footage:
         if self.bars is None:
             return slice(None), slice(None)
         return self.bars.scaled(self.whole).place
+
+    @property
+    def mask_clips(self) -> tuple[Clip, ...]:
+        """The masks that are read from files."""
+        return tuple(mask for mask in self.masks if not isinstance(mask, str))
+
+    @property
+    def mask_kinds(self) -> tuple[Kind, ...]:
+        """How the layers of each mask come about."""
+        return tuple(kind_of(mask, self.settings) for mask in self.masks)
 
     @property
     def looks_for_faces(self) -> bool:

@@ -1,4 +1,4 @@
-"""The three plans: to paint a clip, to train a model on it, to write its key frames."""
+"""The plans: to paint a clip, to train a model on it, to write its key frames, or a mask of it."""
 
 from __future__ import annotations
 
@@ -80,3 +80,13 @@ class KeysPlan:
     """The folder for the key frames."""
     sheet: Path
     """The picture of some of them."""
+
+
+@dataclass(frozen=True)
+class MaskPlan:
+    """A mask of a clip, to be written as a clip of its own."""
+
+    footage: Footage
+    """With this mask alone."""
+    output: Output
+    notes: tuple[str, ...]

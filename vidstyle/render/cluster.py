@@ -134,9 +134,9 @@ class Worker:
                 f"machines share, or a URL, as --store"
             )
         footage = order.plan.footage
-        clip, *masks = (
-            self._seen(clip, footage.settings.max_pixels) for clip in (footage.clip, *footage.masks)
-        )
+        most = footage.settings.max_pixels
+        clip = self._seen(footage.clip, most)
+        masks = (m if isinstance(m, str) else self._seen(m, most) for m in footage.masks)
         self.footage = replace(footage, clip=clip, masks=tuple(masks))
         self.settings, self.format = footage.settings, order.plan.output.format
         self.keep_frames = order.plan.keep_frames
@@ -361,7 +361,7 @@ def share(footage: Footage, parts: Folder) -> None:
     """Copy the files of the clip into ``parts``, if that is elsewhere, for workers that do not see
     them."""
     if isinstance(parts, RemoteFolder):
-        for path in {clip.info.path for clip in (footage.clip, *footage.masks)}:
+        for path in {clip.info.path for clip in (footage.clip, *footage.mask_clips)}:
             if path.is_file():
                 facts = path.stat()
                 name = f"{_copy_of(path)}{facts.st_size}-{facts.st_mtime_ns}{CLIP_COPY}"

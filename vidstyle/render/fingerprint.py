@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ..core.version import __version__
 from ..engines import ClipEngine
 from ..journal import MACHINE, Journal
-from ..plan import PaintPlan, files_of
+from ..plan import Mask, PaintPlan, files_of
 from ..settings import fields
 
 KNOWN_OTHERWISE = ("size", "model")
@@ -34,7 +34,7 @@ def fingerprint(plan: PaintPlan, engine: ClipEngine) -> dict[str, Any]:
         "clip": digest(files_of(footage.clip)),
         "style": digest((*schedule.pictures, times)),
         "key": digest(part for key in footage.keys for part in (key.place.encode(), key.path)),
-        "mask": digest(path for mask in footage.masks for path in files_of(mask)),
+        "mask": digest(part for mask in footage.masks for part in _parts(mask)),
         "picture size": [*plan.size],
         "kind of output": plan.output.format.kind,
         "version": [__version__, torch.__version__],
@@ -48,6 +48,11 @@ def fingerprint(plan: PaintPlan, engine: ClipEngine) -> dict[str, Any]:
         "precision": settings.precision,
         MACHINE: {"threads": settings.threads, "tile_pixels": engine.tile_pixels},
     }
+
+
+def _parts(mask: Mask) -> Sequence[bytes | Path]:
+    """Return what tells a ``mask`` from others."""
+    return [mask.encode()] if isinstance(mask, str) else files_of(mask)
 
 
 def open_journal(plan: PaintPlan, engine: ClipEngine) -> Journal:

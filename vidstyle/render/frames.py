@@ -19,6 +19,8 @@ from ..objective.masks import masked, softened
 from ..plan import Bars, Footage, GivenKey
 from ..settings import Settings, rate_of, seconds
 from ..subjects.faces import FaceDetector
+from ..subjects.masks import Follows, with_masks
+from ..subjects.people import PersonFinder
 from ..subjects.tracks import with_faces
 from ..temporal.keys import keyed
 from ..temporal.shots import Cuts, segmented, shots, thumbnail
@@ -42,6 +44,11 @@ class Segment:
     """Thumbnails of its first and its last frame."""
 
     @property
+    def begins(self) -> Fraction:
+        """The time of its first frame, in seconds."""
+        return self.places[0][0]
+
+    @property
     def frames(self) -> list[Frame]:
         """Its frames, without their pictures."""
         nothing = np.zeros((0, 0, 3), np.uint8)
@@ -54,8 +61,7 @@ class Segment:
 def frames_of(footage: Footage) -> Iterator[Frame]:
     """Read the frames, with the faces in them, and mark where shots and segments begin, and which
     are key frames."""
-    frames = (_prepared(frame, footage) for frame in _wanted(_source(footage), footage))
-    seen = _with_faces(_divided(frames, footage.settings), footage)
+    seen = _with_faces(_masked(_from_the_start(footage), footage), footage)
     return _keyed(_given(seen, footage), footage, footage.leads_back)
 
 
@@ -65,8 +71,12 @@ def frames_in(footage: Footage, segment: Segment) -> Iterator[Frame]:
     Raises:
         VidstyleError: the clip has other frames than when the segment was cut.
     """
-    seen = _with_faces(_read(footage, segment), footage)
-    return _keyed(_given(seen, footage, segment.first), footage)
+    if any(isinstance(kind, Follows) for kind in footage.mask_kinds):
+        whole = _masked(_from_the_start(footage), footage)
+        frames = _of_segment(dropwhile(lambda f: f.time < segment.begins, whole), footage, segment)
+    else:
+        frames = _masked(_read(footage, segment), footage)
+    return _keyed(_given(_with_faces(frames, footage), footage, segment.first), footage)
 
 
 def outlines(
@@ -124,20 +134,35 @@ def keys_at(footage: Footage, number: int, frame: Frame) -> list[GivenKey]:
     ]
 
 
+def _from_the_start(footage: Footage) -> Iterator[Frame]:
+    """Read all frames, and mark where shots and segments begin."""
+    frames = (_prepared(frame, footage) for frame in _wanted(_source(footage), footage))
+    return _divided(frames, footage.settings)
+
+
 def _read(footage: Footage, segment: Segment) -> Iterator[Frame]:
-    begins = segment.places[0][0]
-    frames = _from(footage, segment, _source(footage, begins + footage.settings.span[0]))
+    """Read the frames of a segment, from there on if that is possible."""
+    frames = _from(footage, segment, _source(footage, segment.begins + footage.settings.span[0]))
     first = next(frames, None)
-    if first is None or first.time != begins:  # some files cannot be read from the middle
+    if first is None or first.time != segment.begins:  # some files only from the beginning
         frames = _from(footage, segment, _source(footage))
         first = next(frames, None)
     rest = () if first is None else chain([first], frames)
+    return _of_segment((_prepared(frame, footage) for frame in rest), footage, segment)
+
+
+def _of_segment(frames: Iterable[Frame], footage: Footage, segment: Segment) -> Iterator[Frame]:
+    """Yield the ``frames`` of a segment, marked as such.
+
+    Raises:
+        VidstyleError: they are others than when the segment was cut.
+    """
     read = 0
-    for frame, place in zip(rest, segment.places, strict=False):
+    for frame, place in zip(frames, segment.places, strict=False):
         if (frame.time, frame.duration) != place:
             break
         starts = segment.starts_shot and read == 0
-        yield replace(_prepared(frame, footage), starts_shot=starts, starts_segment=read == 0)
+        yield replace(frame, starts_shot=starts, starts_segment=read == 0)
         read += 1
     if read < len(segment.places):
         raise VidstyleError(
@@ -148,14 +173,14 @@ def _read(footage: Footage, segment: Segment) -> Iterator[Frame]:
 
 def _from(footage: Footage, segment: Segment, source: Iterator[Frame]) -> Iterator[Frame]:
     """Skip the frames of a ``source`` before the first one of a segment."""
-    begins = segment.places[0][0]
-    return dropwhile(lambda frame: frame.time < begins, _wanted(source, footage, segment.first))
+    wanted = _wanted(source, footage, segment.first)
+    return dropwhile(lambda frame: frame.time < segment.begins, wanted)
 
 
 def _source(footage: Footage, since: Fraction | None = None) -> Iterator[Frame]:
     """Read the clip's own frames with their masks, from about so many seconds on."""
-    if footage.masks:  # which are counted from the first frame on
-        return masked(footage.clip, footage.masks)
+    if footage.mask_clips:  # which are counted from the first frame on
+        return masked(footage.clip, footage.mask_clips)
     return iter(footage.clip) if since is None else media.frames_since(footage.clip, since)
 
 
@@ -178,6 +203,14 @@ def _wanted(frames: Iterable[Frame], footage: Footage, first: int = 0) -> Iterat
 def _divided(frames: Iterable[Frame], settings: Settings) -> Iterator[Frame]:
     """Mark the frames that begin a shot or a segment."""
     return segmented(shots(frames, _cuts(settings)), settings.segment)
+
+
+def _masked(frames: Iterable[Frame], footage: Footage) -> Iterator[Frame]:
+    """Add what masks are found, and let those follow that do."""
+    kinds = footage.mask_kinds
+    if not any(kinds):
+        return iter(frames)
+    return with_masks(frames, kinds, PersonFinder(), footage.settings.feather)
 
 
 def _with_faces(frames: Iterable[Frame], footage: Footage) -> Iterator[Frame]:

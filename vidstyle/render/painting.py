@@ -62,7 +62,7 @@ def paint_frames(
     for number, done in enumerate(painted, first + 1):
         if keep is not None:
             keep(number, done.painted)
-        for note in key_notes(done.frame, number):
+        for note in (*done.frame.notes, *key_notes(done.frame, number)):
             emit(Notice(note))
         yield ShownFrame(done.frame, compose(done.painted, done.frame), done.loss)
 

@@ -264,6 +264,11 @@ class Settings:
         train=True,
     )
     feather: float = look(3.0, "pixels over which the edge of a mask is softened", "N", 0)
+    follow: bool = look(
+        True,
+        "let a mask that is a single picture follow what it shows in the first frame, instead of "
+        "staying in its place",
+    )
     snapshots: int | None = messages(
         None,
         "keep a picture of each frame after every N steps, in a folder beside the output",

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from importlib import resources
 from itertools import product
-from math import ceil
 from typing import Any
 
 import cv2
@@ -21,6 +19,8 @@ from numpy.typing import NDArray
 
 from ..core.faces import Face
 from ..core.images import Image
+from . import models
+from .squares import starts
 
 MODEL = "face_detection_short_range.tflite"
 SEEN_SIDE = 128
@@ -33,8 +33,6 @@ OVERLAP_OF_VIEWS = 0.3
 """Two views are of one face if the part that they share is larger, relative to both."""
 SMALLEST_SQUARE = 160
 """Pixels. Faces that are lost in smaller squares are too small to be painted better."""
-STEP_OF_SQUARES = 2 / 3
-"""Distance of overlapping squares, relative to their side."""
 
 
 class FaceDetector:
@@ -43,11 +41,7 @@ class FaceDetector:
     @cached_property
     def network(self) -> Any:
         """The network in OpenCV."""
-        # The new engine of OpenCV 5 gives one of the two outputs only.
-        classic = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
-        model = resources.files(__package__).joinpath("models", MODEL)
-        with resources.as_file(model) as path:
-            return cv2.dnn.readNetFromTFLite(str(path), *([] if classic is None else [classic]))
+        return models.opened(MODEL)
 
     @cached_property
     def anchors(self) -> NDArray[np.float32]:
@@ -90,14 +84,8 @@ def _squares(height: int, width: int) -> Iterator[tuple[int, int, int]]:
     yield (width - longer) // 2, (height - longer) // 2, longer
     for side in (shorter, shorter // 2):
         if side >= SMALLEST_SQUARE and side < longer:
-            rows, columns = _starts(height, side), _starts(width, side)
+            rows, columns = starts(height, side), starts(width, side)
             yield from ((left, top, side) for top, left in product(rows, columns))
-
-
-def _starts(length: int, side: int) -> list[int]:
-    """Return where overlapping parts of this ``side`` begin."""
-    count = 1 + ceil((length - side) / (STEP_OF_SQUARES * side))
-    return [round(start) for start in np.linspace(0, length - side, count)]
 
 
 def _cut(picture: Image, left: int, top: int, side: int) -> Image:
