@@ -119,3 +119,30 @@ def test_faces_are_nearer_to_what_they_were(
     assert more["measures"].faces_found == 1
     assert more["measures"].faces_moved < 0.1
     assert more["measures"].content < off["measures"].content
+
+
+def test_the_features_of_a_style_do_not_count() -> None:
+    """Its eyes, nose and mouth would be painted onto walls; its skin and all else is its style."""
+    look = scene(160, 200, (40, 20, 128))
+    x, y = FaceDetector()(look)[0].points[0].round().astype(int)
+    share = engine().style_share(look)
+    assert share is not None and share.shape == (160, 200)
+    assert share[y, x] < 0.1 and share[2, 2] == share[y - 24, x] == 1
+    assert engine(faces="off").style_share(look) is None
+    assert engine().style_share(scene(160, 200)) is None
+
+
+def test_a_style_is_matched_without_its_features() -> None:
+    look = scene(160, 200, (40, 20, 128))
+    changed = look.copy()
+    changed[77:87, 84:124] = 0  # a bar over the eyes, as wide as both
+    found = []
+    for faces in ("on", "off"):
+        settings = replace(Settings(), **QUICK | {"faces": faces, "trim": False})
+        grams = []
+        for picture in (look, changed):
+            made = OptimizingEngine(settings, StyleSchedule.of(picture), (200, 160))
+            made.find_faces = lambda picture: FaceDetector()(look)  # type: ignore[assignment]
+            grams.append(made.styles((200, 160))[0]["relu1_1"])
+        found.append(float((grams[0] - grams[1]).norm() / grams[0].norm()))
+    assert found[0] < 0.6 * found[1]

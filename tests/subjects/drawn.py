@@ -1,4 +1,4 @@
-"""A face that is drawn, for tests: nobody's, and where it is is known."""
+"""A face, and a person, that are drawn, for tests: nobody, and where they are is known."""
 
 import cv2
 import numpy as np
@@ -28,6 +28,25 @@ def face(size: int = 128) -> NDArray[np.uint8]:
     draw(NOSE, (4, 3), 195, 145, 120)
     draw(MOUTH, (11, 5), 170, 80, 80)
     return np.asarray(cv2.GaussianBlur(picture, (0, 0), scale), np.uint8)
+
+
+def person(
+    height: int = 144, width: int = 256, middle: int = 128
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Draw a person from the chest up, before a patchy wall; return it (H, W, 3) and where it is
+    (H, W), 255 inside."""
+    picture, inside = scene(height, width), np.zeros((height, width), np.uint8)
+    for canvas, color in ((picture, (40, 50, 90)), (inside, 255)):
+        cv2.ellipse(canvas, (middle, height + 10), (70, 62), 0, 0, 360, color, -1, cv2.LINE_AA)
+    head = np.zeros((128, 128), np.uint8)
+    cv2.ellipse(head, (64, 60), (36, 44), 0, 0, 360, 255, -1)
+    cv2.ellipse(head, (64, 70), (30, 38), 0, 0, 360, 255, -1)
+    top = height - 160
+    shown = slice(max(0, -top), 110)
+    place = slice(max(0, top), top + 110), slice(middle - 64, middle + 64)
+    picture[place][head[shown] > 0] = face()[shown][head[shown] > 0]
+    inside[place][head[shown] > 0] = 255
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 0.8), np.uint8), inside
 
 
 def scene(

@@ -261,8 +261,12 @@ class BaseEngine:
         if size not in self._style_grams:
             scale = self.settings.style_scale
             looks = [at_scale(image, size, self.size, scale) for image in self.pictures]
-            self._style_grams[size] = [self.grams(look) for look in looks]
+            self._style_grams[size] = [self.grams(look, self.style_share(look)) for look in looks]
         return self._style_grams[size]
+
+    def style_share(self, look: Image) -> Field | None:
+        """Return how much each pixel of a style (H, W, 3) counts (H, W), in 0..1: here, all do."""
+        return None
 
     def grams(
         self, picture: Image, share: Field | None = None, seen: Features | None = None

@@ -26,9 +26,10 @@ from ..core.errors import NotFiniteError
 from ..core.events import Step
 from ..core.faces import as_array, from_array
 from ..core.frames import Frame
-from ..core.images import Image, resized, within
+from ..core.images import Field, Image, resized, within
 from ..networks import Features
 from ..objective import losses
+from ..objective.faces import beside_features
 from ..objective.objective import Loss, Region, TemporalTarget, has_windows
 from ..objective.optimizers import Average, optimizer_of
 from ..objective.recording import Recorder
@@ -36,6 +37,7 @@ from ..objective.rim import Rim
 from ..objective.styles import StyleSchedule
 from ..objective.tiles import Window, windows
 from ..settings import Settings
+from ..subjects.faces import FaceDetector
 from ..temporal.warm_start import TemporalState, WarmStart, fades_in, warm_start
 from .base import SMALLEST_TILE, BaseEngine
 from .first_features import FirstFeatures
@@ -72,6 +74,7 @@ class OptimizingEngine(BaseEngine):
         """How good that was when it was done."""
         self._first_features: FirstFeatures | None = None
         self.recorder = Recorder(self.device)
+        self.find_faces = FaceDetector()
 
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
@@ -119,6 +122,12 @@ class OptimizingEngine(BaseEngine):
                 painted, loss = self._paint_changes(frame, warm, on_step)
                 self.temporal = warm.remember(self.temporal, source, painted)
         return painted, loss
+
+    def style_share(self, look: Image) -> Field | None:
+        """Leave out the features of a style's faces, which would be painted onto walls."""
+        if self.settings.faces == "off":
+            return None
+        return beside_features(self.find_faces(look), *look.shape[:2])
 
     def anchor(self, frame: Frame, painted: Image) -> None:
         """Take this frame and its painting as the neighbor of the next one to be repainted."""

@@ -15,8 +15,26 @@ WIDER, HIGHER = 1.1, 1.3
 """The face's outline, relative to half of the sides of its box, which ends at the brows."""
 FEATURE_SIGMAS = (0.45, 0.45, 0.4, 0.5)
 """Sigmas of the soft spots on both eyes, the nose and the mouth, in distances of the eyes."""
+FADING = 3.0
+"""How steeply a picture is left out around features, by their importance."""
 SMALLEST_EYES = 3.0
 """Pixels. Where the eyes are nearer, there is no room for features."""
+
+
+def beside_features(faces: Sequence[Face], height: int, width: int) -> Field | None:
+    """Return what of a picture is left without eyes, noses and mouths, softly.
+
+    Args:
+        faces: of the picture.
+        height, width: of the picture, in pixels.
+
+    Returns:
+        A share of each pixel (H, W), in 0..1. None if there is no face with room for features.
+    """
+    found = importance([face for face in faces if face.is_sure], height, width)
+    if found is None:
+        return None
+    return np.asarray(1 - (FADING * (found - WHOLE_FACE)).clip(0, 1), np.float32)
 
 
 def importance(faces: Sequence[Face], height: int, width: int) -> Field | None:

@@ -107,7 +107,8 @@ class Settings:
     )
     faces: Literal["off", "on", "more"] = look(
         "on",
-        "keep what faces are known by, above all eyes, nose and mouth: their content counts more",
+        "keep what faces are known by, above all eyes, nose and mouth: their content counts more, "
+        "and those of a style are not painted onto other things",
         engines=OPTIMIZING,
     )
     style_weight: float = look(
