@@ -23,6 +23,7 @@ from vidstyle.cli.commands import COMMANDS
 from vidstyle.studio import SAMPLES
 
 from .conftest import scene, write_video
+from .subjects.drawn import person
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -32,6 +33,7 @@ FURTHER = {
     "train": [*TINY_TRAINING, "--overwrite"],
     "measure": ["--max-frames", "2"],
     "export": ["--overwrite"],
+    "mask": ["--overwrite"],
 }
 """What the commands are given beside what is written."""
 ELSEWHERE = {"studio", "doctor", "--cluster", "-"}
@@ -62,6 +64,7 @@ def prepare(folder: Path) -> None:
     write_video(folder / "clip.mp4", frames, [3000 * index for index in range(16)])
     for name in ("film.mp4", "other.mp4", "vtest.avi"):
         shutil.copy(folder / "clip.mp4", folder / name)
+    write_video(folder / "me.mp4", [person(middle=100 + index)[0] for index in range(4)])
     samples = folder / "samples"
     samples.mkdir(exist_ok=True)
     for name in SAMPLES:
