@@ -37,10 +37,12 @@ from .styles import (
     Later,
     MaskLike,
     StyleLike,
+    brush_notes,
     mask_and_style,
     schedule_of,
     several,
     style_and_weight,
+    with_brush_of,
 )
 from .types import KeysPlan, MaskPlan, PaintPlan, TrainPlan
 
@@ -120,7 +122,10 @@ def plan(
     notes = [*schedule.notes, *mask_notes(covers, schedule.regions, opened, settings)]
     target = output_of(opened.info, schedule.names, output, is_preview, settings)
     target = replace(target.with_extras(settings, is_preview), overwrite=overwrite)
-    size = size_of(opened, settings, target.format, PREVIEW_SIZE if is_preview else None)
+    size = size_of(opened, settings, target.format)
+    if is_preview:
+        settings = with_brush_of(schedule.pictures, size, settings)
+        size = size_of(opened, settings, target.format, PREVIEW_SIZE)
     notes += [] if is_preview else size_notes(opened, settings, size)
     notes += _format_notes(opened.info, target, size, settings)
     check_keys(given, size, settings.max_pixels)
@@ -128,6 +133,7 @@ def plan(
     if bars is not None:
         notes.append(f"black bars, {bars}, stay as they are: --bars paint paints them, too")
     footage = Footage(opened, size, settings, covers, given, bars=bars)
+    notes += brush_notes(schedule.pictures, footage.size, settings)
     notes += [] if model is None else _model_notes(model.config.size, footage)
     footage, choice, engine_notes = choose_engine(footage, is_preview)
     settings, segment_notes = with_segments(footage.settings, is_preview)
