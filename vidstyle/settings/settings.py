@@ -181,7 +181,11 @@ class Settings:
     )
     iterations: int = optimizing(20, "optimizer steps per frame, at most", "N", 1)
     first_iterations: int = optimizing(
-        60, "optimizer steps for the first frame of a shot, at full size", "N", 1
+        60,
+        "optimizer steps for the first frame of a shot, at each size; fewer above 720x405, where "
+        "strokes are laid already and only get detail",
+        "N",
+        1,
     )
     coarse_to_fine: float = optimizing(
         2.0,
