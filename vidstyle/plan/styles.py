@@ -164,6 +164,21 @@ def with_brush_of(pictures: Sequence[Image], size: tuple[int, int], settings: Se
     return replace(settings, style_scale=scale)
 
 
+def with_brush_of_part(
+    pictures: Sequence[Image], size: tuple[int, int], part: tuple[int, int], settings: Settings
+) -> Settings:
+    """Return the settings of a picture that is a ``part`` (width, height) of a painting of this
+    ``size``, with strokes of as many pixels."""
+    settings = with_brush_of(pictures, size, settings)
+    if settings.brush is not None:
+        scale = scale_for(settings.brush, pictures[0], size)
+        settings = replace(settings, brush=None, style_scale=scale)
+    if settings.style_scale is None:
+        return settings
+    larger = (size[0] * size[1] / (part[0] * part[1])) ** 0.5
+    return replace(settings, style_scale=settings.style_scale * larger)
+
+
 def _brushes(
     pictures: Sequence[Image], size: tuple[int, int], settings: Settings
 ) -> Iterator[float]:
