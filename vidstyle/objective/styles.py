@@ -25,7 +25,7 @@ BROAD = 700
 In smaller frames, strokes are broader relative to the frame: lines of three pixels would look like
 grain.
 """
-MEASURED, GRAIN, LARGER_THAN_STROKES = 512, 0.7, 0.04
+MEASURED_SIDE, GRAIN, LARGER_THAN_STROKES = 512, 0.7, 0.04
 """Strokes are measured in a picture of the area of a square with this side, in pixels; without the
 grain below this sigma, in pixels, and without what is larger than this share of the side."""
 BORDER_ALIKE = 32
@@ -113,11 +113,11 @@ def stroke_width(picture: Image) -> float:
     Half a wavelength of its texture: π times the standard deviation of the brightness over that of
     its slope, without what is larger than strokes.
     """
-    whole = cv2.cvtColor(at_area(picture, MEASURED**2), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    whole = cv2.cvtColor(at_area(picture, MEASURED_SIDE**2), cv2.COLOR_RGB2GRAY).astype(np.float32)
     gray = cv2.GaussianBlur(whole, (0, 0), GRAIN)
-    texture = gray - cv2.GaussianBlur(gray, (0, 0), LARGER_THAN_STROKES * MEASURED)
+    texture = gray - cv2.GaussianBlur(gray, (0, 0), LARGER_THAN_STROKES * MEASURED_SIDE)
     slopes = np.diff(texture, axis=0).var() + np.diff(texture, axis=1).var()
-    return float(np.pi * np.sqrt(2 * texture.var() / max(slopes, 1e-6))) / MEASURED
+    return float(np.pi * np.sqrt(2 * texture.var() / max(slopes, 1e-6))) / MEASURED_SIDE
 
 
 def scale_for(brush: float, picture: Image, frame: tuple[int, int]) -> float:
