@@ -23,7 +23,7 @@ VALUES: dict[str, tuple[Any, ...]] = {
     "content_weight": (0.5, 2.5, 10),
     "plain_content": (0, 0.4, 1),
     "style_weight": (2, 8, 30),
-    "style_scale": (0.7, 1, 2),
+    "brush": (2.5, 5, 10),
     "trim": (False, True),
     "strength": (0.3, 0.6, 1),
     "keep_colors": ("none", "luma", "histogram", "covariance"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,9 @@ import pytest
 import torch
 
 from vidstyle import Settings
+from vidstyle.core.events import Step
 from vidstyle.core.frames import Frame
+from vidstyle.engines import gatys
 from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.networks import Network
 from vidstyle.objective.styles import StyleSchedule
@@ -44,3 +47,31 @@ def test_the_first_frame_of_a_shot_goes_through_the_network_once(
     engine.paint(frames[0])
     engine.paint(frames[1])
     assert sizes.count((HIGH, WIDE)) == 2 + 1 + 2  # another shot, and its own content
+
+
+def test_large_pictures_take_fewer_steps_where_strokes_are_laid_already(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gatys, "COARSEST", 40)
+    monkeypatch.setattr(gatys, "LAID", 72)
+    monkeypatch.setattr(gatys, "LEAST_DETAIL", 2)
+    settings = Settings(first_iterations=8, content_layers=("relu2_1",), style_layers=("relu1_1",))
+    taken = []
+    for factor in (2.0, 1.0):
+        made = replace(settings, coarse_to_fine=factor)
+        engine = OptimizingEngine(made, StyleSchedule.of(scene(9)), (WIDE, HIGH))
+        steps: list[Step] = []
+        engine.paint(Frame(scene(0, WIDE, HIGH), Fraction(0), Fraction(1)), steps.append)
+        taken.append(len(steps))
+        assert steps[-1].done == 1
+        cost = OptimizingEngine.cost(made, (WIDE, HIGH), 1)
+        assert cost == pytest.approx(2 + 8 / 4 + 8 / 16 if factor > 1 else 8)
+    assert taken == [8 + 8 + 2, 8], "a method that paints at one size does so as it says"
+
+
+def test_up_to_a_usual_size_all_steps_are_taken() -> None:
+    for size in ((512, 288), (640, 480)):
+        cost = OptimizingEngine.cost(Settings(), size, 1)
+        assert cost > 60 * (1 + 1 / 4)
+    for size, most in (((1280, 720), 0.5), ((1920, 1080), 0.3), ((3840, 2160), 0.2)):
+        assert OptimizingEngine.cost(Settings(), size, 1) < most * 60 * 4 / 3

@@ -19,7 +19,10 @@ from vidstyle.objective.objective import Objective, Region, TemporalTarget
 from vidstyle.objective.styles import (
     StyleSchedule,
     at_scale,
+    brush_of,
+    scale_for,
     schedule_from_options,
+    stroke_width,
     trimmed,
 )
 
@@ -260,3 +263,41 @@ def test_small_paintings_have_broader_strokes() -> None:
     assert half == pytest.approx(shares[1], rel=0.02)
     small = texture(60, 80)
     assert at_scale(small, (192, 144), (192, 144)).shape[1] == 192, "never only enlarged"
+
+
+def stripes(period: float, side: int = 512) -> np.ndarray:
+    """Strokes half a ``period`` broad, in pixels, that lie at random angles."""
+    noise = np.random.default_rng(0).standard_normal((side, side)).astype(np.float32)
+    sigma = period / 2 / np.pi
+    soft = cv2.GaussianBlur(noise, (0, 0), sigma) - cv2.GaussianBlur(noise, (0, 0), 1.6 * sigma)
+    gray = np.clip(128 + 40 * soft / soft.std(), 0, 255).astype(np.uint8)
+    return np.repeat(gray[..., None], 3, axis=2)
+
+
+def test_broader_strokes_are_measured_broader_whatever_the_size_of_the_picture() -> None:
+    narrow, broad = stripes(16), stripes(32)
+    assert stroke_width(broad) == pytest.approx(2 * stroke_width(narrow), rel=0.15)
+    larger = cv2.resize(broad, (1024, 1024), interpolation=cv2.INTER_CUBIC)
+    assert stroke_width(larger) == pytest.approx(stroke_width(broad), rel=0.02)
+    assert stroke_width(np.full((40, 40, 3), 7, np.uint8)) == 0, "a plain picture has none"
+
+
+@pytest.mark.parametrize("size", [(320, 180), (512, 512), (1080, 1920), (3840, 2160)])
+def test_a_brush_is_a_share_of_the_shorter_side(size: tuple[int, int]) -> None:
+    style = stripes(32, 300)
+    scale = scale_for(3.0, style, size)
+    pixels = stroke_width(style) * scale * (size[0] * size[1]) ** 0.5
+    assert pixels == pytest.approx(0.03 * min(size))
+    assert brush_of(scale, style, size) == pytest.approx(3.0)
+
+
+def test_an_engine_scales_its_styles_by_the_brush() -> None:
+    style = stripes(16)
+    sides = []
+    for options in ({"brush": 2.0}, {"brush": 4.0}, {"style_scale": 1.0}, {}):
+        engine = OptimizingEngine(Settings(**options), StyleSchedule.of(style), (160, 120))
+        sides.append(engine.look(style, (160, 120)).shape[0])
+        half = engine.look(style, (80, 60)).shape[0]
+        assert half == pytest.approx(sides[-1] / 2, rel=0.03), "coarse, it has the same strokes"
+    assert sides[1] == pytest.approx(2 * sides[0], rel=0.03)
+    assert sides[3] > sides[2]

@@ -14,7 +14,9 @@ import vidstyle
 from vidstyle import Settings, UsageError, media, networks
 from vidstyle.cli import main
 from vidstyle.core.devices import container_memory
-from vidstyle.plan import plan
+from vidstyle.plan import PaintPlan, plan
+from vidstyle.plan.styles import brush_told
+from vidstyle.settings import recipes
 
 from ..conftest import contents, not_yet, scene, write_video
 
@@ -200,3 +202,38 @@ def test_the_memory_of_a_container_is_its_limit(version: int, tmp_path: Path) ->
     assert container_memory(tmp_path) == 3000
     (top / "box" / "memory.stat").write_text("anon 1500\ninactive_file 400\n")
     assert container_memory(tmp_path) == 3400
+
+
+def test_a_brush_that_does_not_fit_is_told(style: Path, video: Path, tmp_path: Path) -> None:
+    def notes(**options: Any) -> str:
+        return " ".join(plan(video, [style], tmp_path / "o", settings=Settings(**options)).notes)
+
+    assert "too fine to be painted: use --size 400" in notes(size=80, brush=1.0)
+    assert "which makes its strokes soft" in notes(size=400, brush=25.0)
+    assert "brush" not in notes(size=80, brush=8.0) + notes(size=80)
+
+
+def test_a_preview_has_the_strokes_of_the_painting(style: Path, tmp_path: Path) -> None:
+    def strokes(made: PaintPlan) -> str:
+        return brush_told(made.schedule.pictures, made.size, made.settings).split(" %")[0]
+
+    large = write_video(tmp_path / "large.mp4", [scene(i, 480, 360) for i in range(2)])
+    whole = plan(large, [style], tmp_path / "whole.mp4")
+    small = plan(large, [style], tmp_path / "small.mp4", preview=1)
+    assert max(small.size) < max(whole.size)
+    assert strokes(whole) == strokes(small)
+    given = plan(large, [style], tmp_path / "s.mp4", preview=1, settings=Settings(brush=5.0))
+    assert strokes(given) == "5"
+
+
+@pytest.mark.parametrize("brush", [0, 0.05, 31, 200])
+def test_a_brush_out_of_its_range_is_refused(brush: float) -> None:
+    with pytest.raises(UsageError, match="brush is"):
+        Settings(brush=brush)
+
+
+def test_a_brush_goes_before_a_recipe_that_says_the_same() -> None:
+    assert "style_scale" in recipes.load("gatys").options
+    Settings(**recipes.load("gatys", {"brush"}).options | {"brush": 4.0})
+    with pytest.raises(UsageError, match="say the same"):
+        Settings(brush=4.0, style_scale=2.0)

@@ -29,11 +29,11 @@ def test_untouched_controls_are_the_defaults() -> None:
 
 def test_what_is_typed_is_read_as_on_the_command_line() -> None:
     values = changed(
-        size="full", style_scale="1.5", style_weight=3, cuts="1:02,70", seamless="no", plot=True
+        size="full", brush="2.5", style_weight=3, cuts="1:02,70", seamless="no", plot=True
     )
     found = controls.settings_of("draft", values, "1:30", "100")
     assert found == Settings(
-        size="full", style_scale=1.5, style_weight=3, cuts=(62.0, 70.0), seamless=False, plot=True,
+        size="full", brush=2.5, style_weight=3, cuts=(62.0, 70.0), seamless=False, plot=True,
         start=90.0, end=100.0, first_iterations=30, iterations=10, tolerance=0.6,
     )  # fmt: skip
 
@@ -56,7 +56,7 @@ def test_what_makes_no_sense_is_refused_in_the_same_words(name: str, value: str,
     "settings",
     [
         Settings(),
-        Settings(style_scale=2.0, seamless=True, crf=20, keep_colors="luma"),
+        Settings(brush=2.0, seamless=True, crf=20, keep_colors="luma"),
         controls.settings_of("best", changed(strength=0.5), "", ""),
     ],
 )

@@ -26,7 +26,7 @@ from ..objective.colors import matched
 from ..objective.faces import importance
 from ..objective.masks import shares
 from ..objective.objective import Grams, Objective, Region, TemporalTarget, grams
-from ..objective.styles import StyleSchedule, Weights, at_scale
+from ..objective.styles import StyleSchedule, Weights, at_scale, scale_for
 from ..objective.tiles import tiles
 from ..settings import Settings, weighted
 from ..temporal import flow
@@ -259,10 +259,17 @@ class BaseEngine:
     def styles(self, size: tuple[int, int]) -> list[Grams]:
         """Return each style's Gram matrices, for frames of this size (width, height)."""
         if size not in self._style_grams:
-            scale = self.settings.style_scale
-            looks = [at_scale(image, size, self.size, scale) for image in self.pictures]
+            looks = [self.look(image, size) for image in self.pictures]
             self._style_grams[size] = [self.grams(look, self.style_share(look)) for look in looks]
         return self._style_grams[size]
+
+    def look(self, picture: Image, size: tuple[int, int]) -> Image:
+        """Scale a style ``picture`` (H, W, 3) for frames of this size (width, height), so that its
+        strokes are as broad as wanted."""
+        scale, brush = self.settings.style_scale, self.settings.brush
+        if brush is not None:
+            scale = scale_for(brush, picture, self.size)
+        return at_scale(picture, size, self.size, scale)
 
     def style_share(self, look: Image) -> Field | None:
         """Return how much each pixel of a style (H, W, 3) counts (H, W), in 0..1: here, all do."""
@@ -310,8 +317,8 @@ class BaseEngine:
     def chroma_weight(self) -> float:
         """Return the weight of chroma in the smoothness: the mean of that for each style."""
         if self._chroma is None or self._chroma[0] is not self.pictures:
-            scale, most = self.settings.style_scale, losses.formula(self.settings.loss).most_chroma
-            looks = [at_scale(image, self.size, self.size, scale) for image in self.pictures]
+            most = losses.formula(self.settings.loss).most_chroma
+            looks = [self.look(image, self.size) for image in self.pictures]
             weights = [losses.chroma_weight(self.tensor(look), most) for look in looks]
             self._chroma = self.pictures, fmean(weights) if weights else 1.0
         return self._chroma[1]

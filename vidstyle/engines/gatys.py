@@ -46,6 +46,9 @@ from .protocol import OnStep
 
 COARSEST = 160
 """Pixels of the longer side below which the first frame is not made coarser."""
+LAID, LEAST_DETAIL = 555, 8
+"""The root of the area, in pixels, up to which a picture takes all steps. Strokes that are laid by
+then only get detail in larger ones, in as many steps as cost the same, but at least so many."""
 KEPT_LOOK = 0.8
 """The share of a window's style target that comes from the same place of the shot's first frame,
 instead of the style picture, so that no window stands out."""
@@ -79,9 +82,9 @@ class OptimizingEngine(BaseEngine):
     @staticmethod
     def cost(settings: Settings, size: tuple[int, int], frames: int) -> float:
         """Return what so many ``frames`` cost at most, in optimizer steps on a whole frame."""
-        # The coarser pictures of a first frame cost a third of it. How much changes from frame to
-        # frame is not known yet: all of it, at worst.
-        first = settings.first_iterations * 4 / 3
+        area = size[0] * size[1]
+        first = sum(steps * w * h / area for (w, h), steps in _stages(settings, size))
+        # How much changes from frame to frame is not known yet: all of it, at worst.
         return first + settings.iterations * max(0, frames - 1)
 
     def reset(self) -> None:
@@ -241,15 +244,10 @@ class OptimizingEngine(BaseEngine):
 
     def _paint_first(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
         """Paint a frame from nothing, coarse to fine: broad strokes are cheap in small pictures."""
-        factor = self.settings.coarse_to_fine
-        sizes = [self.size]
-        while factor > 1 and max(sizes[-1]) > COARSEST * (1 + factor) / 2:
-            width, height = sizes[-1]
-            sizes.append((max(1, round(width / factor)), max(1, round(height / factor))))
-        steps = self.settings.first_iterations
-        report = FrameSteps(on_step, sum(w * h * steps for w, h in sizes))
+        stages = _stages(self.settings, self.size)
+        report = FrameSteps(on_step, sum(w * h * steps for (w, h), steps in stages))
         picture: Tensor | None = None
-        for w, h in reversed(sizes):
+        for (w, h), steps in stages:
             scaled = self.tensor(resized(frame.rgb, (w, h)))
             if picture is not None:
                 picture = F.interpolate(picture, (h, w), mode="bicubic", align_corners=False)
@@ -443,3 +441,21 @@ class OptimizingEngine(BaseEngine):
         generator = torch.Generator().manual_seed(self.settings.seed)
         noise = torch.randn(1, 3, height, width, generator=generator)
         return (0.5 + 0.1 * noise).clamp(0, 1).to(self.device)
+
+
+def _stages(settings: Settings, size: tuple[int, int]) -> list[tuple[tuple[int, int], int]]:
+    """Return the sizes (width, height) that a first frame is painted at, the smallest first, and
+    the steps at each."""
+    factor, steps = settings.coarse_to_fine, settings.first_iterations
+    sizes = [size]
+    while factor > 1 and max(sizes[-1]) > COARSEST * (1 + factor) / 2:
+        width, height = sizes[-1]
+        sizes.append((max(1, round(width / factor)), max(1, round(height / factor))))
+    coarsest, *finer = reversed(sizes)
+    return [(coarsest, steps), *((one, _steps_at(one, steps)) for one in finer)]
+
+
+def _steps_at(size: tuple[int, int], steps: int) -> int:
+    """Return how many of so many ``steps`` a picture of this ``size`` takes over a coarser one."""
+    share = LAID**2 / (size[0] * size[1])
+    return min(steps, max(LEAST_DETAIL, round(steps * share)))

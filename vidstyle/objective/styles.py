@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,6 +25,9 @@ BROAD = 700
 In smaller frames, strokes are broader relative to the frame: lines of three pixels would look like
 grain.
 """
+MEASURED_SIDE, GRAIN, LARGER_THAN_STROKES = 512, 0.7, 0.04
+"""Strokes are measured in a picture of the area of a square with this side, in pixels; without the
+grain below this sigma, in pixels, and without what is larger than this share of the side."""
 BORDER_ALIKE = 32
 """Largest difference of a border's pixels from the border's color, in levels of 0..255."""
 PLAIN, FRAYED = 0.9, 0.2
@@ -103,6 +107,54 @@ def style_picture(path: Path, max_pixels: int | None = None) -> Image:
     return filled(picture[shown], alpha[shown])
 
 
+def stroke_width(picture: Image) -> float:
+    """Measure how broad the strokes of a picture (H, W, 3) are, relative to the root of its area.
+
+    Half a wavelength of its texture: π times the standard deviation of the brightness over that of
+    its slope, without what is larger than strokes.
+    """
+    whole = cv2.cvtColor(at_area(picture, MEASURED_SIDE**2), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    gray = cv2.GaussianBlur(whole, (0, 0), GRAIN)
+    texture = gray - cv2.GaussianBlur(gray, (0, 0), LARGER_THAN_STROKES * MEASURED_SIDE)
+    slopes = np.diff(texture, axis=0).var() + np.diff(texture, axis=1).var()
+    return float(np.pi * np.sqrt(2 * texture.var() / max(slopes, 1e-6))) / MEASURED_SIDE
+
+
+def scale_for(brush: float, picture: Image, frame: tuple[int, int]) -> float:
+    """Return the size of a style, as a factor of a painting's size, that makes its strokes as broad
+    as wanted.
+
+    Args:
+        brush: the breadth of the strokes, in percent of the painting's shorter side.
+        picture: the style (H, W, 3).
+        frame: width and height of the painting.
+    """
+    width, height = frame
+    return brush / 100 * min(frame) / (stroke_width(picture) * (width * height) ** 0.5)
+
+
+def brush_of(scale: float, picture: Image, frame: tuple[int, int]) -> float:
+    """Return what ``scale_for`` would have made this ``scale`` of."""
+    return scale / scale_for(1.0, picture, frame)
+
+
+def default_scale(picture: Image, size: tuple[int, int], frame: tuple[int, int]) -> float:
+    """Return the size of a style, as a factor of a painting's size, that suits a painting.
+
+    It is 1, or more where the frame is small (see ``BROAD``), but no more than the picture has
+    pixels: enlarging a style makes its strokes softer, not broader.
+
+    Args:
+        picture: the style (H, W, 3).
+        size: width and height of the painting, which are smaller than those of the frame while it
+            is painted coarsely.
+        frame: width and height of the whole frame.
+    """
+    area = size[0] * size[1]
+    broader = max(1.0, BROAD / (frame[0] * frame[1]) ** 0.5)
+    return min(broader, max(1.0, picture.shape[0] * picture.shape[1] / area)) ** 0.5
+
+
 def at_scale(
     picture: Image, size: tuple[int, int], frame: tuple[int, int], scale: float | None = None
 ) -> Image:
@@ -113,18 +165,14 @@ def at_scale(
         size: width and height of the painting, which are smaller than those of the frame while it
             is painted coarsely.
         frame: width and height of the whole frame.
-        scale: size of the style as a factor of the painting's size. None means the painting's
-            size, or more where the frame is small (see ``BROAD``).
+        scale: size of the style as a factor of the painting's size. None means what suits it
+            (``default_scale``).
 
     Returns:
         The style with its aspect kept, so that its area has the wanted size.
     """
-    area = size[0] * size[1]
-    if scale is not None:
-        return at_area(picture, round(area * scale**2))
-    broader = area * max(1, BROAD / (frame[0] * frame[1]) ** 0.5)
-    # Enlarging a style beyond its own pixels makes its strokes softer, not larger.
-    return at_area(picture, round(min(broader, max(area, picture.shape[0] * picture.shape[1]))))
+    scale = default_scale(picture, size, frame) if scale is None else scale
+    return at_area(picture, round(size[0] * size[1] * scale**2))
 
 
 def trimmed(picture: Image) -> Image:

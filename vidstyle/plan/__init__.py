@@ -37,17 +37,21 @@ from .styles import (
     Later,
     MaskLike,
     StyleLike,
+    brush_notes,
     mask_and_style,
     schedule_of,
     several,
     style_and_weight,
+    with_brush_of,
 )
-from .types import KeysPlan, MaskPlan, PaintPlan, TrainPlan
+from .types import Detail, KeysPlan, MaskPlan, PaintPlan, TrainPlan
 
 ANOTHER_SIZE = 1.5
 """A model's strokes look wrong in frames so many times as wide as those it was trained on."""
 PREVIEW_SIZE = 208
 """Pixels of the longer side of a preview, at most."""
+MUCH_LARGER = 1.25
+"""A preview of a painting that is so many times as large also shows a detail of it."""
 LATE_S = 1
 """Seconds that a clip may go on for after the end that its file claims."""
 
@@ -109,7 +113,7 @@ def plan(
         UsageError: something is missing, unreadable or in the way.
     """
     settings = settings or Settings()
-    is_preview = preview is not None
+    is_preview, first_iterations = preview is not None, settings.first_iterations
     if is_preview:
         settings = for_preview(settings, preview)
     opened = media.open_clip(clip, settings.max_pixels)
@@ -120,7 +124,10 @@ def plan(
     notes = [*schedule.notes, *mask_notes(covers, schedule.regions, opened, settings)]
     target = output_of(opened.info, schedule.names, output, is_preview, settings)
     target = replace(target.with_extras(settings, is_preview), overwrite=overwrite)
-    size = size_of(opened, settings, target.format, PREVIEW_SIZE if is_preview else None)
+    whole = size = size_of(opened, settings, target.format)
+    if is_preview:
+        settings = with_brush_of(schedule.pictures, whole, settings)
+        size = size_of(opened, settings, target.format, PREVIEW_SIZE)
     notes += [] if is_preview else size_notes(opened, settings, size)
     notes += _format_notes(opened.info, target, size, settings)
     check_keys(given, size, settings.max_pixels)
@@ -128,6 +135,7 @@ def plan(
     if bars is not None:
         notes.append(f"black bars, {bars}, stay as they are: --bars paint paints them, too")
     footage = Footage(opened, size, settings, covers, given, bars=bars)
+    notes += brush_notes(schedule.pictures, footage.size, settings)
     notes += [] if model is None else _model_notes(model.config.size, footage)
     footage, choice, engine_notes = choose_engine(footage, is_preview)
     settings, segment_notes = with_segments(footage.settings, is_preview)
@@ -145,6 +153,9 @@ def plan(
         notes=(*notes, *engine_notes, *segment_notes),
         closes=closes,
         preview=is_preview,
+        detail=Detail(whole, first_iterations)
+        if is_preview and model is None and max(whole) > MUCH_LARGER * max(size)
+        else None,
         journal=target.journal if has_journal else None,
         restart=restart,
         keep_frames=keep_frames,

@@ -21,6 +21,7 @@ from ..settings import Settings
 from ..settings.quality import QUALITIES
 from ..subjects.faces import FaceDetector
 from .engine import at_quality, make_engine
+from .styles import brush_told
 from .types import PaintPlan
 
 STATE_BYTES = 30
@@ -41,6 +42,7 @@ class PlanSummary:
     """Whether ``frames`` is exact."""
     size: str
     sound: str
+    brush: str
     faces: str
     output: str
     journal: str
@@ -95,6 +97,7 @@ def describe(plan: PaintPlan) -> PlanSummary:
         frames_are_counted=plan.footage.is_counted,
         size="x".join(map(str, plan.footage.whole)),
         sound=(", ".join(info.sound) if plan.output.format.kind == "video" else "") or "none",
+        brush=brush_told(plan.schedule.pictures, plan.size, settings),
         faces=_faces_told(plan),
         output=str(plan.output.path),
         journal=_journal_told(plan.parts, journal_bytes(plan), settings),

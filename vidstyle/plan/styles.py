@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,15 @@ import numpy as np
 from ..core.errors import UsageError, unknown
 from ..core.images import Image
 from ..networks.transformer import TransformerNet
-from ..objective.styles import StyleSchedule, schedule_from_options, style_picture, trimmed
+from ..objective.styles import (
+    StyleSchedule,
+    brush_of,
+    default_scale,
+    scale_for,
+    schedule_from_options,
+    style_picture,
+    trimmed,
+)
 from ..settings import Settings
 
 StyleLike = str | Path | tuple[str | Path, float]
@@ -20,6 +29,10 @@ Later = tuple[float, StyleLike]
 """The style from so many seconds on."""
 MaskLike = str | Path | tuple[str | Path, str | Path | None]
 """A mask of what is not to be painted, or (mask, picture) of what is to look like that."""
+FINEST_STROKES = 3.0
+"""Pixels. Thinner strokes would look like grain."""
+SOFT = 2.0
+"""A style that is enlarged so many times has soft strokes."""
 NO_PICTURE: Image = np.zeros((1, 1, 3), np.uint8)
 """Stands for a style of a model that is known only by its name."""
 
@@ -106,6 +119,73 @@ def _of_model(
     if settings.report and any(picture is NO_PICTURE for picture in schedule.pictures):
         raise UsageError("a report needs the pictures of the model's styles: name them by --style")
     return schedule
+
+
+def brush_told(pictures: Sequence[Image], size: tuple[int, int], settings: Settings) -> str:
+    """Say how broad the strokes of a painting of this ``size`` (width, height) will be."""
+    found = [
+        f"{brush:.2g} % ({brush / 100 * min(size):.0f} pixels)"
+        for brush in _brushes(pictures, size, settings)
+    ]
+    return ", ".join(dict.fromkeys(found)) or "unknown"
+
+
+def brush_notes(
+    pictures: Sequence[Image], size: tuple[int, int], settings: Settings
+) -> Iterator[str]:
+    """Say if strokes as broad as wanted have too few pixels, in the painting or in a style."""
+    brush = settings.brush
+    if brush is None:
+        return
+    pixels = brush / 100 * min(size)
+    if pixels < FINEST_STROKES:
+        yield (
+            f"--brush {brush:g} is {pixels:.1f} pixels at {size[0]}x{size[1]}, too fine to be "
+            f"painted: use --size {ceil(max(size) * FINEST_STROKES / pixels)}, or a broader brush"
+        )
+    for picture in (one for one in pictures if one is not NO_PICTURE):
+        area = picture.shape[0] * picture.shape[1]
+        enlarged = scale_for(brush, picture, size) * (size[0] * size[1] / area) ** 0.5
+        if enlarged > SOFT:
+            height, width = picture.shape[:2]
+            yield (
+                f"a style of {width}x{height} is enlarged {enlarged:.1f} times for --brush "
+                f"{brush:g}, which makes its strokes soft: use a larger picture, or a finer brush"
+            )
+
+
+def with_brush_of(pictures: Sequence[Image], size: tuple[int, int], settings: Settings) -> Settings:
+    """Return the settings of a smaller painting with strokes as broad, relative to it, as those of
+    a painting of this ``size`` (width, height)."""
+    painted = [picture for picture in pictures if picture is not NO_PICTURE]
+    if settings.brush is not None or settings.style_scale is not None or not painted:
+        return settings
+    scale = min(default_scale(picture, size, size) for picture in painted)
+    return replace(settings, style_scale=scale)
+
+
+def with_brush_of_part(
+    pictures: Sequence[Image], size: tuple[int, int], part: tuple[int, int], settings: Settings
+) -> Settings:
+    """Return the settings of a picture that is a ``part`` (width, height) of a painting of this
+    ``size``, with strokes of as many pixels."""
+    settings = with_brush_of(pictures, size, settings)
+    if settings.brush is not None:
+        scale = scale_for(settings.brush, pictures[0], size)
+        settings = replace(settings, brush=None, style_scale=scale)
+    if settings.style_scale is None:
+        return settings
+    larger = (size[0] * size[1] / (part[0] * part[1])) ** 0.5
+    return replace(settings, style_scale=settings.style_scale * larger)
+
+
+def _brushes(
+    pictures: Sequence[Image], size: tuple[int, int], settings: Settings
+) -> Iterator[float]:
+    """Yield the breadth of the strokes after each of the ``pictures``, in percent."""
+    for picture in (one for one in pictures if one is not NO_PICTURE):
+        scale = settings.style_scale or default_scale(picture, size, size)
+        yield settings.brush or brush_of(scale, picture, size)
 
 
 def several(style: StyleLike | Sequence[StyleLike]) -> list[StyleLike]:

@@ -15,6 +15,16 @@ from .output import Output
 
 
 @dataclass(frozen=True)
+class Detail:
+    """What a preview also shows: a detail of the painting that it is a preview of."""
+
+    size: tuple[int, int]
+    """Width and height of that painting's frames, in pixels."""
+    first_iterations: int
+    """The optimizer steps of its first frame."""
+
+
+@dataclass(frozen=True)
 class PaintPlan:
     """A painting that is understood, checked and not yet begun."""
 
@@ -26,6 +36,8 @@ class PaintPlan:
     closes: bool
     """Whether the last frame leads into the first."""
     preview: bool = False
+    detail: Detail | None = None
+    """What else a preview shows. None where the preview is almost as large as the painting."""
     journal: Path | None = None
     """The folder where paintings are kept until the output is whole. None keeps nothing."""
     restart: bool = False

@@ -13,6 +13,7 @@ from ..metrics import Metrics
 from ..plan import PaintPlan, check_room, make_engine
 from ..settings import Settings
 from .compose import Composer, Summary
+from .detail import paint_detail
 from .fingerprint import open_journal
 from .keys import unused_notes
 from .learn import learn_clip
@@ -115,7 +116,8 @@ def _render(plan: PaintPlan, listener: Listener) -> Result:
             emit(Notice(note))
         log.finish()
         if output.sheet is not None:
-            files.write_whole(output.sheet, media.encoded_image(summary.sheet()))
+            detail = paint_detail(plan, composer, listener)
+            files.write_whole(output.sheet, media.encoded_image(summary.sheet(detail)))
     return Result(
         output=output.path,
         frames=len(summary.losses),

@@ -84,9 +84,20 @@ class Summary:
         if self.accumulator is not None:
             self.accumulator.add(frame.rgb, shown)
 
-    def sheet(self) -> Image:
-        """Return some frames, and their paintings below."""
-        return contact_sheet(list(zip(*(self.shown or ()), strict=True)))
+    def sheet(self, detail: tuple[Image, Image] | None = None) -> Image:
+        """Return some frames, and their paintings below; and below these a ``detail`` and its
+        painting, if there is one."""
+        frames = contact_sheet(list(zip(*(self.shown or ()), strict=True)))
+        if detail is None:
+            return frames
+        parts = [frames, contact_sheet([detail])]
+        width = max(part.shape[1] for part in parts)
+        return np.concatenate(
+            [
+                np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), constant_values=255)
+                for part in parts
+            ]
+        )
 
     def metrics(self) -> Metrics | None:
         """Return the report, if one is wanted and there is more than one frame."""

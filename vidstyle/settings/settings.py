@@ -125,10 +125,19 @@ class Settings:
         names=LOSSES,
         train=True,
     )
+    brush: float | None = look(
+        None,
+        "how broad strokes are, in percent of the painting's shorter side, whatever its size; by "
+        "default what suits the style and the size, which --dry-run tells",
+        "X",
+        0.1,
+        30,
+        train=True,
+    )
     style_scale: float | None = look(
         None,
-        "size of the strokes: 1 scales the style to the size of the painting, 2 to twice "
-        "that; by default 1, and more in paintings smaller than 700 pixels square",
+        "the same in other words: the style's size as a factor of the painting's; by default 1, "
+        "and more in paintings smaller than 700 pixels square",
         "X",
         0.1,
         train=True,
@@ -172,7 +181,11 @@ class Settings:
     )
     iterations: int = optimizing(20, "optimizer steps per frame, at most", "N", 1)
     first_iterations: int = optimizing(
-        60, "optimizer steps for the first frame of a shot, at full size", "N", 1
+        60,
+        "optimizer steps for the first frame of a shot, at each size; fewer above 720x405, where "
+        "strokes are laid already and only get detail",
+        "N",
+        1,
     )
     coarse_to_fine: float = optimizing(
         2.0,
@@ -376,6 +389,8 @@ class Settings:
             check(spec, hints[spec.name], getattr(self, spec.name))
         if self.end is not None and self.end <= self.start:
             raise UsageError(f"end ({self.end:g} s) must come after start ({self.start:g} s)")
+        if self.brush is not None and self.style_scale is not None:
+            raise UsageError("brush and style_scale say the same: leave out one of them")
         if self.content_weight == self.style_weight == 0:
             raise UsageError("content_weight and style_weight are both 0: nothing would be painted")
         if self.average >= 1:

@@ -12,23 +12,23 @@ from ..settings import Settings, choices_of, kinds
 from ..settings.quality import QUALITIES, quality
 from ..settings.text import text_of, value_of
 
-AUTO = "auto (by size)"
-"""The menu entry for the default stroke size (``style_scale`` is None)."""
+AUTO = "auto (by style and size)"
+"""The menu entry for the default brush, None."""
 SLIDERS: Mapping[str, tuple[float, float, float]] = {
     "style_weight": (0.0, 32.0, 0.5),
     "strength": (0.0, 1.0, 0.05),
 }
 """The main options that are sliders: minimum, maximum and step."""
 MENUS: Mapping[str, Sequence[str]] = {
-    "style_scale": (AUTO, "0.5", "0.75", "1", "1.5", "2", "3"),
+    "brush": (AUTO, "1.5", "2.5", "4", "6", "9"),
     "size": ("auto", "208", "256", "320", "384", "512", "640", "768", "1024", "full"),
 }
 """The main options that are menus of usual values. Any other value can be typed in."""
-MAIN = ("style_weight", "style_scale", "strength", "keep_colors", "size", "engine")
+MAIN = ("style_weight", "brush", "strength", "keep_colors", "size", "engine")
 """The options that are always visible."""
 ELSEWHERE = ("start", "end")
 """The options whose controls are elsewhere on the page."""
-LABELS = {"style_scale": "stroke size", "keep_colors": "colors"}
+LABELS = {"keep_colors": "colors"}
 """Labels of main options whose names would say less."""
 UNSAID = "default"
 """The menu entry for a yes-or-no option at its default, None."""
@@ -86,7 +86,7 @@ def shown(name: str, value: Any) -> Any:
         return value
     if bool in kinds(hint):
         return UNSAID if value is None else ("yes" if value else "no")
-    if name == "style_scale" and value is None:
+    if name == "brush" and value is None:
         return AUTO
     return "" if value is None else text_of(value)
 

@@ -14,6 +14,7 @@ from ..core.images import Image, resized
 from ..engines.gatys import OptimizingEngine
 from ..engines.protocol import settled
 from ..plan import PaintPlan, make_engine
+from ..plan.styles import with_brush_of
 from ..render.compose import Composer
 from ..render.frames import frames_of
 from ..settings import AUTO_SIZE, Settings, fields
@@ -123,15 +124,21 @@ class Tuner:
             raise errors[0]
 
     def _plan(self, order: Order) -> PaintPlan:
-        """Plan the painting of a still, with only the options that a single frame depends on."""
+        """Plan the painting of a still, with only the options that a single frame depends on, and
+        with the strokes that it will have at its own size."""
         given = order.settings
         kept = {name: getattr(given, name) for name in MATTERS}
         size = min(given.size, LARGEST_TUNED) if isinstance(given.size, int) else "auto"
         settings = replace(Settings(), **kept | {"size": size})
         if settings.model is None:
             settings = replace(settings, engine="gatys")
-        still = replace(order, settings=settings)
-        return still.plan(self.folder)
+        plan = replace(order, settings=settings).plan(self.folder)
+        larger = given.size / max(plan.size) if isinstance(given.size, int) else 1.0
+        if larger <= 1:
+            return plan
+        width, height = (round(side * larger) for side in plan.size)
+        settings = with_brush_of(plan.schedule.pictures, (width, height), plan.settings)
+        return replace(plan, footage=replace(plan.footage, settings=settings))
 
     def _paint(
         self, plan: PaintPlan, tell: Callable[[Stage], None], wanted: Callable[[], bool]

@@ -74,6 +74,8 @@ def load(name: str | Path, given: Collection[str] = ()) -> Recipe:
     known = {spec.name for spec in dataclasses.fields(Settings)}
     try:
         options = with_quality(options)
+        if "brush" in given:  # says the same
+            options.pop("style_scale", None)
         for key in options:
             if key not in known:
                 raise unknown("option", key, known)
