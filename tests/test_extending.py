@@ -116,9 +116,10 @@ def test_what_cannot_work_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_public_surface_is_what_it_says() -> None:
     assert vidstyle.__all__ == [
-        "Event", "KeysResult", "Learned", "Listener", "LookedAt", "Metrics", "Notice", "Painted",
-        "Result", "Settings", "Started", "Step", "Stepped", "TrainingResult", "UsageError",
-        "VidstyleError", "__version__", "keyframes", "measure", "preview", "stylize", "train",
+        "Event", "KeysResult", "Learned", "Listener", "LookedAt", "MaskResult", "Metrics", "Notice",
+        "Painted", "Result", "Settings", "Started", "Step", "Stepped", "TrainingResult",
+        "UsageError", "VidstyleError", "__version__", "keyframes", "mask", "measure", "preview",
+        "stylize", "train",
     ]  # fmt: skip
     assert extension.__all__ == [
         "CAFFE_RANGE", "ENGINES", "FORMATS", "LOSSES", "RECIPES", "UNIT_RANGE", "BaseEngine",
