@@ -92,3 +92,15 @@ def test_larger_frames_are_followed_small_and_masked_whole() -> None:
         found = mask(large(picture))
     assert found.shape == (4 * HEIGHT, 4 * WIDTH)
     assert agreement(found, large(inside)) > 0.85
+
+
+def test_a_mask_of_everything_stays_one_and_one_of_nothing_is_never_lost() -> None:
+    everything, nothing = (
+        np.full((HEIGHT, WIDTH), 255, np.uint8),
+        np.zeros((HEIGHT, WIDTH), np.uint8),
+    )
+    whole, empty = (FollowingMask(moment(40)[0], mask) for mask in (everything, nothing))
+    for step in range(1, 15):
+        picture, _ = moment(40 + 5 * step, 3 * step)
+        assert (whole(picture) == 255).all() and not empty(picture).any()
+    assert not whole.is_lost

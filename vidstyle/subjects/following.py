@@ -65,7 +65,7 @@ class FollowingMask:
         self.way = self.guessed = 0
         """Frames since that one, and frames in a row of which next to nothing was known."""
         self.area = float(mask.mean())
-        self.is_lost = False
+        self.is_lost = not self.area
         """Whether nothing is left that could be followed."""
 
     def __call__(self, frame: Image) -> Image:
@@ -117,8 +117,11 @@ def _by_colors(mask: Image, picture: Image, sure: Field) -> Image:
     """
     inside = resized(mask, picture.shape[1::-1]) > INSIDE_FROM
     known = sure >= KNOWN
+    sides = inside & known, ~inside & known
+    if not all(side.any() for side in sides):
+        return mask  # there are no colors to decide by
     odds = np.where(inside, CARRIED, -CARRIED).astype(np.float32)
-    odds += np.log(_frequency(picture, inside & known) / _frequency(picture, ~inside & known))
+    odds += np.log(_frequency(picture, sides[0]) / _frequency(picture, sides[1]))
     near = cv2.dilate(inside.astype(np.float32), np.ones((REACH, REACH)))
     found = near * (cv2.blur(odds, (NEIGHBORHOOD, NEIGHBORHOOD)) > 0)
     size = mask.shape[1::-1]
