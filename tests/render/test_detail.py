@@ -55,7 +55,7 @@ def test_the_detail_is_where_most_is_to_be_seen(style: Path, tmp_path: Path) -> 
     assert found[0].std() > 0.8 * picture[400 - DETAIL_SIDE :, :DETAIL_SIDE].std()
 
 
-def test_it_takes_the_steps_of_the_painting(style: Path, tmp_path: Path) -> None:
+def test_it_takes_more_steps_than_the_small_frames(style: Path, tmp_path: Path) -> None:
     done = made(clip_of(tmp_path, scene(0, *LARGE)), style, first_iterations=23)
     steps: list[object] = []
     paint_detail(done, Composer.of(done.settings, done.schedule), steps.append)

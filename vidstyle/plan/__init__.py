@@ -50,6 +50,8 @@ ANOTHER_SIZE = 1.5
 """A model's strokes look wrong in frames so many times as wide as those it was trained on."""
 PREVIEW_SIZE = 208
 """Pixels of the longer side of a preview, at most."""
+DETAIL_STEPS = 30
+"""Optimizer steps of a preview's detail, at each size: half of the default."""
 MUCH_LARGER = 1.25
 """A preview of a painting that is so many times as large also shows a detail of it."""
 LATE_S = 1
@@ -153,7 +155,7 @@ def plan(
         notes=(*notes, *engine_notes, *segment_notes),
         closes=closes,
         preview=is_preview,
-        detail=Detail(whole, first_iterations)
+        detail=Detail(whole, min(first_iterations, DETAIL_STEPS))
         if is_preview and model is None and max(whole) > MUCH_LARGER * max(size)
         else None,
         journal=target.journal if has_journal else None,

@@ -21,7 +21,7 @@ class Detail:
     size: tuple[int, int]
     """Width and height of that painting's frames, in pixels."""
     first_iterations: int
-    """The optimizer steps of its first frame."""
+    """The optimizer steps that the detail takes."""
 
 
 @dataclass(frozen=True)

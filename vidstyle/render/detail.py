@@ -23,8 +23,8 @@ DETAIL_SIDE = 256
 def paint_detail(
     plan: PaintPlan, composer: Composer, listener: Listener
 ) -> tuple[Image, Image] | None:
-    """Paint a detail of the first frame of the painting that a preview is of, at its own size, with
-    its own strokes and steps.
+    """Paint a detail of the first frame of the painting that a preview is of, at its own size and
+    with its own strokes.
 
     Args:
         plan: of a preview.
