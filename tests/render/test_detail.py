@@ -72,6 +72,11 @@ def test_its_strokes_have_the_pixels_of_the_painting(style: Path) -> None:
         assert pixels[0] == pytest.approx(pixels[1])
 
 
+def test_without_a_style_there_is_no_brush_to_be_scaled() -> None:
+    settings = Settings(brush=4.0, style_weight=0)
+    assert with_brush_of_part([], (1280, 720), (256, 256), settings) == settings
+
+
 def test_the_sheet_of_a_preview_has_the_detail_below(style: Path, tmp_path: Path) -> None:
     large = clip_of(tmp_path, scene(0, *LARGE))
     with_detail = preview(large, style, frames=1, **QUICK | {"size": 640})

@@ -170,7 +170,7 @@ def with_brush_of_part(
     """Return the settings of a picture that is a ``part`` (width, height) of a painting of this
     ``size``, with strokes of as many pixels."""
     settings = with_brush_of(pictures, size, settings)
-    if settings.brush is not None:
+    if settings.brush is not None and pictures:
         scale = scale_for(settings.brush, pictures[0], size)
         settings = replace(settings, brush=None, style_scale=scale)
     if settings.style_scale is None:
