@@ -11,9 +11,9 @@ clip and style, its first frame and those three.
 from __future__ import annotations
 
 from vidstyle import media
-from vidstyle.core.images import Image, contact_sheet
+from vidstyle.core.images import Image, contact_sheet, stacked
 
-from .gallery import options_of, painted, stacked
+from .gallery import options_of, painted
 from .table import Row, show
 from .temporal import clip_of, cut_out, frames_of
 

@@ -16,10 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vidstyle import media, stylize
-from vidstyle.core.images import Image, contact_sheet
+from vidstyle.core.images import Image, contact_sheet, stacked
 from vidstyle.metrics import measure
 
 from .table import Row, parser, show
@@ -57,17 +55,6 @@ def options_of(doc: str | None, size: int, frames: int) -> argparse.Namespace:
     made.add_argument("--size", type=int, default=size)
     made.add_argument("--frames", type=int, default=frames)
     return made.parse_args()
-
-
-def stacked(rows: Sequence[Image]) -> Image:
-    """Rows one below the other, with white beside those that are narrower."""
-    width = max(row.shape[1] for row in rows)
-    return np.vstack(
-        [
-            np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
-            for row in rows
-        ]
-    )
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from vidstyle import Settings, UsageError, networks
 from vidstyle.core.frames import Frame
+from vidstyle.engines import base
 from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.objective import losses, masks
 from vidstyle.objective.objective import Objective, Region, TemporalTarget
@@ -279,7 +280,9 @@ def test_broader_strokes_are_measured_broader_whatever_the_size_of_the_picture()
     assert stroke_width(broad) == pytest.approx(2 * stroke_width(narrow), rel=0.15)
     larger = cv2.resize(broad, (1024, 1024), interpolation=cv2.INTER_CUBIC)
     assert stroke_width(larger) == pytest.approx(stroke_width(broad), rel=0.02)
-    assert stroke_width(np.full((40, 40, 3), 7, np.uint8)) == 0, "a plain picture has none"
+    plain = np.full((40, 40, 3), 7, np.uint8)
+    assert stroke_width(plain) > stroke_width(broad), "a plain picture is a single stroke"
+    assert scale_for(4.0, plain, (64, 48)) > 0
 
 
 @pytest.mark.parametrize("size", [(320, 180), (512, 512), (1080, 1920), (3840, 2160)])
@@ -301,3 +304,28 @@ def test_an_engine_scales_its_styles_by_the_brush() -> None:
         assert half == pytest.approx(sides[-1] / 2, rel=0.03), "coarse, it has the same strokes"
     assert sides[1] == pytest.approx(2 * sides[0], rel=0.03)
     assert sides[3] > sides[2]
+
+
+def test_a_style_that_is_enlarged_far_goes_through_the_network_in_parts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    style = stripes(32, 300)
+    settings = Settings(brush=15.0, precision="fp32", style_layers=("relu1_1", "relu2_1"))
+    real, largest, found = networks.Network.forward, 0, []
+
+    def forward(self: networks.Network, picture: Tensor) -> dict[str, Tensor]:
+        nonlocal largest
+        largest = max(largest, picture.shape[2] * picture.shape[3])
+        return real(self, picture)
+
+    monkeypatch.setattr(networks.Network, "forward", forward)
+    for most in (10**9, 30_000):
+        monkeypatch.setattr(base, "LARGEST_LOOK", most)
+        largest = 0
+        engine = OptimizingEngine(settings, StyleSchedule.of(style), (160, 120))
+        grams = engine.styles((160, 120))[0]
+        found.append((largest, grams))
+    (whole, one), (part, other) = found
+    assert part <= 30_000 < whole
+    for name, gram in one.items():
+        assert torch.allclose(gram, other[name], rtol=1e-3, atol=1e-6)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn, get_type_hints
 
 from ..core.errors import UsageError, unknown
+from ..core.frames import FOUND
 from ..core.version import __version__
 from ..media.formats import FORMATS
 from ..settings import Settings, choices_of, fields, kinds
@@ -256,7 +257,7 @@ def mask_of(text: str) -> tuple[str, str | None]:
     If ``text`` as a whole is the name of a file, it is a mask without a style.
     """
     found, colon, style = text.partition(":")
-    if colon and found in ("person", "background") and not Path(text).exists():
+    if colon and found in FOUND and not Path(text).exists():
         return found, style
     path, equals, style = text.rpartition("=")
     return (path, style) if equals and not Path(text).exists() else (text, None)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .faces import Face
+
+Found = Literal["person", "background"]
+"""What a mask can be found of: the people, or all that is behind them."""
+FOUND: tuple[Found, ...] = get_args(Found)
 
 
 @dataclass(frozen=True, eq=False)

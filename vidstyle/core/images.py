@@ -127,6 +127,17 @@ def difference(one: Image, other: Image) -> Field:
     return np.asarray(cv2.max(cv2.max(red, green), blue), np.float32) / np.float32(25)
 
 
+def stacked(rows: Sequence[Image]) -> Image:
+    """Put pictures (H, W, 3) one below the other, with white beside those that are narrower."""
+    width = max(row.shape[1] for row in rows)
+    return np.concatenate(
+        [
+            np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=255)
+            for row in rows
+        ]
+    )
+
+
 def contact_sheet(rows: Sequence[Sequence[Image]], width: int = 1280) -> Image:
     """Arrange pictures in a grid, separated by white gaps.
 

@@ -39,6 +39,9 @@ BYTES_KEPT = 800
 """Memory a pixel of the whole frame: the optimizer's history, and the warm start."""
 EMPHASIS = {"on": 2.5, "more": 5.0}
 """The factor of the content weight at the eyes of a face, by ``--faces``."""
+LARGEST_LOOK = 2_000_000
+"""Pixels of a style that go through the network at once, or as many as a frame has: for a broad
+brush, a style is enlarged far beyond the frame."""
 SMALLEST_TILE = 288 * 288
 """Smaller tiles would be mostly margin."""
 
@@ -287,7 +290,10 @@ class BaseEngine:
         """
         mask = None if share is None else self.tensor(share)
         whole = self.tensor(picture)
-        return grams(self.network, self.style_layers, whole, mask, self.tile_pixels, seen)
+        tile_pixels, area = self.tile_pixels, self.size[0] * self.size[1]
+        if tile_pixels is None and picture.shape[0] * picture.shape[1] > max(area, LARGEST_LOOK):
+            tile_pixels = max(area, LARGEST_LOOK)
+        return grams(self.network, self.style_layers, whole, mask, tile_pixels, seen)
 
     def objective(
         self,

@@ -28,6 +28,8 @@ grain.
 MEASURED_SIDE, GRAIN, LARGER_THAN_STROKES = 512, 0.7, 0.04
 """Strokes are measured in a picture of the area of a square with this side, in pixels; without the
 grain below this sigma, in pixels, and without what is larger than this share of the side."""
+PLAIN_SLOPES = 1e-3
+"""Variance of the slope, in squared levels of 255, below which a picture has no texture."""
 BORDER_ALIKE = 32
 """Largest difference of a border's pixels from the border's color, in levels of 0..255."""
 PLAIN, FRAYED = 0.9, 0.2
@@ -111,13 +113,16 @@ def stroke_width(picture: Image) -> float:
     """Measure how broad the strokes of a picture (H, W, 3) are, relative to the root of its area.
 
     Half a wavelength of its texture: π times the standard deviation of the brightness over that of
-    its slope, without what is larger than strokes.
+    its slope, without what is larger than strokes. A picture without a texture counts as one of the
+    broadest strokes that can be measured.
     """
     whole = cv2.cvtColor(at_area(picture, MEASURED_SIDE**2), cv2.COLOR_RGB2GRAY).astype(np.float32)
     gray = cv2.GaussianBlur(whole, (0, 0), GRAIN)
     texture = gray - cv2.GaussianBlur(gray, (0, 0), LARGER_THAN_STROKES * MEASURED_SIDE)
     slopes = np.diff(texture, axis=0).var() + np.diff(texture, axis=1).var()
-    return float(np.pi * np.sqrt(2 * texture.var() / max(slopes, 1e-6))) / MEASURED_SIDE
+    if slopes < PLAIN_SLOPES:
+        return LARGER_THAN_STROKES
+    return float(np.pi * np.sqrt(2 * texture.var() / slopes)) / MEASURED_SIDE
 
 
 def scale_for(brush: float, picture: Image, frame: tuple[int, int]) -> float:

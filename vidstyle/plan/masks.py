@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import get_args
 
 from .. import media
 from ..core.errors import UsageError
+from ..core.frames import FOUND, Found
 from ..media import Clip
 from ..objective.masks import check, is_one
 from ..settings import Settings
-from ..subjects.masks import Follows, Found, Kind
+from ..subjects.masks import Follows, Kind
 from ..subjects.people import PersonFinder, shows_somebody
 from .samples import samples
 from .styles import MaskLike
 
 Mask = Clip | Found
 """A mask: one that is read, or what is to be found."""
-FOUND: tuple[Found, ...] = get_args(Found)
 FRAMES_LOOKED_AT = 8
 """Frames in which people are looked for before anything is painted, at most."""
 

@@ -143,7 +143,7 @@ def brush_notes(
             f"--brush {brush:g} is {pixels:.1f} pixels at {size[0]}x{size[1]}, too fine to be "
             f"painted: use --size {ceil(max(size) * FINEST_STROKES / pixels)}, or a broader brush"
         )
-    for picture in (one for one in pictures if one is not NO_PICTURE):
+    for picture in _known(pictures):
         area = picture.shape[0] * picture.shape[1]
         enlarged = scale_for(brush, picture, size) * (size[0] * size[1] / area) ** 0.5
         if enlarged > SOFT:
@@ -157,7 +157,7 @@ def brush_notes(
 def with_brush_of(pictures: Sequence[Image], size: tuple[int, int], settings: Settings) -> Settings:
     """Return the settings of a smaller painting with strokes as broad, relative to it, as those of
     a painting of this ``size`` (width, height)."""
-    painted = [picture for picture in pictures if picture is not NO_PICTURE]
+    painted = _known(pictures)
     if settings.brush is not None or settings.style_scale is not None or not painted:
         return settings
     scale = min(default_scale(picture, size, size) for picture in painted)
@@ -179,11 +179,16 @@ def with_brush_of_part(
     return replace(settings, style_scale=settings.style_scale * larger)
 
 
+def _known(pictures: Sequence[Image]) -> list[Image]:
+    """Return those that are more than the name of a model's style."""
+    return [picture for picture in pictures if picture is not NO_PICTURE]
+
+
 def _brushes(
     pictures: Sequence[Image], size: tuple[int, int], settings: Settings
 ) -> Iterator[float]:
     """Yield the breadth of the strokes after each of the ``pictures``, in percent."""
-    for picture in (one for one in pictures if one is not NO_PICTURE):
+    for picture in _known(pictures):
         scale = settings.style_scale or default_scale(picture, size, size)
         yield settings.brush or brush_of(scale, picture, size)
 

@@ -108,6 +108,8 @@ def _render(plan: PaintPlan, listener: Listener) -> Result:
                     paint_here(plan, engine, journal, writer, summary, composer, emit)
                 for note in unused_notes(len(plan.footage.keys), summary.given):
                     emit(Notice(note))
+            # While an error still leaves no output.
+            detail = paint_detail(plan, composer, listener)
             if not summary.losses and plan.footage.clip.info.frames != 0:
                 raise plan.footage.empty_error
         journal.complete = True
@@ -116,7 +118,6 @@ def _render(plan: PaintPlan, listener: Listener) -> Result:
             emit(Notice(note))
         log.finish()
         if output.sheet is not None:
-            detail = paint_detail(plan, composer, listener)
             files.write_whole(output.sheet, media.encoded_image(summary.sheet(detail)))
     return Result(
         output=output.path,

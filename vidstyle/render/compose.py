@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 
 from ..core.frames import Frame
-from ..core.images import Image, contact_sheet, laid_over
+from ..core.images import Image, contact_sheet, laid_over, stacked
 from ..metrics import MetricAccumulator, Metrics
 from ..objective.colors import mixed, with_chroma
 from ..objective.masks import shares
@@ -90,14 +90,7 @@ class Summary:
         frames = contact_sheet(list(zip(*(self.shown or ()), strict=True)))
         if detail is None:
             return frames
-        parts = [frames, contact_sheet([detail])]
-        width = max(part.shape[1] for part in parts)
-        return np.concatenate(
-            [
-                np.pad(part, ((0, 0), (0, width - part.shape[1]), (0, 0)), constant_values=255)
-                for part in parts
-            ]
-        )
+        return stacked([frames, contact_sheet([detail])])
 
     def metrics(self) -> Metrics | None:
         """Return the report, if one is wanted and there is more than one frame."""

@@ -11,6 +11,7 @@ from ..core.events import Listener, Step, Stepped
 from ..core.frames import Frame
 from ..core.images import Image
 from ..engines.protocol import settled
+from ..engines.recovery import RecoveringEngine
 from ..plan import PaintPlan, make_engine
 from ..plan.styles import with_brush_of_part
 from .compose import Composer
@@ -46,7 +47,8 @@ def paint_detail(
     height, width = part.rgb.shape[:2]
     pictures = plan.schedule.pictures
     settings = with_brush_of_part(pictures, footage.size, (width, height), settings)
-    engine = make_engine(settings, plan.schedule, (width, height))
+    made = make_engine(settings, plan.schedule, (width, height))
+    engine = RecoveringEngine(made, listener)
 
     def on_step(step: Step) -> None:
         listener(Stepped(1, step))

@@ -127,11 +127,11 @@ class Settings:
     )
     brush: float | None = look(
         None,
-        "how broad strokes are, in percent of the painting's shorter side, whatever its size; by "
+        "how broad strokes are, in percent of the painting's shorter side (0.1 to 15); by "
         "default what suits the style and the size, which --dry-run tells",
         "X",
         0.1,
-        30,
+        15,
         train=True,
     )
     style_scale: float | None = look(

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
-from ..core.frames import Frame
+from ..core.frames import FOUND, Found, Frame
 from ..core.images import Image
 from ..objective.masks import softened
 from .following import FollowingMask
 from .people import Likelihood, PersonMask
-
-Found = Literal["person", "background"]
-"""What a mask can be found of: the people, or all that is behind them."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,7 @@ def with_masks(
     for count, frame in enumerate(frames):
         if frame.starts_shot or frame.starts_segment:
             people.begin()
-        found = people(frame.rgb) if {"person", "background"} & {*kinds} else None
+        found = people(frame.rgb) if {*FOUND} & {*kinds} else None
         given, layers = iter(frame.masks), list[Image]()
         notes: list[str] = []
         for number, kind in enumerate(kinds):
