@@ -118,8 +118,8 @@ def test_the_public_surface_is_what_it_says() -> None:
     assert vidstyle.__all__ == [
         "Event", "KeysResult", "Learned", "Listener", "LookedAt", "MaskResult", "Metrics", "Notice",
         "Painted", "Result", "Settings", "Started", "Step", "Stepped", "TrainingResult",
-        "UsageError", "VidstyleError", "__version__", "keyframes", "mask", "measure", "preview",
-        "stylize", "train",
+        "UsageError", "VidstyleError", "__version__", "correct", "keyframes", "mask", "measure",
+        "preview", "stylize", "train",
     ]  # fmt: skip
     assert extension.__all__ == [
         "CAFFE_RANGE", "ENGINES", "FORMATS", "LOSSES", "RECIPES", "UNIT_RANGE", "BaseEngine",

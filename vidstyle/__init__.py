@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         MaskResult,
         Result,
         TrainingResult,
+        correct,
         keyframes,
         mask,
         preview,
@@ -57,6 +58,7 @@ __all__ = [
     "UsageError",
     "VidstyleError",
     "__version__",
+    "correct",
     "keyframes",
     "mask",
     "measure",
@@ -72,7 +74,7 @@ _HOMES = {
     ".metrics": ("Metrics", "measure"),
     ".api": (
         *("KeysResult", "MaskResult", "Result", "TrainingResult"),
-        *("keyframes", "mask", "preview", "stylize", "train"),
+        *("correct", "keyframes", "mask", "preview", "stylize", "train"),
     ),
 }
 """The public names that are imported only when they are used, by their modules."""

@@ -14,6 +14,7 @@ from .plan import (
     MaskLike,
     StyleLike,
     plan,
+    plan_correction,
     plan_keys,
     plan_mask,
     plan_training,
@@ -31,6 +32,7 @@ __all__ = [
     "MaskResult",
     "Result",
     "TrainingResult",
+    "correct",
     "keyframes",
     "mask",
     "preview",
@@ -165,6 +167,44 @@ def preview(
         preview=frames,
     )
     return render(made, listener)
+
+
+def correct(
+    painted: str | Path,
+    keys: Sequence[KeyLike],
+    output: str | Path | None = None,
+    *,
+    overwrite: bool = False,
+    listener: Listener = lambda event: None,
+) -> Result:
+    """Correct frames of a painted clip, and let the others of their shots follow.
+
+    What was changed in a frame is carried along with what it is painted on, for up to 240 frames
+    before and after. All else stays as it was painted, to the bit. Nothing is optimized, so this
+    takes seconds.
+
+    Args:
+        painted: a clip that was painted with ``keep_frames``.
+        keys: the corrected frames: each (seconds, picture), by its time in the painted clip, or a
+            folder of pictures that are named by the numbers of their frames.
+        output: the file or folder to write. None means the next version beside it, such as
+            ``clip.picasso.2.mp4``, which can be corrected again.
+        overwrite: whether an existing output may be replaced.
+        listener: called with each event (``vidstyle.Event``).
+
+    Returns:
+        As in ``stylize``.
+
+    Raises:
+        UsageError: an argument is wrong, the paintings of ``painted`` are not kept, or its clip is
+            not as it was.
+        VidstyleError: the work failed. Nothing is left at ``output``.
+
+    Examples:
+        >>> vidstyle.stylize("clip.mp4", "picasso.jpg", keep_frames=True)
+        >>> vidstyle.correct("clip.picasso.mp4", [(0.4, "mended.png")])
+    """
+    return render(plan_correction(painted, keys, output, overwrite), listener)
 
 
 def keyframes(

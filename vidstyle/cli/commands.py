@@ -12,12 +12,14 @@ from .. import media
 from ..core import files
 from ..settings import Settings, fields, recipes
 from ..settings.text import seconds_of
+from .paint import report_of
 from .parser import (
     Parser,
     add_messages,
     add_overwrite,
     add_settings,
     add_style,
+    key_of,
     settings_given,
     style_of,
 )
@@ -145,6 +147,48 @@ def train(arguments: Sequence[str]) -> None:
         print(json.dumps(facts, default=str))
     elif not options.quiet:
         print(f"wrote {learned.output}\nwrote {learned.sheet}", file=sys.stderr)
+
+
+def correct(arguments: Sequence[str]) -> None:
+    """Run ``vidstyle correct PAINTED --key T=IMAGE``: correct frames of a painted clip."""
+    parser = Parser(
+        prog="vidstyle correct",
+        description="Correct frames of a clip that was painted with --keep-frames. The others of "
+        "their shots follow; what was not changed stays as it was painted.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("painted", metavar="PAINTED")
+    parser.add_argument(
+        "--key",
+        action="append",
+        metavar="T=IMAGE|FOLDER",
+        default=[],
+        help="the frame at time T of PAINTED as it is to be; or a FOLDER of pictures named by the "
+        "numbers of their frames",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="PATH",
+        help="default: the next version beside PAINTED, as clip.picasso.2.mp4",
+    )
+    add_overwrite(parser)
+    add_messages(parser.add_argument_group("messages"))
+    options = parser.parse_args(arguments)
+    from .. import api
+
+    with Reporter(options.painted, quiet=options.quiet) as reporter:
+        result = api.correct(
+            options.painted,
+            [key_of(text) for text in options.key],
+            options.output,
+            overwrite=options.overwrite,
+            listener=reporter,
+        )
+    if options.json:
+        print(json.dumps(report_of(result)))
+    elif not options.quiet:
+        print(f"wrote {result.output}", file=sys.stderr)
 
 
 def keys(arguments: Sequence[str]) -> None:
@@ -314,6 +358,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "measure": measure,
     "recipes": list_recipes,
     "train": train,
+    "correct": correct,
     "keys": keys,
     "mask": mask,
     "export": export,

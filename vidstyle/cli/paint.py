@@ -167,7 +167,7 @@ def _paint(
             print(f"wrote {path}", file=sys.stderr)
         if result.measures is not None:
             show_measures(result.measures, sys.stderr)
-    return _report(result)
+    return report_of(result)
 
 
 def _show_plan(summary: PlanSummary) -> None:
@@ -186,7 +186,8 @@ def _seconds(estimate: float | None) -> str:
     return "unknown" if estimate is None else f"{estimate:.0f} s at most"
 
 
-def _report(result: Result) -> dict[str, Any]:
+def report_of(result: Result) -> dict[str, Any]:
+    """Return what ``--json`` prints of a painting."""
     return {
         "output": str(result.output),
         "sheet": str(result.sheet) if result.sheet else None,

@@ -9,6 +9,7 @@ This is all that knows the format. In the journal's folder are:
     training.jpg              how that model paints
     partial.json              which file was left as a partial clip
     000001.png                each painting as it was painted, with --keep-frames
+    kept.json                 what those are paintings of, once all are there
 
 A cluster's workers also leave encoded segments, and copies of the clip that they cannot see. Chunks
 may be in another folder, a store that all machines share.
@@ -17,6 +18,7 @@ may be in another folder, a store that all machines share.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -45,6 +47,7 @@ __all__ = [
     "facts",
     "has_left",
     "is_begun",
+    "kept",
 ]
 
 
@@ -52,6 +55,7 @@ JOURNAL_VERSION = 3
 """Of the format. It is part of the fingerprint, so a journal of another version is not used."""
 FACTS_FILE = "journal.json"
 MODEL_FILE, TRAINING_FILE, PARTIAL_FILE = "model.safetensors", "training.jpg", "partial.json"
+KEPT_FILE = "kept.json"
 MACHINE = "machine"
 """The entry of the facts for what differs by machine. A later run goes on with it as it was."""
 ENCODED = ".encoded"
@@ -146,7 +150,7 @@ class Journal(ChunkStore):
     def clear(self) -> None:
         """Remove what runs have left here, and nothing else."""
         # Without the facts, the rest means nothing.
-        for name in (FACTS_FILE, MODEL_FILE, TRAINING_FILE, PARTIAL_FILE):
+        for name in (FACTS_FILE, MODEL_FILE, TRAINING_FILE, PARTIAL_FILE, KEPT_FILE):
             self.home.remove(name)
         for folder in {self.home, self.parts}:
             for name in folder.names():
@@ -183,6 +187,23 @@ class Journal(ChunkStore):
     def show(self, number: int, painted: Image) -> None:
         """Keep the painting of frame ``number`` as a PNG for people to look at."""
         self.home.write(frame_name(number), png_of(painted))
+
+    def take(self, number: int, painting: Path) -> None:
+        """Keep the file ``painting``, which an earlier run has kept, as that of frame ``number``.
+
+        Both are one file where the disk allows it. Paintings are replaced, but never written to.
+        """
+        assert self.folder is not None
+        target = self.folder / frame_name(number)
+        target.unlink(missing_ok=True)
+        try:
+            os.link(painting, target)
+        except OSError:
+            self.home.write(target.name, painting.read_bytes())
+
+    def keep(self, about: Mapping[str, Any]) -> None:
+        """Note that all paintings are kept, and what they are ``about``."""
+        self.home.write(KEPT_FILE, json.dumps(about, indent=1).encode())
 
     def left(self, partial: Path) -> None:
         """Note that this run has written the file ``partial``, which the next one may replace."""
@@ -239,6 +260,15 @@ def facts(folder: Path) -> dict[str, Any]:
     machine = found.get(MACHINE, {})
     whole = isinstance(machine, dict) and all(n is None or type(n) is int for n in machine.values())
     return found if whole else {}
+
+
+def kept(folder: Path) -> dict[str, Any]:
+    """Read what the paintings that are kept in ``folder`` are about; empty if they are not all
+    there."""
+    try:
+        return dict(json.loads((folder / KEPT_FILE).read_text()))
+    except (OSError, ValueError, TypeError):
+        return {}
 
 
 def is_begun(folder: Path) -> bool:

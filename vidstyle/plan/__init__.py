@@ -18,6 +18,7 @@ from ..objective.masks import is_one
 from ..objective.styles import StyleSchedule
 from ..settings import Settings, rate_of
 from .bars import Bars, find_bars
+from .corrections import Kept, kept_facts, next_version
 from .describe import PlanSummary, check_room, describe
 from .engine import (
     EngineChoice,
@@ -62,6 +63,7 @@ __all__ = [
     "EngineChoice",
     "Footage",
     "GivenKey",
+    "Kept",
     "KeyLike",
     "KeysPlan",
     "Later",
@@ -77,8 +79,10 @@ __all__ = [
     "describe",
     "diagnose",
     "files_of",
+    "kept_facts",
     "make_engine",
     "plan",
+    "plan_correction",
     "plan_keys",
     "plan_mask",
     "plan_training",
@@ -168,6 +172,43 @@ def plan(
     _check_frames(made.footage, target.format)
     _check_writes(made)
     return made
+
+
+def plan_correction(
+    painted: str | Path,
+    keys: Sequence[KeyLike],
+    output: str | Path | None = None,
+    overwrite: bool = False,
+) -> PaintPlan:
+    """Plan to correct a painting: check all that can be checked before any work.
+
+    Args:
+        painted, keys, output, overwrite: see ``vidstyle.correct``.
+
+    Raises:
+        UsageError: something is missing, unreadable or in the way, or the paintings of ``painted``
+            are not kept.
+    """
+    path = Path(painted)
+    kept = Kept.of(path)
+    if not keys:
+        raise UsageError("nothing to correct it by: give the painting of a frame with --key")
+    # Its times count from its own beginning.
+    start = float(kept.settings.span[0])
+    given = [key if isinstance(key, (str, Path)) else (key[0] + start, key[1]) for key in keys]
+    made = plan(
+        kept.clip,
+        (),
+        output or next_version(path),
+        masks=kept.covers(keys_of(given)[0].path),
+        keys=given,
+        overwrite=overwrite,
+        restart=True,
+        keep_frames=True,
+        settings=kept.settings,
+        reads=[path],
+    )
+    return replace(made, footage=replace(made.footage, kept=kept))
 
 
 def plan_training(

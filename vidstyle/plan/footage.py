@@ -16,6 +16,7 @@ from ..media.stills import StillsClip
 from ..settings import Settings, meaningless_to, rate_of
 from ..subjects.masks import Kind
 from .bars import Bars
+from .corrections import Kept
 from .keys import GivenKey
 from .masks import Mask, kind_of
 
@@ -36,6 +37,8 @@ class Footage:
     """Frames whose paintings are given."""
     leads_back: bool = False
     """Whether the frames before a given painting follow it, too."""
+    kept: Kept | None = None
+    """The paintings that are corrected by ``keys``. None if none are."""
     bars: Bars | None = None
     """What of the clip's own frames is not painted, because it is black."""
 

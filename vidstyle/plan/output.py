@@ -48,7 +48,7 @@ class Output:
     def journal(self) -> Path:
         """The folder of its journal and its lock, by its whole name: an mp4 and a GIF of one clip
         are two paintings."""
-        return self.path.with_name(f".{files.fitting(self.path.name, len('..vidstyle'))}.vidstyle")
+        return journal_of(self.path)
 
     @property
     def partial(self) -> Path:
@@ -69,6 +69,11 @@ class Output:
             plot=self.beside(".plot.png") if settings.plot else None,
             snapshots=self.beside(".snapshots") if settings.snapshots else None,
         )
+
+
+def journal_of(output: Path) -> Path:
+    """Return the folder of the journal of an ``output``."""
+    return output.with_name(f".{files.fitting(output.name, len('..vidstyle'))}.vidstyle")
 
 
 def is_folder(output: str | Path) -> bool:

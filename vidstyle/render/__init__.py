@@ -10,9 +10,10 @@ from .. import media
 from ..core import devices, files
 from ..core.events import Event, Listener, Notice
 from ..metrics import Metrics
-from ..plan import PaintPlan, check_room, make_engine
+from ..plan import PaintPlan, check_room, kept_facts, make_engine
 from ..settings import Settings
 from .compose import Composer, Summary
+from .corrections import correct_here
 from .detail import paint_detail
 from .fingerprint import open_journal
 from .keys import unused_notes
@@ -102,7 +103,10 @@ def _render(plan: PaintPlan, listener: Listener) -> Result:
             emit(started(plan, engine))
             learn_clip(engine, plan.footage, journal, emit)
             with writer.partial_on_error(journal, plan.keep_partial):
-                if settings.cluster is not None and plan.journal is not None:
+                kept = plan.footage.kept
+                if kept is not None:
+                    correct_here(plan, kept, journal, writer, summary, composer, emit)
+                elif settings.cluster is not None and plan.journal is not None:
                     paint_on_cluster(plan, engine, journal, writer, summary, emit)
                 else:
                     paint_here(plan, engine, journal, writer, summary, composer, emit)
@@ -112,9 +116,11 @@ def _render(plan: PaintPlan, listener: Listener) -> Result:
             detail = paint_detail(plan, composer, listener)
             if not summary.losses and plan.footage.clip.info.frames != 0:
                 raise plan.footage.empty_error
+        if plan.keep_frames:
+            journal.keep(kept_facts(plan, len(summary.losses)))
         journal.complete = True
-        kept = journal.folder if plan.keep_frames and composer.changes else None
-        for note in last_notes(plan.footage.clip, writer, kept):
+        folder = journal.folder if plan.keep_frames and composer.changes else None
+        for note in last_notes(plan.footage.clip, writer, folder):
             emit(Notice(note))
         log.finish()
         if output.sheet is not None:

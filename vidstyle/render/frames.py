@@ -22,7 +22,7 @@ from ..subjects.faces import FaceDetector
 from ..subjects.masks import Follows, with_masks
 from ..subjects.people import PersonFinder
 from ..subjects.tracks import with_faces
-from ..temporal.keys import keyed
+from ..temporal.keys import keyed, lines_up
 from ..temporal.shots import Cuts, segmented, shots, thumbnail
 
 READ_AHEAD = 8
@@ -231,9 +231,17 @@ def _given(frames: Iterable[Frame], footage: Footage, first: int = 0) -> Iterato
     for number, frame in enumerate(frames, first + 1):
         for key in keys_at(footage, number, frame):
             painting = filled(*media.read_image(key.path, footage.settings.max_pixels))
-            painting = resized(painting, footage.whole)[footage.place]
-            frame = replace(frame, painting=np.ascontiguousarray(painting))
+            if painting.shape[1::-1] != footage.size:  # it may be without the bars
+                painting = resized(painting, footage.whole)[footage.place]
+            notes = (*frame.notes, *_key_notes(painting, frame.rgb, number))
+            frame = replace(frame, painting=np.ascontiguousarray(painting), notes=notes)
         yield frame
+
+
+def _key_notes(painting: Image, source: Image, number: int) -> Iterator[str]:
+    """Say if the ``painting`` given for a frame does not line up with its ``source``."""
+    if not lines_up(painting, source):
+        yield f"the painting given for frame {number} does not line up with it"
 
 
 def _keyed(frames: Iterable[Frame], footage: Footage, leads_back: bool = False) -> Iterator[Frame]:

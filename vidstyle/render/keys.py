@@ -10,10 +10,8 @@ from pathlib import Path
 from .. import media
 from ..core import files
 from ..core.events import Listener, LookedAt
-from ..core.frames import Frame
 from ..core.images import Image, contact_sheet
 from ..plan import KeysPlan
-from ..temporal.keys import lines_up
 from .frames import frames_of
 
 ROW, ROWS = 4, 5
@@ -74,12 +72,6 @@ def _sheet(folder: Path, numbers: Sequence[int]) -> Image:
     row = min(ROW, len(chosen))
     padded = [*chosen, *[blank] * (-len(chosen) % row)]
     return contact_sheet([padded[at : at + row] for at in range(0, len(padded), row)])
-
-
-def key_notes(frame: Frame, number: int) -> Iterator[str]:
-    """Say if the painting given for a frame does not line up with it."""
-    if frame.painting is not None and not lines_up(frame.painting, frame.rgb):
-        yield f"the painting given for frame {number} does not line up with it"
 
 
 def unused_notes(given: int, used: int) -> Iterator[str]:

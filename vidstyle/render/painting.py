@@ -15,7 +15,6 @@ from ..journal import Chunk, Journal
 from ..plan import PaintPlan
 from .compose import Composer, Summary
 from .frames import READ_AHEAD, frames_of
-from .keys import key_notes
 from .output import OutputWriter
 from .scheduler import Scheduler
 
@@ -51,7 +50,7 @@ def paint_frames(
         frames: of a clip, or of one segment. They are read on another thread.
         scheduler: paints them.
         compose: makes what is shown.
-        emit: told of given paintings that do not lie over their frames.
+        emit: told of what was noticed when they were read.
         keep: called with the number of each frame (from 1 on) and its painting.
         first: frames of the clip before these.
         section: the number of their first section.
@@ -62,7 +61,7 @@ def paint_frames(
     for number, done in enumerate(painted, first + 1):
         if keep is not None:
             keep(number, done.painted)
-        for note in (*done.frame.notes, *key_notes(done.frame, number)):
+        for note in done.frame.notes:
             emit(Notice(note))
         yield ShownFrame(done.frame, compose(done.painted, done.frame), done.loss)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, get_type_hints
 
 from .options import EACH_FRAME, ENGINES, LOSSES, choices, items, kinds, weighted
@@ -24,6 +24,7 @@ __all__ = [
     "kinds",
     "meaningless_to",
     "rate_of",
+    "restored",
     "seconds",
     "weighted",
 ]
@@ -46,6 +47,14 @@ def changed(settings: Settings) -> dict[str, Any]:
     values = {spec.name: getattr(settings, spec.name) for spec in dataclasses.fields(settings)}
     plain = Settings()
     return {name: value for name, value in values.items() if value != getattr(plain, name)}
+
+
+def restored(options: Mapping[str, Any]) -> Settings:
+    """Return the settings with ``options`` as ``changed`` gave them, which were kept as JSON."""
+    given: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in options.items()
+    }
+    return Settings(**given)
 
 
 def choices_of(name: str) -> tuple[str, ...]:

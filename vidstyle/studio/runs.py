@@ -16,14 +16,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ..core.errors import UsageError
 from ..core.files import write_whole
 from ..core.images import Image
 from ..plan import PaintPlan, plan
 from ..render import Result
-from ..settings import Settings, changed
+from ..settings import Settings, changed, restored
 from ..settings.text import arguments_of
 
 RECORD = "run.json"
@@ -146,14 +146,10 @@ class Run:
             ValueError, KeyError, TypeError, OSError, UsageError: the record cannot be read.
         """
         facts = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-        options: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in facts["options"].items()
-        }
         order = Order(
             folder / facts["clip"],
             tuple((folder / path, float(weight)) for path, weight in facts["styles"]),
-            Settings(**options),
+            restored(facts["options"]),
             None if facts["mask"] is None else folder / facts["mask"],
         )
         run = cls(folder, order, **{name: facts[name] for name in KEPT})

@@ -25,7 +25,8 @@ It is the difference of a frame from the source of the key frame, warped to it.
 SURE, UNSURE = 0.7, 0.3
 """Confidence from which carried paint is kept as it is, and below which it is not used."""
 DECISIVE = 2
-"""Exponent of the confidence when the paint of two key frames is mixed."""
+"""Exponent of the confidence when the paint of two key frames is mixed, and of the distance when
+two edits are."""
 STROKE_SIGMA, CONTRAST_SIGMA = 2.0, 6.0
 """Sigma, in pixels, of the blur that removes strokes, and of the one that averages contrast."""
 STRONGEST = 1.6
