@@ -145,6 +145,14 @@ def test_corrections_by_number_lie_under_masks_and_keep_the_part_and_the_format(
     assert at_time.output.read_bytes() == walk.with_name("out.2.gif").read_bytes()
 
 
+def test_a_folder_of_frames_is_corrected_into_another(walk: Path, style: Path) -> None:
+    made = stylize(walk, style, walk.with_name("frames"), keep_frames=True, **QUICK)
+    again = correct(made.output, [(0.0, drawn(made.output, 1))])
+    assert again.output == walk.with_name("frames.2")
+    assert len([*again.output.iterdir()]) == 11
+    assert shows(media.read_image(again.output / "000001.png")[0].astype(int))
+
+
 def test_the_command_corrects_and_refuses(vidstyle: Run, painted: Path) -> None:
     mended, new = drawn(painted, 7), painted.with_name("new.mkv")
     done = vidstyle("correct", painted, "--key", f"0.24={mended}", "-o", new, "--json")

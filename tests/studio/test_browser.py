@@ -32,7 +32,7 @@ QUIET = (
 )
 """A browser that asks nothing of anybody."""
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
-SLOW = 120_000
+SLOW = 40_000
 """Milliseconds that a painting may take on a busy machine."""
 SCREENSHOTS = os.environ.get("VIDSTYLE_SCREENSHOTS")
 """A folder for pictures of each state."""
@@ -151,6 +151,12 @@ def frames(path: Path) -> list[np.ndarray]:
     return [frame.rgb for frame in media.open_clip(path)]
 
 
+def kept(painted: Path) -> list[np.ndarray]:
+    """The paintings of a run, as its folder keeps them."""
+    folder = painted.with_name(f".{painted.name}.vidstyle")
+    return [media.read_image(path)[0] for path in sorted(folder.glob("*.png"))]
+
+
 def output(server: Server) -> Path:
     (found,) = server.folder.glob("*/*.starry_night.gif")
     return Path(found)
@@ -192,6 +198,52 @@ def test_a_newcomer_paints_a_gif(visit: Callable[..., Any], server: Server, tmp_
     assert beside[0].shape[1] == 128  # source and painting
     page.locator("#take-over").click()
     api.expect(page.get_by_label("draft")).to_be_checked()
+
+
+def test_a_frame_is_drawn_on_and_the_clip_follows(
+    visit: Callable[..., Any], server: Server, tmp_path: Path
+) -> None:
+    page = visit()
+    take(page, SAMPLES / "fish.gif")
+    open_group(page, "part of the clip")
+    most = page.get_by_label("max frames")
+    most.click()
+    most.press_sequentially("6")
+    most.press("Tab")
+    page.locator("#paint").click()
+    text(page, "#plan", r"frames\s*6\D")
+    page.locator("#start-painting").click()
+    text(page, "#progress", "done, 6 of 6 frames")
+    page.wait_for_selector("#corrections")
+    before = kept(output(server))
+    page.get_by_label("number input for frame").fill("3")
+    page.get_by_label("number input for frame").press("Enter")
+    page.wait_for_timeout(1500)
+    page.locator("#keep").click()
+    text(page, "#correction-told", "Frame 3 is as it was painted: draw on it first")
+    canvas = page.locator("#editor canvas").first
+    canvas.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
+    box = canvas.bounding_box()
+    snap(page, "10-editor")
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.5, steps=8)
+    page.mouse.up()
+    page.locator("#keep").click()
+    text(page, "#correction-told", "Frame 3 is kept")
+    snap(page, "11-kept")
+    page.locator("#again").click()
+    text(page, "#facts", "vidstyle correct")
+    text(page, "#progress", "done, 6 of 6 frames")
+    snap(page, "12-corrected")
+    (corrected,) = server.folder.glob("*/*.painted.gif")
+    after = kept(corrected)
+    assert len(after) == len(frames(corrected)) == 6
+    for one, other in zip(before, after, strict=True):
+        changed = (one != other).any(2)
+        assert changed[20:33, 20:44].mean() > 0.1
+        assert not changed[:8].any() and not changed[-8:].any()
 
 
 def test_a_clip_that_is_refused_leaves_the_page_as_it_was(

@@ -52,7 +52,8 @@ def test_runs_are_painted_in_turn_and_leave_all_there_is_to_see(queue: Queue, or
     wait(queue, lambda: first.state == second.state == "done")
     assert first.folder != second.folder
     names = {path.name for path in first.folder.iterdir()}
-    assert names == {"run.json", "recipe.toml", "sheet.jpg", "beside.mp4", "walk.stripes.gif"}
+    left = {"run.json", "recipe.toml", "sheet.jpg", "beside.mp4", "walk.stripes.gif"}
+    assert names == left | {".walk.stripes.gif.vidstyle"}
     assert first.done == first.total == 4 and first.size == (64, 48) and first.seconds > 0
     beside = media.open_clip(first.folder / "beside.mp4")
     assert (beside.info.width, beside.info.height) == (128, 48)

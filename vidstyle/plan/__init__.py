@@ -196,6 +196,7 @@ def plan_correction(
     # Its times count from its own beginning.
     start = float(kept.settings.span[0])
     given = [key if isinstance(key, (str, Path)) else (key[0] + start, key[1]) for key in keys]
+    settings = replace(kept.settings, format="folder") if path.is_dir() else kept.settings
     made = plan(
         kept.clip,
         (),
@@ -205,7 +206,7 @@ def plan_correction(
         overwrite=overwrite,
         restart=True,
         keep_frames=True,
-        settings=kept.settings,
+        settings=settings,
         reads=[path],
     )
     return replace(made, footage=replace(made.footage, kept=kept))

@@ -22,7 +22,7 @@ VERSION = re.compile(r"\.(\d+)$")
 """How the stem of a corrected painting's name ends."""
 SHARED = (
     *("size", "start", "end", "max_frames", "fps", "max_pixels", "bars"),
-    *("cuts", "flow", "key_every"),
+    *("cuts", "flow"),
     *("keep_colors", "strength", "feather", "follow"),
     *("format", "codec", "crf", "loop", "audio"),
 )

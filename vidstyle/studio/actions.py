@@ -22,6 +22,7 @@ from ..plan import describe
 from ..settings import Settings, changed
 from . import controls
 from .beside import write_beside
+from .corrections import Corrections, Corrector
 from .queue import Queue
 from .runs import Order
 from .shown import buttons, gallery, result_of, times_of
@@ -105,6 +106,7 @@ class Studio:
         for name in ("tuned", "planned"):
             (files / name).mkdir()
         self.tuner = Tuner(files / "tuned")
+        self.corrector = Corrector(queue, files, self.tuner)
         self.turns: dict[str, int] = {}
         self.lock = threading.Lock()
 
@@ -352,6 +354,27 @@ class Studio:
         if (now.name, now.state) != (seen.name, seen.state):
             found |= buttons(run) | result_of(run)
         return found
+
+    def anew(
+        self,
+        request: gr.Request,
+        name: str | None,
+        made: Corrections,
+        start: str,
+        end: str,
+        steps: str,
+        *values: Any,
+    ) -> Iterator[Any]:
+        """Paint a frame of a run by itself, as the controls say, until a newer request supersedes
+        it. For the other arguments and what is yielded, see ``Corrector.anew``."""
+        wanted = self._turn(request.session_hash or "")
+        yield gr.skip(), "painting it anew"
+        try:
+            settings = controls.settings_of(steps, values, start, end)
+            yield from self.corrector.anew(name, made, settings, wanted)
+        except Exception as error:
+            if wanted():
+                yield gr.skip(), wrong(error)
 
     def take_over(self, name: str) -> list[Any]:
         """Return the settings of a run as the values of the controls.

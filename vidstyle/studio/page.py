@@ -12,6 +12,7 @@ import gradio as gr
 
 from . import controls
 from .actions import Choice, PageView, Studio
+from .corrections import Corrections
 from .tuning import MATTERS
 from .words import NOTHING
 
@@ -25,6 +26,9 @@ CSS = """
 #plan th, #facts th { width: 8em }
 #plan td, #facts td { overflow-wrap: anywhere }
 #shots .grid-container, #shelf .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)) }
+#strip .grid-container, #collected .grid-container {
+  grid-template-columns: repeat(6, minmax(0, 1fr))
+}
 """
 TITLE = """# vidstyle studio
 Drop a clip, drop a picture, move a slider, press **Paint**."""
@@ -42,6 +46,7 @@ def build(studio: Studio) -> gr.Blocks:
             with gr.Column(scale=5, min_width=320):
                 frame = _frame()
                 runs = _runs()
+                fixes = _corrections()
             with gr.Column(scale=3, min_width=300):
                 steps = controls.quality_control()
                 made = {name: controls.control(name) for name in controls.MAIN}
@@ -65,6 +70,7 @@ def build(studio: Studio) -> gr.Blocks:
         _on(frame.go.click, studio.begin, [choice, *settings], [frame.plan, frame.go, runs.run])
         _on(runs.over.click, studio.take_over, [runs.run], settings)
         _watch(studio, runs, page)
+        _correct(studio, fixes, runs, settings)
         page.unload(studio.forget)
     return page
 
@@ -185,6 +191,77 @@ def _runs() -> SimpleNamespace:
         both=both,
         pair=pair,
     )
+
+
+def _corrections() -> SimpleNamespace:
+    """Add the components that correct a run: its frames, an editor, and what is collected."""
+    with gr.Group(visible=False, elem_id="corrections") as part:
+        gr.Markdown(
+            "### Correct a frame, and the clip follows\nChoose a frame, draw on it, keep it, and "
+            "paint again: seconds, not minutes. The run stays; the corrected clip is another one.",
+            padding=True,
+        )
+        strip = _pictures("frames of the painting", "strip")
+        number = gr.Slider(1, 2, value=1, step=1, label="frame", elem_id="frame-number")
+        editor = gr.ImageEditor(
+            label="the frame",
+            show_label=False,
+            sources=("clipboard",),
+            transforms=(),
+            format="png",
+            type="numpy",
+            canvas_size=(16, 16),
+            buttons=["download", "fullscreen"],
+            elem_id="editor",
+        )
+        with gr.Row():
+            keep = gr.Button("Keep this frame", variant="primary", elem_id="keep", min_width=100)
+            drop = gr.Button("As it was", elem_id="drop", min_width=100)
+            anew = gr.Button("Paint it anew", elem_id="anew", min_width=100)
+        told = gr.Markdown(elem_classes="vs-told", elem_id="correction-told")
+        edited = gr.File(label="… or drop it as edited elsewhere", height=100, elem_id="edited")
+        collected = _pictures("corrected frames", "collected")
+        again = gr.Button("Paint again", variant="primary", elem_id="again")
+    return SimpleNamespace(
+        part=part,
+        strip=strip,
+        number=number,
+        editor=editor,
+        keep=keep,
+        drop=drop,
+        anew=anew,
+        told=told,
+        edited=edited,
+        collected=collected,
+        again=again,
+    )
+
+
+def _correct(
+    studio: Studio, fixes: SimpleNamespace, runs: SimpleNamespace, settings: list[Any]
+) -> None:
+    """Connect the components that correct a run."""
+    by, run = studio.corrector, runs.run
+    made = gr.State(Corrections())
+    frame = [fixes.editor, fixes.told]
+    opened = [made, fixes.part, fixes.strip, fixes.number, fixes.editor, fixes.collected]
+    gr.on(
+        [run.change, runs.facts.change],
+        by.open,
+        [run, made],
+        [*opened, fixes.told],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    for pictures in (fixes.strip, fixes.collected):
+        _on(pictures.select, by.chosen, [], [fixes.number])
+    _on(fixes.number.change, by.show, [run, fixes.number, made], [made, *frame])
+    _on(fixes.edited.upload, by.put, [run, made, fixes.edited], [*frame, fixes.edited])
+    collected = [made, fixes.collected, fixes.told]
+    _on(fixes.keep.click, by.keep, [run, fixes.editor, made], collected)
+    _on(fixes.drop.click, by.drop, [run, made], [fixes.collected, made, *frame])
+    _on(fixes.anew.click, studio.anew, [run, made, *settings], frame)
+    _on(fixes.again.click, by.again, [run, made], [made, run, fixes.told])
 
 
 def _take(studio: Studio, choice: gr.State, given: SimpleNamespace, part: list[Any]) -> None:

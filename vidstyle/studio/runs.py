@@ -21,7 +21,7 @@ from typing import Literal
 from ..core.errors import UsageError
 from ..core.files import write_whole
 from ..core.images import Image
-from ..plan import PaintPlan, plan
+from ..plan import PaintPlan, plan, plan_correction
 from ..render import Result
 from ..settings import Settings, changed, restored
 from ..settings.text import arguments_of
@@ -43,6 +43,10 @@ class Order:
     """Pictures and their weights."""
     settings: Settings
     mask: Path | None = None
+    corrects: Path | None = None
+    """The painting that is corrected. None if the clip is painted."""
+    corrections: Path | None = None
+    """A folder of its corrected frames, each called by its number."""
 
     def plan(self, folder: Path) -> PaintPlan:
         """Plan to paint it into an existing ``folder``.
@@ -50,6 +54,8 @@ class Order:
         Raises:
             UsageError: something is missing, unreadable or in the way.
         """
+        if self.corrects is not None and self.corrections is not None:
+            return plan_correction(self.corrects, [self.corrections], folder)
         masks = () if self.mask is None else (self.mask,)
         return plan(
             self.clip,
@@ -57,12 +63,17 @@ class Order:
             folder,
             masks=masks,
             settings=self.settings,
+            keep_frames=True,
             keep_partial=True,
         )
 
     @property
     def command(self) -> str:
         """The command line that paints the same."""
+        if self.corrects is not None:
+            return shlex.join(
+                ["vidstyle", "correct", str(self.corrects), "--key", str(self.corrections)]
+            )
         parts = ["vidstyle", str(self.clip)]
         for path, weight in self.styles:
             parts += ["--style", str(path) if weight == 1 else f"{path}:{weight:g}"]
@@ -130,6 +141,8 @@ class Run:
             "clip": self._name(order.clip),
             "styles": [[self._name(path), weight] for path, weight in order.styles],
             "mask": order.mask and self._name(order.mask),
+            "corrects": order.corrects and self._name(order.corrects),
+            "corrections": order.corrections and self._name(order.corrections),
             "options": changed(order.settings),
             "output": self.output and self._name(self.output),
             **{name: getattr(self, name) for name in KEPT},
@@ -150,7 +163,10 @@ class Run:
             folder / facts["clip"],
             tuple((folder / path, float(weight)) for path, weight in facts["styles"]),
             restored(facts["options"]),
-            None if facts["mask"] is None else folder / facts["mask"],
+            *(
+                None if facts.get(name) is None else folder / facts[name]
+                for name in ("mask", "corrects", "corrections")
+            ),
         )
         run = cls(folder, order, **{name: facts[name] for name in KEPT})
         run.size = None if run.size is None else (run.size[0], run.size[1])
@@ -177,7 +193,8 @@ def begin(folder: Path, order: Order, uploads: Path) -> Run:
 
     Args:
         folder: the parent of the runs' folders.
-        order: what to paint. Its files among the uploads are copied into the run's folder.
+        order: what to paint. Its files among the uploads, and its corrected frames, are copied
+            into the run's folder.
         uploads: the temporary folder of uploads.
     """
     stem = re.sub(r"[^\w.-]+", "_", order.clip.stem)[:40]
@@ -197,7 +214,13 @@ def begin(folder: Path, order: Order, uploads: Path) -> Run:
         clip = kept(order.clip, own / "clip")
         styles = tuple((kept(path, own / "styles"), weight) for path, weight in order.styles)
         mask = None if order.mask is None else kept(order.mask, own / "mask")
-        run = Run(own, Order(clip, styles, order.settings, mask))
+        corrections = order.corrections
+        if corrections is not None:
+            (own / "corrections").mkdir()
+            for picture in corrections.glob("*.png"):
+                shutil.copy2(picture, own / "corrections")
+            corrections = own / "corrections"
+        run = Run(own, Order(clip, styles, order.settings, mask, order.corrects, corrections))
         run.save()
     except BaseException:
         shutil.rmtree(own)  # safe, because it was created above

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from threading import Condition, Thread
+from typing import Any
 
 from ..core import devices
 from ..core.events import Step
@@ -85,7 +87,34 @@ class Tuner:
         Raises:
             UsageError: the still cannot be painted with these settings.
         """
-        plan = self._plan(order)
+        return self._begun(self._plan(order), 1, wanted)
+
+    def paint_frame(
+        self, order: Order, number: int, settings: Settings, wanted: Callable[[], bool]
+    ) -> Iterator[Stage]:
+        """Paint a frame of a run by itself, at the run's size, with other settings.
+
+        Args:
+            order: that of the run.
+            number: of the frame, counted from 1.
+            settings: how it is to look.
+            wanted: returns whether the painting is still wanted.
+
+        Yields:
+            As ``paint``.
+
+        Raises:
+            UsageError: the frame cannot be painted with these settings.
+        """
+        looks = {name: getattr(settings, name) for name in MATTERS if name != "size"}
+        # What is shown of it is up to the run.
+        whole: dict[str, Any] = {"engine": "gatys", "model": None, "strength": 1.0}
+        changed = replace(order.settings, **looks | whole)
+        order = replace(order, settings=changed, corrects=None, corrections=None)
+        return self._begun(order.plan(self.folder), number, wanted)
+
+    def _begun(self, plan: PaintPlan, number: int, wanted: Callable[[], bool]) -> Iterator[Stage]:
+        """Paint a frame of a ``plan`` on another thread. See ``paint``."""
         latest: list[Stage] = []
         errors: list[BaseException] = []
         changed = Condition()
@@ -97,7 +126,7 @@ class Tuner:
 
         def work_on() -> None:
             try:
-                self._paint(plan, tell, wanted)
+                self._paint(plan, number, tell, wanted)
             except Superseded:
                 pass
             except BaseException as error:  # raised again in the thread that waits for the picture
@@ -141,13 +170,17 @@ class Tuner:
         return replace(plan, footage=replace(plan.footage, settings=settings))
 
     def _paint(
-        self, plan: PaintPlan, tell: Callable[[Stage], None], wanted: Callable[[], bool]
+        self,
+        plan: PaintPlan,
+        number: int,
+        tell: Callable[[Stage], None],
+        wanted: Callable[[], bool],
     ) -> None:
         composer = Composer.of(plan.settings, plan.schedule)
         shown, steps = 0.0, 0
         with devices.threads(plan.settings.threads):
             engine = make_engine(plan.settings, plan.schedule, plan.size)
-            frame = next(iter(frames_of(plan.footage)))
+            frame = next(islice(frames_of(plan.footage), number - 1, None))
 
             def on_step(step: Step) -> None:
                 nonlocal shown

@@ -43,12 +43,11 @@ class Edit:
             corrected: the same as it is to be (H, W, 3).
         """
         differs = difference(corrected, painted)
-        least = np.clip(NOISE_MEDIANS * np.median(differs), FAINTEST, CLEAR)
-        changed = (differs > least).astype(np.uint8)
+        least = min(CLEAR, max(FAINTEST, NOISE_MEDIANS * float(np.median(differs))))
         square = np.ones((SMALLEST_EDIT, SMALLEST_EDIT), np.uint8)
-        changed = cv2.morphologyEx(changed, cv2.MORPH_OPEN, square)
-        wide = cv2.dilate(changed, np.ones((SEAM, SEAM), np.uint8)).astype(np.float32)
-        return cls(Painting(source, corrected), _soft(wide))
+        changed = cv2.morphologyEx((differs > least).astype(np.uint8), cv2.MORPH_OPEN, square)
+        wide = cv2.dilate(changed, np.ones((SEAM, SEAM), np.uint8))
+        return cls(Painting(source, corrected), _soft(np.asarray(wide, np.float32)))
 
     def to(self, source: Image, motion: Motion) -> Layer:
         """Carry the edit to another frame.
