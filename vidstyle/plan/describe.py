@@ -26,8 +26,9 @@ from .types import PaintPlan
 
 STATE_BYTES = 30
 """Bytes a pixel of what an engine needs for the next frame (``TemporalState``)."""
-PROBE_SIDE = 96
-"""Pixels of the sides of the picture that a step is measured on."""
+PROBE_AREA, PROBES = 320 * 180, 3
+"""Pixels of the picture that a step is measured on, at most, and how often. The fastest counts:
+other work on the machine comes and goes, and in small pictures a pixel costs more."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def describe(plan: PaintPlan) -> PlanSummary:
     check_room(plan)
     width, height = plan.size
     with devices.threads(settings.threads):
-        step = step_seconds(engine, (PROBE_SIDE, PROBE_SIDE)) * width * height / PROBE_SIDE**2
+        step = _whole_step(engine, width, height)
 
     def seconds(settings: Settings) -> float | None:
         frames = plan.footage.frames
@@ -202,6 +203,16 @@ def check_room(plan: PaintPlan) -> list[str]:
 def _free_bytes(path: Path) -> int:
     """Return the free bytes on the disk of ``path``, which need not exist."""
     return shutil.disk_usage(next(p for p in (path, *path.absolute().parents) if p.exists())).free
+
+
+def _whole_step(engine: ClipEngine, width: int, height: int) -> float:
+    """Estimate the seconds of a step on a whole frame."""
+    share = min(1.0, (PROBE_AREA / (width * height)) ** 0.5)
+    probe = max(1, round(width * share)), max(1, round(height * share))
+    fastest = min(step_seconds(engine, probe) for _ in range(PROBES))
+    # Each tile goes through the network once more, for the Gram matrices of all of them.
+    again = 4 / 3 if engine.tiles > 1 else 1.0
+    return again * fastest * width * height / (probe[0] * probe[1])
 
 
 def step_seconds(engine: ClipEngine, size: tuple[int, int], measured: float = 0.0) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 import numpy as np
+from gradio.components.image_editor import EditorValue
 
 from .. import media
 from ..core.errors import UsageError, VidstyleError
@@ -227,7 +228,7 @@ class Corrector:
         return [(str(made.picture(number)), f"{number}") for number in made.numbers]
 
 
-def editor_value(picture: Image) -> dict[str, Any]:
+def editor_value(picture: Image) -> EditorValue:
     """Return the value of an editor that shows a ``picture`` (H, W, 3), without layers."""
     return {"background": picture, "layers": [], "composite": picture}
 
