@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tomllib
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ import numpy as np
 import pytest
 
 from vidstyle import Settings, media
-from vidstyle.studio import SAMPLES, samples
+from vidstyle.studio import SAMPLES, controls, samples
 from vidstyle.studio.actions import Choice, PageView, Studio
 from vidstyle.studio.page import build
 from vidstyle.studio.queue import Queue
 from vidstyle.studio.runs import Order
+from vidstyle.studio.words import tuned_line
 
 from ..conftest import QUICK
 
@@ -111,6 +113,54 @@ def test_a_mask_has_a_frame_for_each_of_the_clips(studio: Studio, video: Path, g
     assert bare.mask is None and not bare.mask_stills
 
 
+def test_a_page_is_set_up_as_a_browser_remembers_it(
+    studio: Studio, video: Path, style: Path
+) -> None:
+    values = ["0.04", "", *controls.shown_of(Settings(size=64, style_weight=3.0))]
+    choice, *_ = studio.take_clip(str(video), Choice(styles=[(str(style), 0.5)]), "0.04", "")
+    remembered = json.loads(
+        json.dumps(studio.remember(studio.take_found("person", choice), *values))
+    )
+    again, _, told, found, *shown = studio.recall(remembered)
+    assert (again.clip, again.styles, again.mask) == (str(video), [(str(style), 0.5)], "person")
+    assert "64x48" in told and found == "person" and shown == values
+    assert again.part == ("0.04", "") and again.order(Settings()).mask == "person"
+    gone = remembered | {"clip": "/no/such.mp4", "styles": [["/no/such.jpg", 1.0]], "mask": None}
+    again, _, told, found, *_ = studio.recall(gone)
+    assert (again, told, found) == (Choice(), "", "")
+    for nothing in (None, {}, remembered | {"values": ["", ""]}):
+        assert all(one == gr.skip() for one in studio.recall(nothing))
+
+
+def test_only_what_is_planned_is_painted(studio: Studio, gif: Path, style: Path) -> None:
+    choice, *_ = studio.take_clip(str(gif), Choice(styles=[(str(style), 1.0)]), "", "")
+    steps, *values = controls.shown_of(Settings(**QUICK))
+    planning, done = studio.plan(choice, "", "", steps, *values)
+    assert planning[2] is None and "4" in done[0] and done[1]["visible"]
+    told, go, order, menu = studio.begin(done[2])
+    assert (told, go["visible"], order) == ("", False, None)
+    assert studio.queue.runs[menu.value].order == done[2]
+    assert studio.unplan() == [told, go, order]
+    assert studio.begin(None)[3] == gr.skip()
+    *_, refused = studio.plan(Choice(), "", "", steps, *values)
+    assert "no clip yet" in refused[0] and refused[2] is None
+
+
+@pytest.mark.parametrize(
+    ("done", "size", "said"),
+    [
+        (1.0, "auto", "painted in 8 s"),
+        (1.0, 640, "painted in 8 s at 512 pixels; the painting will have 640"),
+        (0.05, "auto", "painting, 5%"),
+        (0.25, 512, "painting, 25%, 24 s left"),
+    ],
+)
+def test_a_tuned_frame_says_how_long_it_takes_and_how_large_it_is(
+    done: float, size: int | str, said: str
+) -> None:
+    assert tuned_line(done, 8.0, (512, 288), size) == said
+
+
 def test_two_runs_play_beside_each_other(studio: Studio, gif: Path, style: Path) -> None:
     order = Order(gif, ((style, 1.0),), Settings(**QUICK, seamless=False))
     runs = [studio.queue.add(order) for _ in range(2)]
@@ -120,7 +170,11 @@ def test_two_runs_play_beside_each_other(studio: Studio, gif: Path, style: Path)
         assert studio.queue.changed.wait_for(lambda: all(r.state == "done" for r in runs), 120)
     shown = media.open_clip(studio.compare(runs[0].name, runs[1].name)["value"])
     assert (shown.info.width, shown.info.height) == (128, 48)
-    assert studio.take_over(runs[0].name)[:3] == ["", "", "good"]
+    choice, _, told, found, *values = studio.open_run(runs[0].name)
+    assert choice.clip == str(gif) and choice.styles == [(str(style), 1.0)] and "walk.gif" in told
+    assert found == "" and values[:3] == ["", "", "good"]
+    settings = controls.settings_of(values[2], values[3:], *values[:2])
+    assert settings == order.settings
     seen = studio.refresh(runs[0].name, PageView())
     assert seen["player"]["visible"] and seen["download"]["visible"] and not seen["stop"]["visible"]
     assert [*studio.refresh(runs[0].name, seen["seen"])] == ["seen"]

@@ -32,7 +32,7 @@ QUIET = (
 )
 """A browser that asks nothing of anybody."""
 SAMPLES = Path(__file__).parent.parent.parent / "samples"
-SLOW = 40_000
+SLOW = 120_000
 """Milliseconds that a painting may take on a busy machine."""
 SCREENSHOTS = os.environ.get("VIDSTYLE_SCREENSHOTS")
 """A folder for pictures of each state."""
@@ -264,6 +264,26 @@ def test_a_clip_that_is_refused_leaves_the_page_as_it_was(
     assert not page.locator("#start-painting").is_visible()
     choose(page, "#size", "64")
     tuned(page)
+
+
+def test_a_reload_loses_nothing_and_a_change_takes_the_plan_away(visit: Callable[..., Any]) -> None:
+    page = visit()
+    take(page, SAMPLES / "fish.gif")
+    tuned(page)
+    page.locator("#paint").click()
+    text(page, "#plan", "64x53")
+    assert page.locator("#start-painting").is_visible()
+    choose(page, "#size", "48")
+    page.wait_for_selector("#start-painting", state="hidden")
+    assert page.locator("#plan").inner_text().strip() == ""
+    page.wait_for_timeout(1000)
+    page.reload()
+    text(page, "#clip-told", "fish.gif")
+    assert page.locator("#size input").input_value() == "48"
+    api.expect(page.get_by_label("draft")).to_be_checked()
+    tuned(page)
+    page.locator("#paint").click()
+    text(page, "#plan", "48x40")
 
 
 def test_it_fits_a_phone_and_a_screen_in_the_dark(visit: Callable[..., Any]) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import gradio as gr
 
 from .. import media
 from ..core.errors import UsageError, VidstyleError, line_of
+from ..core.frames import FOUND
 from ..core.images import resized
 from ..media import Clip
 from ..objective.styles import style_picture
@@ -34,6 +35,7 @@ from .words import (
     progress_of,
     short,
     table,
+    tuned_line,
     wrong,
 )
 
@@ -57,6 +59,7 @@ class Choice:
     styles: list[tuple[str, float]] = field(default_factory=list)
     """Pictures and their weights."""
     mask: str | None = None
+    """A file, or one of ``FOUND``."""
     part: tuple[str, str] = ("", "")
     """Start and end of the part to paint, as typed. Empty means the clip's own."""
 
@@ -71,7 +74,9 @@ class Choice:
         if not self.styles:
             raise UsageError("no style yet: drop a picture, or take one from the shelf")
         styles = tuple((Path(path), weight) for path, weight in self.styles)
-        return Order(Path(self.clip), styles, settings, None if not self.mask else Path(self.mask))
+        found = [one for one in FOUND if one == self.mask]
+        mask = found[0] if found else Path(self.mask) if self.mask else None
+        return Order(Path(self.clip), styles, settings, mask)
 
 
 @dataclass(frozen=True)
@@ -206,11 +211,69 @@ class Studio:
             return [choice, wrong(error)]
         return [replace(choice, mask=path, mask_stills=stills), ""]
 
+    def take_found(self, found: str, choice: Choice) -> Choice:
+        """Leave unpainted what is found in the clip: one of ``FOUND``, or "" for nothing."""
+        return replace(choice, mask=found or None, mask_stills=[])
+
+    # What a page has chosen, for the next time.
+
+    def remember(self, choice: Choice, *values: Any) -> dict[str, Any]:
+        """Return what a browser is to remember of a page.
+
+        Args:
+            choice: the page's choice.
+            values: those of the controls: start, end, quality, then ``controls.NAMES``.
+        """
+        return {**asdict(choice), "values": [*values]}
+
+    def recall(self, remembered: Any) -> list[Any]:
+        """Set a page up as a browser remembers it, without files that are gone.
+
+        Returns:
+            The choice, the gallery of the clip's frames, a line about the clip, what is found and
+            left unpainted, and the values of the controls.
+        """
+        values = remembered.get("values", ()) if isinstance(remembered, dict) else ()
+        if len(values) != 3 + len(controls.NAMES):  # of another version, or nothing
+            return [gr.skip()] * (7 + len(controls.NAMES))
+        styles, mask = remembered["styles"], remembered["mask"]
+        return self._set_up(remembered["clip"], styles, mask, values)
+
+    def open_run(self, name: str) -> list[Any]:
+        """Set a page up as it was for a run. For what is returned, see ``recall``."""
+        order = self.queue.runs[name].order
+        given = changed(order.settings)
+        part = [controls.shown(name, given.get(name)) for name in controls.ELSEWHERE]
+        styles = [(str(path), weight) for path, weight in order.styles]
+        mask = None if order.mask is None else str(order.mask)
+        return self._set_up(
+            str(order.clip), styles, mask, [*part, *controls.shown_of(order.settings)]
+        )
+
+    def _set_up(
+        self,
+        clip: str | None,
+        styles: Iterable[Sequence[Any]],
+        mask: str | None,
+        values: Sequence[Any],
+    ) -> list[Any]:
+        start, end = values[:2]
+        there = [(path, weight) for path, weight in styles if Path(path).is_file()]
+        choice, shown, told = Choice(styles=there), gr.skip(), ""
+        if clip and Path(clip).exists():
+            choice, shown, told, _ = self.take_clip(clip, choice, start, end)
+        if mask in FOUND:
+            choice = self.take_found(str(mask), choice)
+        elif mask and Path(mask).exists():
+            choice, _ = self.take_mask(mask, choice, start, end)
+        return [choice, shown, told, choice.mask if choice.mask in FOUND else "", *values]
+
     def _stills(self, clip: Clip, start: str, end: str) -> list[str]:
-        return [self._keep(clip, time) for time in times_of(clip, start, end)]
+        times = times_of(clip, start, end)
+        return [self._keep(clip, time) for time in (times[:1] if clip.info.frames == 1 else times)]
 
     def _mask_stills(self, mask: str | None, clip: Clip, start: str, end: str) -> list[str]:
-        if mask is None:
+        if mask is None or mask in FOUND:
             return []
         opened = media.open_clip(mask, MAX_PIXELS)
         return [self._keep(opened, time) for time in times_of(clip, start, end)]
@@ -265,8 +328,8 @@ class Studio:
             began = time.monotonic()
             for stage in self.tuner.paint(still, wanted):
                 small = resized(before, stage.picture.shape[1::-1])
-                passed = f"{time.monotonic() - began:.0f} s"
-                told = f"painted in {passed}" if stage.done == 1 else f"painting, {passed}"
+                passed = time.monotonic() - began
+                told = tuned_line(stage.done, passed, stage.picture.shape[1::-1], settings.size)
                 yield (small, stage.picture), told
         except Exception as error:
             if wanted():
@@ -290,36 +353,44 @@ class Studio:
 
     # Runs.
 
-    def plan(self, choice: Choice, start: str, end: str, steps: str, *values: Any) -> list[Any]:
+    def plan(
+        self, choice: Choice, start: str, end: str, steps: str, *values: Any
+    ) -> Iterator[list[Any]]:
         """Plan the painting without starting it. For the arguments, see ``tune``.
 
-        Returns:
-            A table of the plan or an error message, and the start button, visible if the plan can
-            be carried out.
+        Yields:
+            A table of the plan or an error message; the start button, visible if the plan can be
+            carried out; and the order that was planned, which is what will be painted.
         """
+        yield ["planning …", gr.update(visible=False), None]
         try:
             order = choice.order(controls.settings_of(steps, values, start, end))
             summary = describe(order.plan(self.files / "planned"))
         except Exception as error:
-            return [wrong(error), gr.update(visible=False)]
+            yield [wrong(error), gr.update(visible=False), None]
+            return
         output = self.queue.folder / "…" / Path(summary.output).name
         rows = [[name, short(fact, order)] for name, fact in plan_facts(summary)]
-        return [table([*rows, ["output", str(output)]]), gr.update(visible=True)]
+        yield [table([*rows, ["output", str(output)]]), gr.update(visible=True), order]
 
-    def begin(self, choice: Choice, start: str, end: str, steps: str, *values: Any) -> list[Any]:
-        """Queue a run. For the arguments, see ``tune``.
+    def unplan(self) -> list[Any]:
+        """Take a plan away that is not of the controls as they are. See ``plan``."""
+        return ["", gr.update(visible=False), None]
+
+    def begin(self, order: Order | None) -> list[Any]:
+        """Queue a run of what was planned.
 
         Returns:
-            The text in place of the plan (an error message or ""), the start button, hidden, and
-            the menu of runs.
+            As ``plan``: an error message or "", the start button, hidden, and no order; then the
+            menu of runs.
         """
+        if order is None:
+            return [*self.unplan(), gr.skip()]
         try:
-            settings = controls.settings_of(steps, values, start, end)
-            run = self.queue.add(choice.order(settings))
+            run = self.queue.add(order)
         except Exception as error:
-            return [wrong(error), gr.update(visible=False), gr.skip()]
-        menu = gr.Dropdown(labels_of(self.queue), value=run.name)
-        return ["", gr.update(visible=False), menu]
+            return [wrong(error), *self.unplan()[1:], gr.skip()]
+        return [*self.unplan(), gr.Dropdown(labels_of(self.queue), value=run.name)]
 
     def refresh(self, name: str | None, seen: PageView) -> dict[str, Any]:
         """Return what has changed in a run since the page was last refreshed.
@@ -375,17 +446,6 @@ class Studio:
         except Exception as error:
             if wanted():
                 yield gr.skip(), wrong(error)
-
-    def take_over(self, name: str) -> list[Any]:
-        """Return the settings of a run as the values of the controls.
-
-        Returns:
-            Start, end, quality, and the rest in the order of ``controls.NAMES``.
-        """
-        settings = self.queue.runs[name].order.settings
-        given = changed(settings)
-        part = [controls.shown(name, given.get(name)) for name in controls.ELSEWHERE]
-        return [*part, *controls.shown_of(settings)]
 
     def compare(self, one: str | None, other: str | None) -> Any:
         """Show two paintings side by side in one video.

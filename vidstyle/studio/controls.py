@@ -24,7 +24,7 @@ MENUS: Mapping[str, Sequence[str]] = {
     "size": ("auto", "208", "256", "320", "384", "512", "640", "768", "1024", "full"),
 }
 """The main options that are menus of usual values. Any other value can be typed in."""
-MAIN = ("style_weight", "brush", "strength", "keep_colors", "size", "engine")
+MAIN = ("style_weight", "brush", "strength", "keep_colors", "faces", "size", "engine")
 """The options that are always visible."""
 ELSEWHERE = ("start", "end")
 """The options whose controls are elsewhere on the page."""

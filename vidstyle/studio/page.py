@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -66,9 +67,13 @@ def build(studio: Studio) -> gr.Blocks:
             trigger_mode="multiple",
             api_visibility="private",
         )
-        _on(frame.paint.click, studio.plan, [choice, *settings], [frame.plan, frame.go])
-        _on(frame.go.click, studio.begin, [choice, *settings], [frame.plan, frame.go, runs.run])
-        _on(runs.over.click, studio.take_over, [runs.run], settings)
+        _plan(studio, frame, runs, choice, settings)
+        set_up = [choice, given.shots, given.clip_told, given.found, *settings]
+        _on(runs.over.click, studio.open_run, [runs.run], set_up)
+        memory = gr.BrowserState(storage_key="vidstyle-studio", secret="vidstyle-studio")
+        changes = [choice.change, *(control.change for control in settings)]
+        _on(partial(gr.on, changes), studio.remember, [choice, *settings], [memory])
+        _on(page.load, studio.recall, [memory], set_up)
         _watch(studio, runs, page)
         _correct(studio, fixes, runs, settings)
         page.unload(studio.forget)
@@ -102,6 +107,12 @@ def _given(studio: Studio, choice: gr.State) -> SimpleNamespace:
     shelf = _pictures("styles from the shelf", "shelf", pictures)
     _styles_chosen(choice)
     with gr.Accordion("mask", open=False):
+        found = gr.Radio(
+            [("nothing", ""), ("people", "person"), ("what is behind people", "background")],
+            value="",
+            label="found by itself, and left unpainted",
+            elem_id="found",
+        )
         mask = gr.File(label="white, or opaque, stays unpainted", height=100, elem_id="mask")
         mask_told = gr.Markdown(elem_classes="vs-told", elem_id="mask-told")
     return SimpleNamespace(
@@ -115,6 +126,7 @@ def _given(studio: Studio, choice: gr.State) -> SimpleNamespace:
         style=style,
         style_told=style_told,
         shelf=shelf,
+        found=found,
         mask=mask,
         mask_told=mask_told,
     )
@@ -167,7 +179,7 @@ def _runs() -> SimpleNamespace:
     with gr.Row():
         download = gr.DownloadButton("Download the painting", visible=False, elem_id="download")
         recipe = gr.DownloadButton("Download the recipe", visible=False, elem_id="recipe-file")
-        over = gr.Button("Take its settings over", visible=False, elem_id="take-over")
+        over = gr.Button("Open this run", visible=False, elem_id="take-over")
     sheet = gr.Image(label="some frames", elem_id="sheet", buttons=["fullscreen"], **hidden)
     facts = gr.HTML(elem_id="facts", visible=False)
     with gr.Accordion("beside another run", open=False):
@@ -237,6 +249,30 @@ def _corrections() -> SimpleNamespace:
     )
 
 
+def _plan(
+    studio: Studio,
+    frame: SimpleNamespace,
+    runs: SimpleNamespace,
+    choice: gr.State,
+    settings: list[Any],
+) -> None:
+    """Connect the buttons that plan and start a run. Only what is planned can be started."""
+    order = gr.State(None)
+    shown = [frame.plan, frame.go, order]
+    planning = _on(frame.paint.click, studio.plan, [choice, *settings], shown)
+    _on(frame.go.click, studio.begin, [order], [*shown, runs.run])
+    changes = [choice.change, *(control.change for control in settings)]
+    gr.on(
+        changes,
+        studio.unplan,
+        [],
+        shown,
+        show_progress="hidden",
+        api_visibility="private",
+        cancels=[planning],
+    )
+
+
 def _correct(
     studio: Studio, fixes: SimpleNamespace, runs: SimpleNamespace, settings: list[Any]
 ) -> None:
@@ -281,6 +317,7 @@ def _take(studio: Studio, choice: gr.State, given: SimpleNamespace, part: list[A
     styles = [choice, given.style_told, given.style]
     _on(given.style.upload, studio.take_styles, [given.style, choice], styles)
     _on(given.shelf.select, studio.take_from_shelf, [choice], [choice])
+    _on(given.found.input, studio.take_found, [given.found, choice], [choice])
     mask = [given.mask, choice, *part]
     _on(given.mask.change, studio.take_mask, mask, [choice, given.mask_told])
 

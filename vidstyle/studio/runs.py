@@ -20,6 +20,7 @@ from typing import Literal
 
 from ..core.errors import UsageError
 from ..core.files import write_whole
+from ..core.frames import FOUND, Found
 from ..core.images import Image
 from ..plan import PaintPlan, plan, plan_correction
 from ..render import Result
@@ -42,7 +43,8 @@ class Order:
     styles: tuple[tuple[Path, float], ...]
     """Pictures and their weights."""
     settings: Settings
-    mask: Path | None = None
+    mask: Path | Found | None = None
+    """A file, or what is found: the inside stays unpainted."""
     corrects: Path | None = None
     """The painting that is corrected. None if the clip is painted."""
     corrections: Path | None = None
@@ -140,7 +142,7 @@ class Run:
         facts = {
             "clip": self._name(order.clip),
             "styles": [[self._name(path), weight] for path, weight in order.styles],
-            "mask": order.mask and self._name(order.mask),
+            "mask": self._name(order.mask) if isinstance(order.mask, Path) else order.mask,
             "corrects": order.corrects and self._name(order.corrects),
             "corrections": order.corrections and self._name(order.corrections),
             "options": changed(order.settings),
@@ -164,8 +166,8 @@ class Run:
             tuple((folder / path, float(weight)) for path, weight in facts["styles"]),
             restored(facts["options"]),
             *(
-                None if facts.get(name) is None else folder / facts[name]
-                for name in ("mask", "corrects", "corrections")
+                found if found is None or found in FOUND else folder / found
+                for found in map(facts.get, ("mask", "corrects", "corrections"))
             ),
         )
         run = cls(folder, order, **{name: facts[name] for name in KEPT})
@@ -213,7 +215,9 @@ def begin(folder: Path, order: Order, uploads: Path) -> Run:
     try:
         clip = kept(order.clip, own / "clip")
         styles = tuple((kept(path, own / "styles"), weight) for path, weight in order.styles)
-        mask = None if order.mask is None else kept(order.mask, own / "mask")
+        mask = order.mask
+        if isinstance(mask, Path):
+            mask = kept(mask, own / "mask")
         corrections = order.corrections
         if corrections is not None:
             (own / "corrections").mkdir()

@@ -13,6 +13,8 @@ from .runs import Order, Run
 
 MEASURED = ("style", "texture", "content", "warping", "flicker")
 """The measures of ``--report`` that the page shows."""
+SURE_SHARE = 0.1
+"""The share of its steps from which on the rest of a tuned frame's time is told."""
 NOTHING = "<p>Nothing is painted yet.</p>"
 WORDS = {
     "waiting": "waits for its turn",
@@ -31,6 +33,23 @@ def clip_line(clip: Clip) -> str:
     length = "" if info.duration is None else f", {float(info.duration):.1f} s"
     sound = ", with sound" if info.sound else ""
     return f"**{info.path.name}**: {info.width}x{info.height}{length}{sound}"
+
+
+def tuned_line(done: float, passed: float, shown: tuple[int, int], size: int | str) -> str:
+    """Return a line about a tuned frame.
+
+    Args:
+        done: the share of its steps.
+        passed: seconds since it was begun.
+        shown: its width and height, in pixels.
+        size: of the painting, as the settings say it.
+    """
+    smaller = isinstance(size, int) and size > max(shown)
+    told = f" at {max(shown)} pixels; the painting will have {size}" if smaller else ""
+    if done == 1:
+        return f"painted in {passed:.0f} s{told}"
+    left = f", {_clock(passed * (1 - done) / done)} left" if done > SURE_SHARE else ""
+    return f"painting, {done:.0%}{left}{told}"
 
 
 def wrong(error: BaseException) -> str:
