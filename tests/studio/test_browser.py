@@ -45,9 +45,14 @@ class Server:
         self.folder = folder
         self.start()
 
+    @property
+    def log(self) -> Path:
+        return self.folder.with_name("log.txt")
+
     def start(self) -> None:
         command = (sys.executable, "-m", "vidstyle", "studio", self.folder, "--no-browser")
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         found = re.search(r"http://127\.0\.0\.1:\d+", line)
@@ -65,6 +70,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     yield studio
     if studio.process.poll() is None:
         studio.end()
+    assert "Traceback" not in studio.log.read_text()
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from ..objective.faces import importance
 from ..objective.masks import shares
 from ..objective.objective import Grams, Objective, Region, TemporalTarget, grams
 from ..objective.styles import StyleSchedule, Weights, at_scale, scale_for
-from ..objective.tiles import tiles
+from ..objective.tiles import Tile, tiles
 from ..settings import Settings, weighted
 from ..temporal import flow
 from .protocol import OnStep, Picture, State
@@ -108,8 +108,11 @@ class BaseEngine:
         """In how many tiles a whole frame is painted."""
         if self.tile_pixels is None:
             return 1
+        return len(self._tiles())
+
+    def _tiles(self) -> list[Tile]:
         width, height = self.size
-        return len(tiles((height, width), self.tile_pixels, self.network.receptive_radius))
+        return tiles((height, width), self.tile_pixels, self.network.receptive_radius)
 
     def fit(self) -> None:
         """Choose tiles if a whole frame does not fit into memory.
@@ -139,8 +142,9 @@ class BaseEngine:
     @property
     def memory(self) -> int:
         """About how many bytes of the device painting needs at once."""
-        area = self.size[0] * self.size[1]
-        through = min(area, self.tile_pixels or area)
+        through = area = self.size[0] * self.size[1]
+        if self.tile_pixels is not None:
+            through = max(tile.window.area for tile in self._tiles())
         return area * BYTES_KEPT + through * BYTES_A_PIXEL[self.dtype]
 
     def reduce_memory(self) -> str | None:

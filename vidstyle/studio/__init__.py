@@ -5,6 +5,7 @@ Needs the extra ``studio`` (Gradio).
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import secrets
@@ -62,6 +63,7 @@ def serve(
             import gradio as gr
         except ImportError as error:
             raise UsageError('the studio needs Gradio: pip install "vidstyle[studio]"') from error
+        logging.getLogger("uvicorn.error").addFilter(_is_told)
         from .actions import Studio
         from .page import CSS, build
         from .queue import Queue
@@ -100,6 +102,12 @@ def serve(
             raise UsageError(told) from error
         finally:
             studio.close()
+
+
+def _is_told(record: logging.LogRecord) -> bool:
+    """Whether a line of the server's log says more than that a page was closed."""
+    error = record.exc_info[1] if record.exc_info else None
+    return type(error).__name__ != "ClientDisconnect"
 
 
 def samples() -> list[Path]:

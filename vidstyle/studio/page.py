@@ -330,8 +330,18 @@ def _watch(studio: Studio, runs: SimpleNamespace, page: gr.Blocks) -> None:
     def look(name: str | None, before: PageView) -> dict[Any, Any]:
         return {shown[part]: value for part, value in studio.refresh(name, before).items()}
 
-    for event in (gr.Timer(1.0).tick, runs.run.change, page.load):
-        _on(event, look, [runs.run, seen], [*shown.values()])
+    # One at a time: Gradio copies each file that is shown, and a second answer does not wait for
+    # the copy that the first one makes.
+    gr.on(
+        [gr.Timer(1.0).tick, runs.run.change, page.load],
+        look,
+        [runs.run, seen],
+        [*shown.values()],
+        show_progress="hidden",
+        api_visibility="private",
+        concurrency_limit=1,
+        trigger_mode="multiple",
+    )
     queue = studio.queue
     buttons = ((runs.pause, queue.pause), (runs.more, queue.go_on), (runs.stop, queue.stop))
     for button, act in buttons:
