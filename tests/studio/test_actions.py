@@ -8,6 +8,7 @@ import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import gradio as gr
 import numpy as np
@@ -144,6 +145,22 @@ def test_only_what_is_planned_is_painted(studio: Studio, gif: Path, style: Path)
     assert studio.begin(None)[3] == gr.skip()
     *_, refused = studio.plan(Choice(), "", "", steps, *values)
     assert "no clip yet" in refused[0] and refused[2] is None
+
+
+def test_a_detail_needs_a_clip_and_gives_way(studio: Studio, gif: Path, style: Path) -> None:
+    choice, *_ = studio.take_clip(str(gif), Choice(styles=[(str(style), 1.0)]), "", "")
+    steps, *values = controls.shown_of(Settings(**QUICK))
+    page = cast("gr.Request", SimpleNamespace(session_hash="page"))
+    first, *stages = studio.detail(page, choice, 10, 90, "", "", steps, *values)
+    assert first == (gr.skip(), "painting a detail")
+    before, after = stages[-1][0]
+    assert before.shape == after.shape == (48, 64, 3) and "painted in" in stages[-1][1]
+    _, refused = studio.detail(page, Choice(), None, None, "", "", steps, *values)
+    assert "no clip yet" in refused[1]
+    given_way = studio.detail(page, choice, None, None, "", "", steps, *values)
+    next(given_way)
+    studio.forget(page)
+    assert [*given_way] == []
 
 
 @pytest.mark.parametrize(

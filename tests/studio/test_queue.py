@@ -144,6 +144,28 @@ def test_the_command_does_the_same(order: Order) -> None:
     assert order.command.startswith("vidstyle ") and "--no-seamless" in order.command
 
 
+def test_a_detail_is_painted_at_the_size_of_the_painting_and_where_it_is_wanted(
+    style: Path, tmp_path: Path
+) -> None:
+    still = tmp_path / "still.png"
+    picture = np.full((400, 640, 3), 90, np.uint8)
+    picture[300:390, 10:200] = np.random.default_rng(0).integers(0, 255, (90, 190, 1), np.uint8)
+    media.save_image(still, picture)
+    tuner = Tuner(tmp_path)
+    order = Order(still, ((style, 1.0),), Settings(**QUICK | {"size": 640}))
+    for middle, place in (
+        ((0.5, 0.5), np.s_[72:328, 192:448]),
+        ((1.0, 0.0), np.s_[:256, 384:]),
+    ):
+        *_, last = tuner.paint_detail(order, middle, lambda: True)
+        assert last.done == 1 and last.picture.shape == last.source.shape == (256, 256, 3)
+        assert np.array_equal(last.source, picture[place])
+        assert np.abs(last.picture.astype(int) - last.source).mean() > 2
+    *_, last = tuner.paint_detail(order, None, lambda: True)
+    assert (last.source != 90).any(2).sum() > 0.9 * 90 * 190
+    tuner.close()
+
+
 def test_a_tuned_frame_becomes_sharper_and_gives_way(
     order: Order, style: Path, tmp_path: Path
 ) -> None:

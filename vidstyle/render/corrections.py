@@ -50,13 +50,13 @@ def correct_here(
     if journal.fingerprint["clip"] != kept.clip_digest:
         raise UsageError(f"{kept.clip}: is not as it was when it was painted: paint it again")
     journal.begin()
-    corrections = Corrections(kept, len(footage.keys), footage.settings.flow)
+    edits = EditsFollowed(kept, len(footage.keys), footage.settings.flow)
     began = time.monotonic()
     with Behind(FRAMES_WAITING) as encoding:
-        for number, frame, layers in corrections.of(ahead(frames_of(footage), READ_AHEAD)):
+        for number, frame, layers in edits.of(ahead(frames_of(footage), READ_AHEAD)):
             for note in frame.notes:
                 emit(Notice(note))
-            before = corrections.painted(number)
+            before = edits.painted(number)
             painted = edited(before, layers)
             if painted is before:
                 journal.take(number, kept.painting(number))
@@ -67,9 +67,9 @@ def correct_here(
             summary.add(frame, shown, 0.0)
             emit(Painted(number, time.monotonic() - began, False, painted))
             began = time.monotonic()
-    if corrections.left:
+    if edits.left:
         raise UsageError(
-            f"{corrections.left} of {len(footage.keys)} corrections are for no frame of the clip: "
+            f"{edits.left} of {len(footage.keys)} corrections are for no frame of the clip: "
             f"check their times"
         )
 
@@ -94,7 +94,7 @@ class _Followed:
     """That of the last frame into the edited one."""
 
 
-class Corrections:
+class EditsFollowed:
     """The edits of corrected frames, as the frames of their shots follow them.
 
     Args:

@@ -12,8 +12,10 @@ from ..core.frames import Frame
 from ..core.images import Image
 from ..engines.protocol import settled
 from ..engines.recovery import RecoveringEngine
-from ..plan import PaintPlan, make_engine
+from ..objective.styles import StyleSchedule
+from ..plan import Footage, PaintPlan, make_engine
 from ..plan.styles import with_brush_of_part
+from ..settings import Settings
 from .compose import Composer
 from .frames import frames_of
 
@@ -40,14 +42,11 @@ def paint_detail(
         return None
     settings = replace(plan.settings, first_iterations=plan.detail.first_iterations)
     footage = replace(plan.footage, whole=plan.detail.size, settings=settings)
-    frame = next(frames_of(footage), None)
-    if frame is None or frame.painting is not None:
+    found = part_of(footage, plan.schedule)
+    if found is None or found[0].painting is not None:
         return None
-    part = _cut(frame)
-    height, width = part.rgb.shape[:2]
-    pictures = plan.schedule.pictures
-    settings = with_brush_of_part(pictures, footage.size, (width, height), settings)
-    made = make_engine(settings, plan.schedule, (width, height))
+    part, settings = found
+    made = make_engine(settings, plan.schedule, part.rgb.shape[1::-1])
     engine = RecoveringEngine(made, listener)
 
     def on_step(step: Step) -> None:
@@ -57,10 +56,39 @@ def paint_detail(
     return part.rgb, composer(settled(painted), part)
 
 
-def _cut(frame: Frame) -> Frame:
-    """Cut the detail out of a frame: its largest face, or where there is most to see."""
-    height, width = (min(DETAIL_SIDE, side) for side in frame.rgb.shape[:2])
-    x, y = _middle(frame, height, width)
+def part_of(
+    footage: Footage, schedule: StyleSchedule, middle: tuple[float, float] | None = None
+) -> tuple[Frame, Settings] | None:
+    """Cut a detail out of the first frame.
+
+    Args:
+        footage: at the painting's own size.
+        schedule: its styles.
+        middle: of the detail, as shares of the frame's width and height. None means its largest
+            face, or where there is most to see.
+
+    Returns:
+        The detail as a frame, and the settings that paint it with the strokes of the whole. None if
+        there are no frames.
+    """
+    frame = next(frames_of(footage), None)
+    if frame is None:
+        return None
+    part = _cut(frame, middle)
+    height, width = part.rgb.shape[:2]
+    settings = with_brush_of_part(
+        schedule.pictures, footage.size, (width, height), footage.settings
+    )
+    return part, settings
+
+
+def _cut(frame: Frame, middle: tuple[float, float] | None) -> Frame:
+    whole = frame.rgb.shape[:2]
+    height, width = (min(DETAIL_SIDE, side) for side in whole)
+    if middle is None:
+        x, y = _middle(frame, height, width)
+    else:
+        x, y = middle[0] * whole[1], middle[1] * whole[0]
     top = round(min(max(0.0, y - height / 2), frame.rgb.shape[0] - height))
     left = round(min(max(0.0, x - width / 2), frame.rgb.shape[1] - width))
     place = slice(top, top + height), slice(left, left + width)
@@ -75,7 +103,7 @@ def _cut(frame: Frame) -> Frame:
 
 
 def _middle(frame: Frame, height: int, width: int) -> tuple[float, float]:
-    """Return the middle (x, y) of a detail of this size."""
+    """Return the middle (x, y) of a detail of this size: a face, or where there is most to see."""
     if frame.faces:
         x, y = max(frame.faces, key=lambda face: face.width).center
         return float(x), float(y)

@@ -322,9 +322,7 @@ class Studio:
             return
         try:
             settings = controls.settings_of(steps, values, start, end)
-            still = replace(choice.order(settings), clip=Path(choice.stills[choice.tuned]))
-            if choice.mask_stills:
-                still = replace(still, mask=Path(choice.mask_stills[choice.tuned]))
+            still = self._still(choice, settings)
             began = time.monotonic()
             for stage in self.tuner.paint(still, wanted):
                 small = resized(before, stage.picture.shape[1::-1])
@@ -334,6 +332,54 @@ class Studio:
         except Exception as error:
             if wanted():
                 yield gr.skip(), wrong(error)
+
+    def detail(
+        self,
+        request: gr.Request,
+        choice: Choice,
+        across: float | None,
+        down: float | None,
+        start: str,
+        end: str,
+        steps: str,
+        *values: Any,
+    ) -> Iterator[Any]:
+        """Paint a detail of the chosen frame at the painting's own size, until a newer request
+        supersedes it. For the other arguments, see ``tune``.
+
+        Args:
+            across, down: its middle, in percent of the frame. None means a face, or where there is
+                most to see.
+
+        Yields:
+            The detail before and after painting, and a line about the progress.
+        """
+        wanted = self._turn(request.session_hash or "")
+        yield gr.skip(), "painting a detail"
+        try:
+            settings = controls.settings_of(steps, values, start, end)
+            still = self._still(choice, settings)
+            middle = None if across is None or down is None else (across / 100, down / 100)
+            began = time.monotonic()
+            for stage in self.tuner.paint_detail(still, middle, wanted):
+                passed = time.monotonic() - began
+                told = tuned_line(stage.done, passed, stage.picture.shape[1::-1], "auto")
+                yield (stage.source, stage.picture), told
+        except Exception as error:
+            if wanted():
+                yield gr.skip(), wrong(error)
+
+    def _still(self, choice: Choice, settings: Settings) -> Order:
+        """Return the order to paint the chosen frame alone.
+
+        Raises:
+            UsageError: there is no clip, or no style.
+        """
+        order = choice.order(settings)
+        still = replace(order, clip=Path(choice.stills[choice.tuned]))
+        if choice.mask_stills:
+            still = replace(still, mask=Path(choice.mask_stills[choice.tuned]))
+        return still
 
     def forget(self, request: gr.Request) -> None:
         """Stop tuning for a page that was closed."""

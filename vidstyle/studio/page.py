@@ -67,6 +67,12 @@ def build(studio: Studio) -> gr.Blocks:
             trigger_mode="multiple",
             api_visibility="private",
         )
+        detail = [frame.detail, frame.detail_told]
+        nowhere = gr.State(None)
+        _on(frame.show.click, studio.detail, [choice, nowhere, nowhere, *settings], detail)
+        for slider in (frame.across, frame.down):
+            where = [choice, frame.across, frame.down, *settings]
+            _on(slider.release, studio.detail, where, detail)
         _plan(studio, frame, runs, choice, settings)
         set_up = [choice, given.shots, given.clip_told, given.found, *settings]
         _on(runs.over.click, studio.open_run, [runs.run], set_up)
@@ -158,10 +164,38 @@ def _frame() -> SimpleNamespace:
         buttons=["fullscreen"],
     )
     told = gr.Markdown("First a clip, then a style.", elem_classes="vs-told", elem_id="tuned-told")
+    with gr.Accordion("a detail at the painting's own size", open=False):
+        detail = gr.ImageSlider(
+            label="a detail, before and after",
+            interactive=False,
+            elem_id="detail",
+            max_height=512,
+            buttons=["fullscreen"],
+        )
+        detail_told = gr.Markdown(
+            "On a face, or where there is most to see; or where the sliders say.",
+            elem_classes="vs-told",
+            elem_id="detail-told",
+        )
+        show = gr.Button("Show a detail", elem_id="show-detail")
+        with gr.Row():
+            across = gr.Slider(0, 100, value=50, step=1, label="across, in percent")
+            down = gr.Slider(0, 100, value=50, step=1, label="down, in percent")
     paint = gr.Button("Paint", variant="primary", elem_id="paint")
     plan = gr.HTML(elem_id="plan")
     go = gr.Button("Start", variant="primary", visible=False, elem_id="start-painting")
-    return SimpleNamespace(tuned=tuned, told=told, paint=paint, plan=plan, go=go)
+    return SimpleNamespace(
+        tuned=tuned,
+        told=told,
+        detail=detail,
+        detail_told=detail_told,
+        show=show,
+        across=across,
+        down=down,
+        paint=paint,
+        plan=plan,
+        go=go,
+    )
 
 
 def _runs() -> SimpleNamespace:

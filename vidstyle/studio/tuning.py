@@ -12,12 +12,14 @@ from typing import Any
 
 from ..core import devices
 from ..core.events import Step
+from ..core.frames import Frame
 from ..core.images import Image, resized
 from ..engines.gatys import OptimizingEngine
 from ..engines.protocol import settled
 from ..plan import PaintPlan, make_engine
 from ..plan.styles import with_brush_of
 from ..render.compose import Composer
+from ..render.detail import part_of
 from ..render.frames import frames_of
 from ..settings import AUTO_SIZE, Settings, fields
 from .runs import Order
@@ -52,6 +54,12 @@ class Stage:
     """(H, W, 3) uint8 RGB, at its final size."""
     done: float
     """Share of the optimizer steps that are done, 0..1."""
+    source: Image
+    """What is painted (H, W, 3), of the same size."""
+
+
+Pick = Callable[[PaintPlan], tuple[Frame, Settings]]
+"""Returns the frame of a plan that is to be painted, or a part of it, and the settings for that."""
 
 
 class Superseded(BaseException):
@@ -87,7 +95,34 @@ class Tuner:
         Raises:
             UsageError: the still cannot be painted with these settings.
         """
-        return self._begun(self._plan(order), 1, wanted)
+        return self._begun(self._plan(order), _frame(1), wanted)
+
+    def paint_detail(
+        self, order: Order, middle: tuple[float, float] | None, wanted: Callable[[], bool]
+    ) -> Iterator[Stage]:
+        """Paint a detail of a still at the painting's own size.
+
+        Args:
+            order: with a still as its clip.
+            middle: of the detail, as shares of the frame's width and height. None means a face, or
+                where there is most to see.
+            wanted: returns whether the painting is still wanted.
+
+        Yields:
+            As ``paint``.
+
+        Raises:
+            UsageError: the still cannot be painted with these settings.
+        """
+        kept = {name: getattr(order.settings, name) for name in MATTERS}
+        settings = replace(Settings(), **kept | {"engine": "gatys", "model": None})
+
+        def part(plan: PaintPlan) -> tuple[Frame, Settings]:
+            found = part_of(plan.footage, plan.schedule, middle)
+            assert found is not None  # a still has a frame
+            return found
+
+        return self._begun(replace(order, settings=settings).plan(self.folder), part, wanted)
 
     def paint_frame(
         self, order: Order, number: int, settings: Settings, wanted: Callable[[], bool]
@@ -111,10 +146,10 @@ class Tuner:
         whole: dict[str, Any] = {"engine": "gatys", "model": None, "strength": 1.0}
         changed = replace(order.settings, **looks | whole)
         order = replace(order, settings=changed, corrects=None, corrections=None)
-        return self._begun(order.plan(self.folder), number, wanted)
+        return self._begun(order.plan(self.folder), _frame(number), wanted)
 
-    def _begun(self, plan: PaintPlan, number: int, wanted: Callable[[], bool]) -> Iterator[Stage]:
-        """Paint a frame of a ``plan`` on another thread. See ``paint``."""
+    def _begun(self, plan: PaintPlan, pick: Pick, wanted: Callable[[], bool]) -> Iterator[Stage]:
+        """Paint what is picked of a ``plan`` on another thread. See ``paint``."""
         latest: list[Stage] = []
         errors: list[BaseException] = []
         changed = Condition()
@@ -126,7 +161,7 @@ class Tuner:
 
         def work_on() -> None:
             try:
-                self._paint(plan, number, tell, wanted)
+                self._paint(plan, pick, tell, wanted)
             except Superseded:
                 pass
             except BaseException as error:  # raised again in the thread that waits for the picture
@@ -172,23 +207,24 @@ class Tuner:
     def _paint(
         self,
         plan: PaintPlan,
-        number: int,
+        pick: Pick,
         tell: Callable[[Stage], None],
         wanted: Callable[[], bool],
     ) -> None:
         composer = Composer.of(plan.settings, plan.schedule)
         shown, steps = 0.0, 0
         with devices.threads(plan.settings.threads):
-            engine = make_engine(plan.settings, plan.schedule, plan.size)
-            frame = next(islice(frames_of(plan.footage), number - 1, None))
+            frame, settings = pick(plan)
+            size = frame.rgb.shape[1::-1]
+            engine = make_engine(settings, plan.schedule, size)
 
             def on_step(step: Step) -> None:
                 nonlocal shown
                 if not wanted():
                     raise Superseded
                 if time.monotonic() - shown > STAGE_EVERY_S:
-                    picture = resized(step.picture(), plan.size)
-                    tell(Stage(composer(picture, frame), step.done))
+                    picture = resized(step.picture(), size)
+                    tell(Stage(composer(picture, frame), step.done, frame.rgb))
                     shown = time.monotonic()
 
             def on_sketch(step: Step) -> None:
@@ -204,4 +240,9 @@ class Tuner:
                 engine.sketch(frame, SKETCH, SKETCH_STEPS, on_sketch)
             ((picture, _),) = engine.paint_span([frame], on_painting)
             painted = settled(picture)
-        tell(Stage(composer(painted, frame), 1.0))
+        tell(Stage(composer(painted, frame), 1.0, frame.rgb))
+
+
+def _frame(number: int) -> Pick:
+    """Return what picks a frame of a plan, by its ``number`` from 1 on."""
+    return lambda plan: (next(islice(frames_of(plan.footage), number - 1, None)), plan.settings)
