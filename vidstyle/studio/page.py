@@ -138,14 +138,14 @@ def _given(studio: Studio, choice: gr.State) -> SimpleNamespace:
     )
 
 
-def _pictures(label: str, name: str, pictures: Any = None) -> gr.Gallery:
+def _pictures(label: str, name: str, pictures: Any = None, height: int = 140) -> gr.Gallery:
     """Add a gallery of three pictures in a row, to choose from by a click."""
     return gr.Gallery(
         pictures,
         label=label,
         show_label=False,
         columns=3,
-        height=140,
+        height=height,
         allow_preview=False,
         object_fit="contain" if pictures is None else "cover",
         elem_id=name,
@@ -241,13 +241,12 @@ def _runs() -> SimpleNamespace:
 
 def _corrections() -> SimpleNamespace:
     """Add the components that correct a run: its frames, an editor, and what is collected."""
-    with gr.Group(visible=False, elem_id="corrections") as part:
+    with gr.Column(visible=False, elem_id="corrections") as part:
         gr.Markdown(
             "### Correct a frame, and the clip follows\nChoose a frame, draw on it, keep it, and "
-            "paint again: seconds, not minutes. The run stays; the corrected clip is another one.",
-            padding=True,
+            "paint again: seconds, not minutes. The run stays; the corrected clip is another one."
         )
-        strip = _pictures("frames of the painting", "strip")
+        strip = _pictures("frames of the painting", "strip", height=180)
         number = gr.Slider(1, 2, value=1, step=1, label="frame", elem_id="frame-number")
         editor = gr.ImageEditor(
             label="the frame",
