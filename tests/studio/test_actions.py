@@ -6,6 +6,7 @@ import json
 import shutil
 import tomllib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -14,13 +15,14 @@ import gradio as gr
 import numpy as np
 import pytest
 
-from vidstyle import Settings, media
-from vidstyle.studio import SAMPLES, controls, samples
-from vidstyle.studio.actions import Choice, PageView, Studio
+from vidstyle import Settings, UsageError, media
+from vidstyle.studio import SAMPLES, controls, masks, samples
+from vidstyle.studio.actions import PageView, Studio
+from vidstyle.studio.choice import Choice
 from vidstyle.studio.page import build
 from vidstyle.studio.queue import Queue
-from vidstyle.studio.runs import Order
-from vidstyle.studio.words import tuned_line
+from vidstyle.studio.runs import Order, Run
+from vidstyle.studio.words import labels_of, tuned_line, wrong
 
 from ..conftest import QUICK
 
@@ -176,6 +178,63 @@ def test_a_tuned_frame_says_how_long_it_takes_and_how_large_it_is(
     done: float, size: int | str, said: str
 ) -> None:
     assert tuned_line(done, 8.0, (512, 288), size) == said
+
+
+def test_a_mask_is_drawn_on_the_first_frame_and_has_a_style_of_its_own(
+    studio: Studio, video: Path, style: Path
+) -> None:
+    assert "no clip yet" in masks.draw(Choice())[2]
+    choice, *_ = studio.take_clip(str(video), Choice(styles=[(str(style), 1.0)]), "", "")
+    _, use, told = masks.draw(choice)
+    assert use["visible"] and told == ""
+    nothing = np.zeros((48, 64, 4), np.uint8)
+    same, told = studio.take_drawn({"layers": [nothing]}, choice)
+    assert same is choice and "Nothing is drawn" in told
+    one, other = nothing.copy(), nothing.copy()
+    one[10:20, 10:20] = 255
+    other[30:40, 30:40] = 255
+    choice, told = studio.take_drawn({"layers": [nothing, one, other]}, choice)
+    assert "follows" in told and len(choice.mask_stills) == 3
+    mask = media.read_image(Path(str(choice.mask)))[0]
+    assert mask[15, 15].min() == mask[35, 35].min() == 255 and mask.mean() < 20
+    same, told = masks.take_inside(str(video), choice)
+    assert same is choice and "cannot be read as an image" in told
+    choice, told = masks.take_inside(str(studio.shelf[0]), choice)
+    order = choice.order(Settings(**QUICK))
+    plan = order.plan(studio.files)
+    assert plan.schedule.regions == (1,) and f"{order.mask}={studio.shelf[0]}" in order.command
+    run = studio.queue.add(order)
+    assert run.order.inside == studio.shelf[0] and Run.load(run.folder).order == run.order
+    again = studio.open_run(run.name)[0]
+    assert again.inside == choice.inside and again.mask == str(run.order.mask)
+    assert masks.take_inside(None, choice)[0].inside is None
+
+
+def test_a_sample_is_tried_at_once_and_a_tuned_frame_is_stopped(studio: Studio) -> None:
+    choice, _, told = studio.try_sample(Choice())
+    assert "city.mp4" in told and "starry_night" in choice.styles[0][0]
+    steps, *values = controls.shown_of(Settings(**QUICK))
+    page = cast("gr.Request", SimpleNamespace(session_hash="page"))
+    tuned = studio.tune(page, choice, "", "", steps, *values)
+    next(tuned)
+    assert "stopped" in studio.rest(page) and [*tuned] == []
+
+
+def test_errors_name_no_private_folder_and_runs_say_what_they_are(
+    studio: Studio, gif: Path, style: Path
+) -> None:
+    told = wrong(UsageError("/tmp/vidstyle-studio-a1b2/uploads/8f/odd name.mp4: is no clip"))
+    assert "odd name.mp4: is no clip" in told and "uploads" not in told
+    assert "/home/me/odd.mp4" in wrong(UsageError("/home/me/odd.mp4: is no clip"))
+    order = Order(gif, ((style, 1.0),), Settings(**QUICK, style_weight=3.0))
+    run = studio.queue.add(order)
+    ((label, name),) = labels_of(studio.queue)
+    assert name == run.name and "stripes --size 64" in label and len(label) < 120
+    again = studio.queue.add(
+        replace(order, corrects=run.folder / "out.gif", corrections=gif.parent)
+    )
+    assert f"corrected from {run.name}" in labels_of(studio.queue)[0][0]
+    assert labels_of(studio.queue)[0][1] == again.name
 
 
 def test_two_runs_play_beside_each_other(studio: Studio, gif: Path, style: Path) -> None:

@@ -6,7 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,15 +14,16 @@ from typing import Any
 import gradio as gr
 
 from .. import media
-from ..core.errors import UsageError, VidstyleError, line_of
+from ..core.errors import VidstyleError, line_of
 from ..core.frames import FOUND
 from ..core.images import resized
 from ..media import Clip
 from ..objective.styles import style_picture
 from ..plan import describe
 from ..settings import Settings, changed
-from . import controls
+from . import controls, masks
 from .beside import write_beside
+from .choice import MAX_PIXELS, Choice
 from .corrections import Corrections, Corrector
 from .queue import Queue
 from .runs import Order
@@ -41,42 +42,6 @@ from .words import (
 
 REST = 0.25
 """Seconds that a slider must rest before the frame is painted again."""
-MAX_PIXELS = Settings().max_pixels
-"""The most pixels of a frame or picture that a page accepts."""
-
-
-@dataclass  # not frozen, because Gradio would require a frozen one to be hashable
-class Choice:
-    """The clip, styles and mask that a page has chosen. All files are given by path."""
-
-    clip: str | None = None
-    stills: list[str] = field(default_factory=list)
-    """PNG files of the frames that can be tuned."""
-    mask_stills: list[str] = field(default_factory=list)
-    """PNG files of the mask at the same times. Empty without a mask."""
-    tuned: int = 0
-    """Index in ``stills`` of the frame that is tuned."""
-    styles: list[tuple[str, float]] = field(default_factory=list)
-    """Pictures and their weights."""
-    mask: str | None = None
-    """A file, or one of ``FOUND``."""
-    part: tuple[str, str] = ("", "")
-    """Start and end of the part to paint, as typed. Empty means the clip's own."""
-
-    def order(self, settings: Settings) -> Order:
-        """Return the order to paint this choice.
-
-        Raises:
-            UsageError: there is no clip, or no style.
-        """
-        if self.clip is None:
-            raise UsageError("no clip yet: drop one, or take a sample")
-        if not self.styles:
-            raise UsageError("no style yet: drop a picture, or take one from the shelf")
-        styles = tuple((Path(path), weight) for path, weight in self.styles)
-        found = [one for one in FOUND if one == self.mask]
-        mask = found[0] if found else Path(self.mask) if self.mask else None
-        return Order(Path(self.clip), styles, settings, mask)
 
 
 @dataclass(frozen=True)
@@ -215,6 +180,19 @@ class Studio:
         """Leave unpainted what is found in the clip: one of ``FOUND``, or "" for nothing."""
         return replace(choice, mask=found or None, mask_stills=[])
 
+    def take_drawn(self, drawn: Any, choice: Choice) -> list[Any]:
+        """Choose what is drawn as the mask. See ``masks.take_drawn``."""
+        return masks.take_drawn(drawn, choice, self.files)
+
+    def try_sample(self, choice: Choice) -> list[Any]:
+        """Choose the first sample clip and a sample style.
+
+        Returns:
+            The new choice, the gallery of its frames, and a line about the clip.
+        """
+        chosen = replace(choice, styles=[(str(self.shelf[-2]), 1.0)])
+        return self.take_clip(str(self.clips[0]), chosen, "", "")[:3]
+
     # What a page has chosen, for the next time.
 
     def remember(self, choice: Choice, *values: Any) -> dict[str, Any]:
@@ -237,7 +215,7 @@ class Studio:
         if len(values) != 3 + len(controls.NAMES):  # of another version, or nothing
             return [gr.skip()] * (7 + len(controls.NAMES))
         styles, mask = remembered["styles"], remembered["mask"]
-        return self._set_up(remembered["clip"], styles, mask, values)
+        return self._set_up(remembered["clip"], styles, mask, remembered.get("inside"), values)
 
     def open_run(self, name: str) -> list[Any]:
         """Set a page up as it was for a run. For what is returned, see ``recall``."""
@@ -246,20 +224,22 @@ class Studio:
         part = [controls.shown(name, given.get(name)) for name in controls.ELSEWHERE]
         styles = [(str(path), weight) for path, weight in order.styles]
         mask = None if order.mask is None else str(order.mask)
-        return self._set_up(
-            str(order.clip), styles, mask, [*part, *controls.shown_of(order.settings)]
-        )
+        inside = str(order.inside) if order.inside else None
+        shown = [*part, *controls.shown_of(order.settings)]
+        return self._set_up(str(order.clip), styles, mask, inside, shown)
 
     def _set_up(
         self,
         clip: str | None,
         styles: Iterable[Sequence[Any]],
         mask: str | None,
+        inside: str | None,
         values: Sequence[Any],
     ) -> list[Any]:
         start, end = values[:2]
         there = [(path, weight) for path, weight in styles if Path(path).is_file()]
-        choice, shown, told = Choice(styles=there), gr.skip(), ""
+        inside = inside if inside and Path(inside).is_file() else None
+        choice, shown, told = Choice(styles=there, inside=inside), gr.skip(), ""
         if clip and Path(clip).exists():
             choice, shown, told, _ = self.take_clip(clip, choice, start, end)
         if mask in FOUND:
@@ -380,6 +360,11 @@ class Studio:
         if choice.mask_stills:
             still = replace(still, mask=Path(choice.mask_stills[choice.tuned]))
         return still
+
+    def rest(self, request: gr.Request) -> str:
+        """Stop tuning until something changes, and say so."""
+        self._turn(request.session_hash or "")
+        return "stopped: change something, and it is painted again"
 
     def forget(self, request: gr.Request) -> None:
         """Stop tuning for a page that was closed."""

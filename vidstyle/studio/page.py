@@ -11,8 +11,9 @@ from typing import Any
 
 import gradio as gr
 
-from . import controls
-from .actions import Choice, PageView, Studio
+from . import controls, masks
+from .actions import PageView, Studio
+from .choice import Choice
 from .corrections import Corrections
 from .tuning import MATTERS
 from .words import NOTHING
@@ -73,6 +74,7 @@ def build(studio: Studio) -> gr.Blocks:
         for slider in (frame.across, frame.down):
             where = [choice, frame.across, frame.down, *settings]
             _on(slider.release, studio.detail, where, detail)
+        _on(frame.rest.click, studio.rest, [], [frame.told])
         _plan(studio, frame, runs, choice, settings)
         set_up = [choice, given.shots, given.clip_told, given.found, *settings]
         _on(runs.over.click, studio.open_run, [runs.run], set_up)
@@ -98,6 +100,7 @@ def _given(studio: Studio, choice: gr.State) -> SimpleNamespace:
         interactive=bool(samples),
         elem_id="sample",
     )
+    tried = gr.Button("Try the sample", visible=bool(samples), elem_id="try-sample")
     clip_told = gr.Markdown(elem_classes="vs-told", elem_id="clip-told")
     gr.Markdown("which frame to tune")
     shots = _pictures("which frame to tune", "shots")
@@ -120,6 +123,23 @@ def _given(studio: Studio, choice: gr.State) -> SimpleNamespace:
             elem_id="found",
         )
         mask = gr.File(label="white, or opaque, stays unpainted", height=100, elem_id="mask")
+        draw = gr.Button("Draw one on the first frame", elem_id="draw-mask")
+        canvas = gr.ImageEditor(
+            label="the mask",
+            show_label=False,
+            sources=(),
+            transforms=(),
+            format="png",
+            type="numpy",
+            canvas_size=(16, 16),
+            visible=False,
+            buttons=[],
+            elem_id="mask-editor",
+        )
+        use = gr.Button("Use what is drawn", visible=False, elem_id="use-mask")
+        inside = gr.File(
+            label="… or inside it is painted like this picture", height=100, elem_id="inside"
+        )
         mask_told = gr.Markdown(elem_classes="vs-told", elem_id="mask-told")
     return SimpleNamespace(
         clip=clip,
@@ -135,6 +155,11 @@ def _given(studio: Studio, choice: gr.State) -> SimpleNamespace:
         found=found,
         mask=mask,
         mask_told=mask_told,
+        draw=draw,
+        canvas=canvas,
+        use=use,
+        inside=inside,
+        tried=tried,
     )
 
 
@@ -163,7 +188,11 @@ def _frame() -> SimpleNamespace:
         max_height=640,
         buttons=["fullscreen"],
     )
-    told = gr.Markdown("First a clip, then a style.", elem_classes="vs-told", elem_id="tuned-told")
+    with gr.Row():
+        told = gr.Markdown(
+            "First a clip, then a style.", elem_classes="vs-told", elem_id="tuned-told"
+        )
+        rest = gr.Button("Stop", size="sm", scale=0, min_width=80, elem_id="stop-tuning")
     with gr.Accordion("a detail at the painting's own size", open=False):
         detail = gr.ImageSlider(
             label="a detail, before and after",
@@ -187,6 +216,7 @@ def _frame() -> SimpleNamespace:
     return SimpleNamespace(
         tuned=tuned,
         told=told,
+        rest=rest,
         detail=detail,
         detail_told=detail_told,
         show=show,
@@ -350,6 +380,12 @@ def _take(studio: Studio, choice: gr.State, given: SimpleNamespace, part: list[A
     styles = [choice, given.style_told, given.style]
     _on(given.style.upload, studio.take_styles, [given.style, choice], styles)
     _on(given.shelf.select, studio.take_from_shelf, [choice], [choice])
+    _on(given.tried.click, studio.try_sample, [choice], shown)
+    drawing = [given.canvas, given.use, given.mask_told]
+    _on(given.draw.click, masks.draw, [choice], drawing)
+    chosen = [choice, given.mask_told]
+    _on(given.use.click, studio.take_drawn, [given.canvas, choice], chosen)
+    _on(given.inside.change, masks.take_inside, [given.inside, choice], chosen)
     _on(given.found.input, studio.take_found, [given.found, choice], [choice])
     mask = [given.mask, choice, *part]
     _on(given.mask.change, studio.take_mask, mask, [choice, given.mask_told])

@@ -18,6 +18,8 @@ from .runs import Order, Run, State, begin, found
 STUDIO_LOCK_FILE = ".studio.lock"
 PICTURE_EVERY_S = 1.0
 """Seconds between two pictures of a frame while it is being painted."""
+SURE_SHARE = 0.1
+"""The share of its steps from which on the rest of a frame's time is told."""
 CLOSING_TIMEOUT_S = 20.0
 """Seconds to wait for a run to end when the studio ends."""
 
@@ -174,6 +176,7 @@ class _Watch:
         self.began = time.monotonic()
         self.waited = 0.0
         self.looked = 0.0
+        self.frame_began = self.began
 
     @property
     def worked(self) -> float:
@@ -190,7 +193,7 @@ class _Watch:
                 case Learned():
                     run.doing = f"learning the clip, {event.done:.0%}"
                 case Stepped():
-                    run.doing = f"the next one: {event.step.done:.0%}"
+                    run.doing = self._next_told(event.step.done)
                     if time.monotonic() - self.looked > PICTURE_EVERY_S:
                         self.looked = time.monotonic()
                         run.picture = event.step.picture()
@@ -198,11 +201,18 @@ class _Watch:
                     if event.seconds:  # 0 if an earlier run has painted the frame
                         self.pace.add(event.seconds, event.first)
                     run.done, run.picture, run.doing = event.frame, event.picture, ""
+                    self.frame_began = time.monotonic()
                     if run.total is not None:
                         run.left = self.pace.left(run.total - run.done)
                 case Notice():
                     run.notes.append(event.message)
             queue._tell()
+
+    def _next_told(self, done: float) -> str:
+        """Say how far the frame at work is, and how long it still takes."""
+        passed = time.monotonic() - self.frame_began
+        left = f", {passed * (1 - done) / done:.0f} s left for it" if done > SURE_SHARE else ""
+        return f"the {'next' if self.run.done else 'first'} one: {done:.0%}{left}"
 
     def _wait(self) -> None:
         queue, run = self.queue, self.run

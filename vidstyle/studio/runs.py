@@ -14,7 +14,7 @@ import shlex
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -44,7 +44,9 @@ class Order:
     """Pictures and their weights."""
     settings: Settings
     mask: Path | Found | None = None
-    """A file, or what is found: the inside stays unpainted."""
+    """A file, or what is found. Its inside stays unpainted …"""
+    inside: Path | None = None
+    """… or is painted like this picture."""
     corrects: Path | None = None
     """The painting that is corrected. None if the clip is painted."""
     corrections: Path | None = None
@@ -58,7 +60,7 @@ class Order:
         """
         if self.corrects is not None and self.corrections is not None:
             return plan_correction(self.corrects, [self.corrections], folder)
-        masks = () if self.mask is None else (self.mask,)
+        masks = () if self.mask is None else ((str(self.mask), self.inside),)
         return plan(
             self.clip,
             self.styles,
@@ -80,7 +82,7 @@ class Order:
         for path, weight in self.styles:
             parts += ["--style", str(path) if weight == 1 else f"{path}:{weight:g}"]
         if self.mask is not None:
-            parts += ["--mask", str(self.mask)]
+            parts += ["--mask", f"{self.mask}={self.inside}" if self.inside else str(self.mask)]
         return shlex.join([*parts, *arguments_of(self.settings)])
 
 
@@ -143,6 +145,7 @@ class Run:
             "clip": self._name(order.clip),
             "styles": [[self._name(path), weight] for path, weight in order.styles],
             "mask": self._name(order.mask) if isinstance(order.mask, Path) else order.mask,
+            "inside": order.inside and self._name(order.inside),
             "corrects": order.corrects and self._name(order.corrects),
             "corrections": order.corrections and self._name(order.corrections),
             "options": changed(order.settings),
@@ -167,7 +170,7 @@ class Run:
             restored(facts["options"]),
             *(
                 found if found is None or found in FOUND else folder / found
-                for found in map(facts.get, ("mask", "corrects", "corrections"))
+                for found in map(facts.get, ("mask", "inside", "corrects", "corrections"))
             ),
         )
         run = cls(folder, order, **{name: facts[name] for name in KEPT})
@@ -224,7 +227,11 @@ def begin(folder: Path, order: Order, uploads: Path) -> Run:
             for picture in corrections.glob("*.png"):
                 shutil.copy2(picture, own / "corrections")
             corrections = own / "corrections"
-        run = Run(own, Order(clip, styles, order.settings, mask, order.corrects, corrections))
+        inside = None if order.inside is None else kept(order.inside, own / "mask")
+        order = replace(
+            order, clip=clip, styles=styles, mask=mask, inside=inside, corrections=corrections
+        )
+        run = Run(own, order)
         run.save()
     except BaseException:
         shutil.rmtree(own)  # safe, because it was created above

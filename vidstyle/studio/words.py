@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator, Sequence
 
 from ..core.errors import line_of
 from ..media import Clip
 from ..plan import PlanSummary
-from .queue import Queue
+from ..settings.text import arguments_of
+from . import PREFIX
+from .queue import SURE_SHARE, Queue
 from .runs import Order, Run
 
 MEASURED = ("style", "texture", "content", "warping", "flicker")
 """The measures of ``--report`` that the page shows."""
-SURE_SHARE = 0.1
-"""The share of its steps from which on the rest of a tuned frame's time is told."""
+LONGEST_LABEL = 60
+"""Characters that tell a run from others, at most."""
+PRIVATE_PATH = re.compile(rf"[^\s:]*/{PREFIX}[^/\s]+/(?:[^/\s]+/)*")
+"""The folders of an uploaded file."""
 NOTHING = "<p>Nothing is painted yet.</p>"
 WORDS = {
     "waiting": "waits for its turn",
@@ -53,8 +58,9 @@ def tuned_line(done: float, passed: float, shown: tuple[int, int], size: int | s
 
 
 def wrong(error: BaseException) -> str:
-    """Return an error message, as HTML."""
-    return f'<span class="vs-error" role="alert">{html.escape(line_of(error))}</span>'
+    """Return an error message, as HTML, with uploaded files by their names alone."""
+    told = PRIVATE_PATH.sub("", line_of(error))
+    return f'<span class="vs-error" role="alert">{html.escape(told)}</span>'
 
 
 def plan_facts(summary: PlanSummary) -> Iterator[tuple[str, str]]:
@@ -98,8 +104,20 @@ def table(rows: Sequence[Sequence[str]]) -> str:
 
 def labels_of(queue: Queue) -> list[tuple[str, str]]:
     """Return the menu entries of all runs as (label, name), the last one of the queue first."""
-    runs = reversed([*queue.runs.values()])
-    return [(f"{run.name}: {WORDS[run.state]}", run.name) for run in runs]
+    return [(_label(run), run.name) for run in reversed([*queue.runs.values()])]
+
+
+def _label(run: Run) -> str:
+    """Return what tells a run from others: its styles, and options that are not the defaults."""
+    if run.order.corrects is not None:
+        about = f"corrected from {run.order.corrects.parent.name}"
+    else:
+        styles = "+".join(path.stem for path, _ in run.order.styles)
+        options = " ".join(arguments_of(run.order.settings))
+        about = f"{styles} {options}".strip()
+    if len(about) > LONGEST_LABEL:
+        about = f"{about[: LONGEST_LABEL - 1]}…"
+    return f"{run.name}, {about}: {WORDS[run.state]}"
 
 
 def progress_of(run: Run) -> str:
