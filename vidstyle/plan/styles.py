@@ -135,9 +135,7 @@ def brush_notes(
 ) -> Iterator[str]:
     """Say if strokes as broad as wanted have too few pixels, in the painting or in a style."""
     brush = settings.brush
-    if brush is None:
-        return
-    pixels = brush / 100 * min(size)
+    pixels = FINEST_STROKES if brush is None else brush / 100 * min(size)
     if pixels < FINEST_STROKES:
         yield (
             f"--brush {brush:g} is {pixels:.1f} pixels at {size[0]}x{size[1]}, too fine to be "
@@ -145,12 +143,17 @@ def brush_notes(
         )
     for picture in _known(pictures):
         area = picture.shape[0] * picture.shape[1]
-        enlarged = scale_for(brush, picture, size) * (size[0] * size[1] / area) ** 0.5
+        if brush is None:
+            scale, why, else_ = settings.style_scale or default_scale(picture, size, size), "", ""
+        else:
+            scale = scale_for(brush, picture, size)
+            why, else_ = f" for --brush {brush:g}", ", or a finer brush"
+        enlarged = scale * (size[0] * size[1] / area) ** 0.5
         if enlarged > SOFT:
             height, width = picture.shape[:2]
             yield (
-                f"a style of {width}x{height} is enlarged {enlarged:.1f} times for --brush "
-                f"{brush:g}, which makes its strokes soft: use a larger picture, or a finer brush"
+                f"a style of {width}x{height} is enlarged {enlarged:.1f} times{why}, which makes "
+                f"its strokes soft: use a larger picture{else_}"
             )
 
 
