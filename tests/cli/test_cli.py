@@ -67,7 +67,9 @@ def test_a_dry_run_tells_the_plan_and_paints_nothing(workdir: Path, vidstyle: Ru
         assert word in done.stderr
     report = json.loads(vidstyle(*command, "--json", cwd=workdir).stdout)
     assert report["frames"] == 5 and report["estimated seconds"] > 0
-    assert report["notes"] == "none"
+    assert report["notes"] == (
+        "a style of 56x40 is enlarged 9.4 times, which makes its strokes soft: use a larger picture"
+    )
     each = report["seconds by quality"]
     assert each["draft"] < each["good"] == report["estimated seconds"] < each["best"]
     assert names(workdir) == before

@@ -31,8 +31,9 @@ MaskLike = str | Path | tuple[str | Path, str | Path | None]
 """A mask of what is not to be painted, or (mask, picture) of what is to look like that."""
 FINEST_STROKES = 3.0
 """Pixels. Thinner strokes would look like grain."""
-SOFT = 2.0
-"""A style that is enlarged so many times has soft strokes."""
+SOFT, VERY_SOFT = 2.0, 4.0
+"""A style that is enlarged so many times has soft strokes; and so soft ones that it is told, though
+nobody asked for a brush."""
 NO_PICTURE: Image = np.zeros((1, 1, 3), np.uint8)
 """Stands for a style of a model that is known only by its name."""
 
@@ -144,16 +145,17 @@ def brush_notes(
     for picture in _known(pictures):
         area = picture.shape[0] * picture.shape[1]
         if brush is None:
-            scale, why, else_ = settings.style_scale or default_scale(picture, size, size), "", ""
+            scale, most = settings.style_scale or default_scale(picture, size, size), VERY_SOFT
+            why = instead = ""
         else:
-            scale = scale_for(brush, picture, size)
-            why, else_ = f" for --brush {brush:g}", ", or a finer brush"
+            scale, most = scale_for(brush, picture, size), SOFT
+            why, instead = f" for --brush {brush:g}", ", or a finer brush"
         enlarged = scale * (size[0] * size[1] / area) ** 0.5
-        if enlarged > SOFT:
+        if enlarged > most:
             height, width = picture.shape[:2]
             yield (
                 f"a style of {width}x{height} is enlarged {enlarged:.1f} times{why}, which makes "
-                f"its strokes soft: use a larger picture{else_}"
+                f"its strokes soft: use a larger picture{instead}"
             )
 
 

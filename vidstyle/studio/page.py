@@ -28,6 +28,15 @@ CSS = """
 #plan th, #facts th { width: 8em }
 #plan td, #facts td { overflow-wrap: anywhere }
 #shots .grid-container, #shelf .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)) }
+/* The tuned frame stays in view beside the controls, or above them where there is no room. */
+.gradio-container { overflow: clip !important }
+#controls { position: sticky; top: 0; align-self: flex-start; max-height: 100vh; overflow-y: auto }
+@media (max-width: 700px) {
+  #controls { position: static; max-height: none }
+  #middle { display: contents }
+  #middle > * { width: 100% }
+  #tuned { position: sticky; top: 0; z-index: 20; max-height: 45vh }
+}
 #strip .grid-container, #collected .grid-container {
   grid-template-columns: repeat(6, minmax(0, 1fr))
 }
@@ -45,11 +54,11 @@ def build(studio: Studio) -> gr.Blocks:
         with gr.Row():
             with gr.Column(scale=3, min_width=300):
                 given = _given(studio, choice)
-            with gr.Column(scale=5, min_width=320):
+            with gr.Column(scale=5, min_width=320, elem_id="middle"):
                 frame = _frame()
                 runs = _runs()
                 fixes = _corrections()
-            with gr.Column(scale=3, min_width=300):
+            with gr.Column(scale=3, min_width=300, elem_id="controls"):
                 steps = controls.quality_control()
                 made = {name: controls.control(name) for name in controls.MAIN}
                 for title, names in controls.GROUPS.items():
