@@ -316,6 +316,7 @@ def test_it_fits_a_phone_and_a_screen_in_the_dark(visit: Callable[..., Any]) -> 
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         # The picture stays in view beside what one moves.
         page.evaluate("window.scrollTo(0, 0)")
+        assert page.locator("#engine").bounding_box()["height"] > 60
         page.locator("#brush").evaluate("part => part.scrollIntoView({block: 'nearest'})")
         seen = page.locator("#tuned").bounding_box()
         assert -1 <= seen["y"] < 422

@@ -113,7 +113,7 @@ class Settings:
     )
     style_weight: float = look(
         8.0,
-        "weight of matching the style (relative error of the Gram matrices)",
+        "more shows more of the style, less shows more of the clip (weight of the Gram matrices)",
         "W",
         0,
         train=True,

@@ -31,6 +31,7 @@ CSS = """
 /* The tuned frame stays in view beside the controls, or above them where there is no room. */
 .gradio-container { overflow: clip !important }
 #controls { position: sticky; top: 0; align-self: flex-start; max-height: 100vh; overflow-y: auto }
+#controls > * { flex-shrink: 0 }
 @media (max-width: 700px) {
   #controls { position: static; max-height: none }
   #middle { display: contents }
