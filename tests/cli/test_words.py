@@ -12,7 +12,7 @@ import pytest
 
 from vidstyle.cli.progress import Reporter
 from vidstyle.core.events import Started
-from vidstyle.settings.text import seconds_of
+from vidstyle.settings.times import seconds_of
 
 from ..conftest import QUICK_OPTIONS, Run
 

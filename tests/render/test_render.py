@@ -217,6 +217,18 @@ def test_strength_and_scale_of_the_style(video: Path, style: Path, tmp_path: Pat
     assert not np.array_equal(shown["large"], shown["whole"])
 
 
+def test_a_clip_turns_into_its_painting(video: Path, style: Path, tmp_path: Path) -> None:
+    shown = {}
+    for name, fade in {"whole": (), "faded": ("0:00.16=1", "0.04=0")}.items():
+        vidstyle.stylize(video, style, tmp_path / name, fade=fade, **FAST)
+        shown[name] = [frame.rgb.astype(float) for frame in frames(tmp_path / name)]
+    sources = [frame.rgb for frame in frames(video)]
+    for one, painted, source, share in zip(
+        shown["faded"], shown["whole"], sources, (0, 0, 1 / 3, 2 / 3, 1), strict=True
+    ):
+        assert np.abs(one - (source + share * (painted - source))).max() <= 1
+
+
 def test_cuts_are_times_of_the_clip(video: Path, style: Path, tmp_path: Path) -> None:
     begun: list[int] = []
 

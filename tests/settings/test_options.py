@@ -53,8 +53,8 @@ def test_every_option_is_read_somewhere() -> None:
     package = Path(__file__).parents[2] / "vidstyle"
     files = [path for path in package.rglob("*.py") if path.parent.name != "settings"]
     read = {name for path in files for name in read_of_settings(path)}
-    assert "span" in read  # a property, made of these two
-    assert {*fields()} - read == {"end"}
+    assert {"span", "fades"} <= read  # properties, made of these
+    assert {*fields()} - read == {"end", "fade"}
 
 
 @pytest.mark.parametrize("engine", [["gatys"], {"name": "gatys"}, 3, None])

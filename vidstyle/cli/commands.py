@@ -11,7 +11,7 @@ from pathlib import Path
 from .. import media
 from ..core import files
 from ..settings import Settings, fields, recipes
-from ..settings.text import seconds_of
+from ..settings.times import seconds_of
 from .paint import report_of
 from .parser import (
     Parser,

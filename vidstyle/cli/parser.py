@@ -15,7 +15,8 @@ from ..core.version import __version__
 from ..media.formats import FORMATS
 from ..settings import Settings, choices_of, fields, kinds
 from ..settings.quality import QUALITIES
-from ..settings.text import seconds_of, text_of, value_of
+from ..settings.text import text_of, value_of
+from ..settings.times import seconds_of
 
 PREVIEW_FRAMES = 3
 FILE_FORMATS = [name for name in FORMATS if name != "folder"]

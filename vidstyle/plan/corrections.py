@@ -23,7 +23,7 @@ VERSION = re.compile(r"\.(\d+)$")
 SHARED = (
     *("size", "start", "end", "max_frames", "fps", "max_pixels", "bars"),
     *("cuts", "flow"),
-    *("keep_colors", "strength", "feather", "follow"),
+    *("keep_colors", "strength", "fade", "feather", "follow"),
     *("format", "codec", "crf", "loop", "audio"),
 )
 """The settings of a painting that matter to its corrections: which frames there are, how paint is

@@ -29,24 +29,33 @@ class Composer:
     """How much of the painting is seen, in 0..1."""
     regions: tuple[int | None, ...]
     """The style of each mask. None means that its inside is not painted."""
+    fades: tuple[tuple[float, float], ...] = ()
+    """The factor of the strength (0..1) at each of these times (seconds), linear in between."""
 
     @classmethod
     def of(cls, settings: Settings, schedule: StyleSchedule) -> Composer:
         """Return the composer of a plan."""
-        return cls(settings.keep_colors == "luma", settings.strength, schedule.regions)
+        return cls(
+            settings.keep_colors == "luma", settings.strength, schedule.regions, settings.fades
+        )
 
     @property
     def changes(self) -> bool:
         """Whether what is shown differs from what is painted."""
-        return self.keep_luma_colors or self.strength < 1 or None in self.regions
+        whole = self.strength == 1 and not self.fades
+        return self.keep_luma_colors or not whole or None in self.regions
 
     def __call__(self, painted: Image, frame: Frame) -> Image:
         """Return what is shown of ``frame``, given its painting; both (H, W, 3)."""
         source = frame.rgb
         if self.keep_luma_colors:
             painted = with_chroma(painted, source)
-        if self.strength < 1:
-            painted = mixed(painted, source, self.strength)
+        strength = self.strength
+        if self.fades:
+            times, factors = zip(*self.fades, strict=True)
+            strength *= float(np.interp(float(frame.time), times, factors))
+        if strength < 1:
+            painted = mixed(painted, source, strength)
         if None in self.regions:
             parts = zip(self.regions, shares(frame.masks)[1:], strict=True)
             bare = sum(share for region, share in parts if region is None)

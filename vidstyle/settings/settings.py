@@ -26,7 +26,7 @@ from .options import (
     painting,
     weighted,
 )
-from .times import seconds
+from .times import seconds, seconds_of
 
 SMALLEST_SIZE = 32
 """Pixels of the longer side of a painting, at least."""
@@ -151,6 +151,12 @@ class Settings:
         "and paints what is between them",
     )
     strength: float = look(1.0, "opacity of the painting over its source, 0..1", "X", 0, 1)
+    fade: tuple[str, ...] = look(
+        (),
+        "how the strength changes: T=X for each time in seconds, separated by commas; 0=0,2=1 "
+        "turns the clip into its painting within two seconds",
+        "T=X",
+    )
     keep_colors: Literal["none", "luma", "histogram", "covariance"] = look(
         "none",
         "take colors from the clip: luma from each frame's own source; histogram and "
@@ -401,12 +407,31 @@ class Settings:
             raise UsageError(
                 f"coarse_to_fine is {self.coarse_to_fine:g}: it must be 1, or 1.1 at least"
             )
+        _ = self.fades  # refused if it makes no sense
         for name in ("content_layers", "style_layers"):
             if not getattr(self, name):
                 raise UsageError(f"{name} must name at least one")
         for name in ("content_layers", "style_layers"):
             if not sum(weighted(getattr(self, name)).values()):
                 raise UsageError(f"{name}: the weights add up to 0: give one a weight above 0")
+
+    @property
+    def fades(self) -> tuple[tuple[float, float], ...]:
+        """The factor of the strength at each time of ``fade``, as (seconds, 0..1), in order.
+
+        Raises:
+            UsageError: one is not a time with a number in 0..1.
+        """
+        found = {}
+        for point in self.fade:
+            time, _, factor = point.partition("=")
+            try:
+                found[seconds_of(time)] = float(factor)
+            except ValueError:
+                raise UsageError(f"fade: {point!r} is not SECONDS=X, as in 0=0,2=1") from None
+            if not 0 <= float(factor) <= 1:
+                raise UsageError(f"fade: {point!r}: the strength must be in 0..1")
+        return tuple(sorted(found.items()))
 
     @property
     def span(self) -> tuple[Fraction, Fraction | None]:

@@ -8,24 +8,7 @@ from typing import Any, get_type_hints
 
 from . import Settings, changed, fields
 from .options import items, kinds, literals
-
-
-def seconds_of(text: str) -> float:
-    """Parse a time: seconds, minutes:seconds, or hours:minutes:seconds.
-
-    Returns:
-        The time in seconds.
-
-    Raises:
-        ValueError: it is none of these.
-    """
-    value = 0.0
-    parts = text.split(":")
-    if len(parts) > 3:
-        raise ValueError(f"{text} is no time")
-    for part in parts:
-        value = value * 60 + float(part)
-    return value
+from .times import seconds_of
 
 
 def value_of(name: str, text: str) -> Any:

@@ -436,6 +436,17 @@ def _styles_chosen(choice: gr.State) -> None:
         for number, (path, weight) in enumerate(chosen.styles):
             name = Path(path).stem
             with gr.Row():
+                gr.Image(
+                    path,
+                    show_label=False,
+                    container=False,
+                    interactive=False,
+                    height=56,
+                    width=72,
+                    min_width=72,
+                    scale=0,
+                    buttons=[],
+                )
                 share = gr.Slider(
                     0.05, 2, value=weight, step=0.05, label=f"weight of {name}", min_width=160
                 )

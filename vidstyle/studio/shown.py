@@ -10,7 +10,7 @@ import gradio as gr
 
 from ..core.errors import UsageError
 from ..media import Clip
-from ..settings.text import seconds_of
+from ..settings.times import seconds_of
 from .runs import RECIPE, SHEET, SIDE_BY_SIDE, Run
 from .words import facts_of
 

@@ -115,7 +115,7 @@ class Tuner:
             UsageError: the still cannot be painted with these settings.
         """
         kept = {name: getattr(order.settings, name) for name in MATTERS}
-        settings = replace(Settings(), **kept | {"engine": "gatys", "model": None})
+        settings = replace(Settings(), **kept | {"engine": "gatys", "model": None, "fade": ()})
 
         def part(plan: PaintPlan) -> tuple[Frame, Settings]:
             found = part_of(plan.footage, plan.schedule, middle)
@@ -143,7 +143,7 @@ class Tuner:
         """
         looks = {name: getattr(settings, name) for name in MATTERS if name != "size"}
         # What is shown of it is up to the run.
-        whole: dict[str, Any] = {"engine": "gatys", "model": None, "strength": 1.0}
+        whole: dict[str, Any] = {"engine": "gatys", "model": None, "strength": 1.0, "fade": ()}
         changed = replace(order.settings, **looks | whole)
         order = replace(order, settings=changed, corrects=None, corrections=None)
         return self._begun(order.plan(self.folder), _frame(number), wanted)
@@ -193,7 +193,7 @@ class Tuner:
         given = order.settings
         kept = {name: getattr(given, name) for name in MATTERS}
         size = min(given.size, LARGEST_TUNED) if isinstance(given.size, int) else "auto"
-        settings = replace(Settings(), **kept | {"size": size})
+        settings = replace(Settings(), **kept | {"size": size, "fade": ()})
         if settings.model is None:
             settings = replace(settings, engine="gatys")
         plan = replace(order, settings=settings).plan(self.folder)
