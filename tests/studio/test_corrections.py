@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -21,14 +20,6 @@ from ..conftest import QUICK
 
 BAND = slice(38, 46)
 """Rows that the square never covers."""
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[Queue]:
-    (tmp_path / "uploads").mkdir()
-    found = Queue(tmp_path / "runs", tmp_path / "uploads")
-    yield found
-    found.close()
 
 
 @pytest.fixture
@@ -96,6 +87,7 @@ def test_a_correction_is_taken_back_and_what_does_not_fit_is_refused(
     made = corrector.keep(run.name, drawn(run, 1), made)[0]
     collected, made, shown, _ = corrector.drop(run.name, made)
     assert collected == [] and made.numbers == ()
+    assert not made.picture(1).exists()  # or it would be copied into the corrected run
     assert np.array_equal(shown["composite"], kept(run, 1))
     assert "nothing is corrected yet" in corrector.again(run.name, made)[2]
     for size, said in (((30, 90), "another shape"), ((96, 128), "press Keep")):
@@ -132,6 +124,8 @@ def test_a_run_that_is_not_done_or_kept_cannot_be_corrected(corrector: Corrector
     run.output.unlink()
     made, part, *rest = corrector.open(run.name, Corrections())
     assert made == Corrections() and not part["visible"] and len(rest) == 5
+    collected = Corrections("another", "folder", (1,))
+    assert corrector.open(run.name, collected)[0] == collected
     assert not corrector.open(None, Corrections())[1]["visible"]
 
 

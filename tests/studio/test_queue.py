@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +27,6 @@ SLOW = QUICK | {"first_iterations": 40, "iterations": 20, "tolerance": 0.0}
 @pytest.fixture
 def order(gif: Path, style: Path) -> Order:
     return Order(gif, ((style, 1.0),), Settings(**QUICK, seamless=False))
-
-
-@pytest.fixture
-def queue(tmp_path: Path) -> Iterator[Queue]:
-    (tmp_path / "uploads").mkdir()
-    found = Queue(tmp_path / "runs", tmp_path / "uploads")
-    yield found
-    found.close()
 
 
 def wait(queue: Queue, true: Callable[[], bool]) -> None:

@@ -17,6 +17,7 @@ from ..core.errors import UsageError, VidstyleError
 from ..core.files import frame_name
 from ..core.images import Image, laid_over, resized, within
 from ..plan import Kept
+from ..plan.keys import ASPECT
 from ..settings import Settings
 from .queue import Queue
 from .runs import Run
@@ -27,8 +28,6 @@ THUMBNAILS, THUMBNAIL_SIDE = 12, 160
 """Frames in the strip, at most, and pixels of their longer side."""
 BRUSH = 1 / 30
 """Breadth of the brush to draw with at first, as a share of the frame's shorter side."""
-ANOTHER_SHAPE = 0.02
-"""Largest relative difference of a picture's aspect ratio from that of the frame it replaces."""
 ROUNDED = 2
 """Levels of 255 by which a browser may change what was not drawn on."""
 Shown = list[Any]
@@ -64,7 +63,8 @@ class Corrector:
         self.queue, self.files, self.tuner = queue, files, tuner
 
     def open(self, name: str | None, made: Corrections) -> Shown:
-        """Show the first frame of a run, if it can be corrected, and forget those of another run.
+        """Show the first frame of a run, if it can be corrected, and forget what is collected for
+        another one.
 
         Returns:
             The new corrections, the part of the page, the strip of frames, the slider, the editor,
@@ -72,7 +72,7 @@ class Corrector:
         """
         kept = self._kept(name)
         if name is None or kept is None:
-            return [Corrections(), gr.update(visible=False), *[gr.skip()] * 5]
+            return [made, gr.update(visible=False), *[gr.skip()] * 5]
         if made.run == name:
             return [made, gr.update(visible=True), *[gr.skip()] * 5]
         folder = self.files / uuid.uuid4().hex
@@ -121,7 +121,7 @@ class Corrector:
             given, alpha = media.read_image(Path(path))
             there = media.read_image(kept.painting(made.shown))[0]
             high, wide = there.shape[:2]
-            if abs(given.shape[1] * high / (given.shape[0] * wide) - 1) > ANOTHER_SHAPE:
+            if abs(given.shape[1] * high / (given.shape[0] * wide) - 1) > ASPECT:
                 raise UsageError(
                     f"{Path(path).name}: {given.shape[1]}x{given.shape[0]} is another shape than "
                     f"that of the frame, {wide}x{high}"
@@ -161,6 +161,8 @@ class Corrector:
         Returns:
             Their pictures, the new corrections, the editor's value, and a line of text.
         """
+        if made.shown in made.numbers:
+            made.picture(made.shown).unlink()
         made = replace(made, numbers=tuple(one for one in made.numbers if one != made.shown))
         return [self._collected(made), *self.show(name, made.shown, made)]
 
