@@ -153,6 +153,18 @@ def test_a_folder_of_frames_is_corrected_into_another(walk: Path, style: Path) -
     assert shows(media.read_image(again.output / "000001.png")[0].astype(int))
 
 
+def test_black_bars_stay_around_a_corrected_frame(tmp_path: Path, style: Path) -> None:
+    black = np.zeros((12, WIDTH, 3), np.uint8)
+    barred = [np.concatenate([black, scene(step), black]) for step in range(5)]
+    clip = write_video(tmp_path / "barred.mp4", barred)
+    made = stylize(clip, style, clip.with_name("out.mkv"), keep_frames=True, **KEYS)
+    assert media.read_image(kept(made.output) / "000003.png")[0].shape[0] < 60
+    again = correct(made.output, [(0.08, drawn(made.output, 3))])
+    for before, after in zip(pictures(made.output), pictures(again.output), strict=True):
+        assert (before[:10] == after[:10]).all() and (before[-10:] == after[-10:]).all()
+        assert ((before != after).any(2)).sum() > 40
+
+
 def test_the_command_corrects_and_refuses(vidstyle: Run, painted: Path) -> None:
     mended, new = drawn(painted, 7), painted.with_name("new.mkv")
     done = vidstyle("correct", painted, "--key", f"0.24={mended}", "-o", new, "--json")

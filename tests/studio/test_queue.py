@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from vidstyle import Settings, UsageError, media, stylize
 from vidstyle.core.files import LOCK_FILE
 from vidstyle.settings.text import arguments_of
 from vidstyle.studio import PREFIX, runs
+from vidstyle.studio import _is_told as is_told
 from vidstyle.studio import _sweep as sweep
 from vidstyle.studio.queue import Queue
 from vidstyle.studio.runs import Order, Run
@@ -90,6 +92,7 @@ def test_a_run_waits_while_paused_and_keeps_what_is_there_when_stopped(
     wait(queue, lambda: run.state == "stopped")
     assert "kept: the same command" in run.message
     assert 1 <= len(pictures(run.output)) < 4 and "partial" in str(run.output)
+    assert (run.folder / "sheet.jpg").is_file()
     queue.go_on(run.name)
     wait(queue, lambda: run.state == "done")
     whole = stylize(gif, style, tmp_path / "whole.gif", settings=order.settings)
@@ -189,6 +192,23 @@ def test_private_folders_of_studios_that_are_no_more_are_swept(
     unlocked.mkdir()
     sweep()
     assert not dead.exists() and mine.exists() and unlocked.exists()
+
+
+def test_the_log_says_nothing_of_pages_that_were_closed() -> None:
+    class ClientDisconnect(Exception):  # noqa: N818  Starlette's
+        pass
+
+    class HTTPError(Exception):
+        status_code = 404
+
+    def told(error: BaseException | None) -> bool:
+        found = None if error is None else (type(error), error, None)
+        return is_told(logging.LogRecord("uvicorn", 40, "", 1, "", (), found))
+
+    later = RuntimeError("the response has begun")
+    later.__cause__ = HTTPError()
+    assert not told(ClientDisconnect()) and not told(later)
+    assert told(None) and told(RuntimeError("something else"))
 
 
 def test_a_folder_that_cannot_be_one_is_refused_and_an_empty_one_goes(tmp_path: Path) -> None:

@@ -136,11 +136,11 @@ def plan(
         size = size_of(opened, settings, target.format, PREVIEW_SIZE)
     notes += [] if is_preview else size_notes(opened, settings, size)
     notes += _format_notes(opened.info, target, size, settings)
-    check_keys(given, size, settings.max_pixels)
     bars = find_bars(opened, settings) if settings.bars == "keep" else None
     if bars is not None:
         notes.append(f"black bars, {bars}, stay as they are: --bars paint paints them, too")
     footage = Footage(opened, size, settings, covers, given, bars=bars)
+    check_keys(given, (size, footage.size), settings.max_pixels)
     notes += brush_notes(schedule.pictures, footage.size, settings)
     notes += [] if model is None else _model_notes(model.config.size, footage)
     footage, choice, engine_notes = choose_engine(footage, is_preview)

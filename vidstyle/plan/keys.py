@@ -10,6 +10,7 @@ from pathlib import Path
 
 from .. import media
 from ..core.errors import UsageError
+from ..core.images import Image
 from ..media.stills import folder_images
 from ..settings import seconds
 
@@ -82,21 +83,30 @@ def styles_of(keys: Sequence[GivenKey]) -> list[Path]:
     return [key.path for key in keys[::step]]
 
 
-def check_keys(keys: Sequence[GivenKey], size: tuple[int, int], max_pixels: int | None) -> None:
+def has_shape(painting: Image, size: tuple[int, int]) -> bool:
+    """Whether a ``painting`` (H, W, 3) has the aspect ratio of ``size`` (width, height)."""
+    height, width = painting.shape[:2]
+    return 1 - ASPECT < (width * size[1]) / (height * size[0]) < 1 + ASPECT
+
+
+def check_keys(
+    keys: Sequence[GivenKey], sizes: Sequence[tuple[int, int]], max_pixels: int | None
+) -> None:
     """Check that all given paintings are pictures with the aspect ratio of the frames.
 
     Args:
         keys: the given paintings.
-        size: width and height of the frames, in pixels.
+        sizes: width and height of the frames, in pixels: with black bars, and without them.
         max_pixels: the most pixels of a picture to accept. None means any number.
 
     Raises:
         UsageError: a file is not a picture, or has another aspect ratio.
     """
     for key in keys:
-        height, width = media.read_image(key.path, max_pixels)[0].shape[:2]
-        if not 1 - ASPECT < (width * size[1]) / (height * size[0]) < 1 + ASPECT:
+        painting = media.read_image(key.path, max_pixels)[0]
+        if not any(has_shape(painting, size) for size in sizes):
+            height, width = painting.shape[:2]
             raise UsageError(
                 f"{key.path}: {width}x{height} is another shape than that of the painting, "
-                f"{size[0]}x{size[1]}: cut it to that"
+                f"{sizes[0][0]}x{sizes[0][1]}: cut it to that"
             )

@@ -17,6 +17,7 @@ from ..core.images import Image, filled, resized, resized_apart
 from ..engines import engine_class
 from ..objective.masks import masked, softened
 from ..plan import Bars, Footage, GivenKey
+from ..plan.keys import has_shape
 from ..settings import Settings, rate_of, seconds
 from ..subjects.faces import FaceDetector
 from ..subjects.masks import Follows, with_masks
@@ -231,8 +232,10 @@ def _given(frames: Iterable[Frame], footage: Footage, first: int = 0) -> Iterato
     for number, frame in enumerate(frames, first + 1):
         for key in keys_at(footage, number, frame):
             painting = filled(*media.read_image(key.path, footage.settings.max_pixels))
-            if painting.shape[1::-1] != footage.size:  # it may be without the bars
+            if has_shape(painting, footage.whole):
                 painting = resized(painting, footage.whole)[footage.place]
+            else:  # without the bars
+                painting = resized(painting, footage.size)
             notes = (*frame.notes, *_key_notes(painting, frame.rgb, number))
             frame = replace(frame, painting=np.ascontiguousarray(painting), notes=notes)
         yield frame

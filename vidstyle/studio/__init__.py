@@ -105,9 +105,13 @@ def serve(
 
 
 def _is_told(record: logging.LogRecord) -> bool:
-    """Whether a line of the server's log says more than that a page was closed."""
+    """Whether a line of the server's log says more than that a page was closed or left."""
     error = record.exc_info[1] if record.exc_info else None
-    return type(error).__name__ != "ClientDisconnect"
+    while error is not None:
+        if type(error).__name__ == "ClientDisconnect" or getattr(error, "status_code", 0) == 404:
+            return False
+        error = error.__cause__
+    return True
 
 
 def samples() -> list[Path]:

@@ -29,7 +29,8 @@ USUAL_RATE = Fraction(25)
 
 
 def leave_extras(run: Run) -> None:
-    """Write the recipe, the contact sheet and the side-by-side video into a finished run's folder.
+    """Write the recipe, the contact sheet and the side-by-side video of what is painted into a
+    run's folder.
 
     One that cannot be made is left out without an error, because the painting itself is complete.
     """

@@ -17,7 +17,7 @@ from ..core.errors import UsageError, VidstyleError
 from ..core.files import frame_name
 from ..core.images import Image, laid_over, resized, within
 from ..plan import Kept
-from ..plan.keys import ASPECT
+from ..plan.keys import has_shape
 from ..settings import Settings
 from .queue import Queue
 from .runs import Run
@@ -121,7 +121,7 @@ class Corrector:
             given, alpha = media.read_image(Path(path))
             there = media.read_image(kept.painting(made.shown))[0]
             high, wide = there.shape[:2]
-            if abs(given.shape[1] * high / (given.shape[0] * wide) - 1) > ASPECT:
+            if not has_shape(given, (wide, high)):
                 raise UsageError(
                     f"{Path(path).name}: {given.shape[1]}x{given.shape[0]} is another shape than "
                     f"that of the frame, {wide}x{high}"

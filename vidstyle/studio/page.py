@@ -28,12 +28,9 @@ CSS = """
 #plan th, #facts th { width: 8em }
 #plan td, #facts td { overflow-wrap: anywhere }
 #shots .grid-container, #shelf .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)) }
-/* The tuned frame stays in view beside the controls, or above them where there is no room. */
+/* Where there is no room beside the controls, the tuned frame stays in view above them. */
 .gradio-container { overflow: clip !important }
-#controls { position: sticky; top: 0; align-self: flex-start; max-height: 100vh; overflow-y: auto }
-#controls > * { flex-shrink: 0 }
 @media (max-width: 700px) {
-  #controls { position: static; max-height: none }
   #middle { display: contents }
   #middle > * { width: 100% }
   #tuned { position: sticky; top: 0; z-index: 20; max-height: 45vh }
@@ -59,7 +56,7 @@ def build(studio: Studio) -> gr.Blocks:
                 frame = _frame()
                 runs = _runs()
                 fixes = _corrections()
-            with gr.Column(scale=3, min_width=300, elem_id="controls"):
+            with gr.Column(scale=3, min_width=300):
                 steps = controls.quality_control()
                 made = {name: controls.control(name) for name in controls.MAIN}
                 for title, names in controls.GROUPS.items():

@@ -157,6 +157,8 @@ class Queue:
             run.message = "; ".join(getattr(error, "__notes__", ()))
         except BaseException as error:
             state, run.message = "failed", line_of(error)
+        if state in ("stopped", "failed") and run.output is not None:
+            leave_extras(run)
         with self.changed:
             run.seconds += watch.worked
             run.left, run.doing = None, ""
