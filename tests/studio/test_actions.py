@@ -140,11 +140,18 @@ def test_only_what_is_planned_is_painted(studio: Studio, gif: Path, style: Path)
     steps, *values = controls.shown_of(Settings(**QUICK))
     planning, done = studio.plan(choice, "", "", steps, *values)
     assert planning[2] is None and "4" in done[0] and done[1]["visible"]
-    told, go, order, menu = studio.begin(done[2])
+    now = (choice, "", "", steps, *values)
+    other = (choice, "0.1", "", steps, *values)
+    assert studio.unplan(done[2], *now) == [gr.skip()] * 3
+    told, go, order = studio.unplan(done[2], *other)
+    assert (told, go["visible"], order) == ("", False, None)
+    for planned in (done[2], None):  # of other controls, or none: planned anew
+        *_, shown = studio.begin(planned, *other)
+        assert shown[1]["visible"] and shown[2].settings.start == 0.1 and shown[3] == gr.skip()
+    assert not studio.queue.runs
+    ((told, go, order, menu),) = studio.begin(done[2], *now)
     assert (told, go["visible"], order) == ("", False, None)
     assert studio.queue.runs[menu.value].order == done[2]
-    assert studio.unplan() == [told, go, order]
-    assert studio.begin(None)[3] == gr.skip()
     *_, refused = studio.plan(Choice(), "", "", steps, *values)
     assert "no clip yet" in refused[0] and refused[2] is None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -85,7 +86,13 @@ def test_a_correction_is_taken_back_and_what_does_not_fit_is_refused(
 ) -> None:
     made = corrector.open(run.name, Corrections())[0]
     made = corrector.keep(run.name, drawn(run, 1), made)[0]
+    remembered = json.loads(json.dumps(corrector.remember(made)))
+    again, _, strip, _, _, collected, _ = corrector.open(run.name, Corrections(), remembered)
+    assert again == made and len(strip) == 4 and [label for _, label in collected] == ["1"]
+    other = corrector.open(run.name, Corrections(), remembered | {"run": "another"})[0]
+    assert other.folder != made.folder and other.numbers == ()
     collected, made, shown, _ = corrector.drop(run.name, made)
+    assert corrector.open(run.name, Corrections(), remembered)[0].numbers == ()
     assert collected == [] and made.numbers == ()
     assert not made.picture(1).exists()  # or it would be copied into the corrected run
     assert np.array_equal(shown["composite"], kept(run, 1))

@@ -20,6 +20,7 @@ from vidstyle.studio import _sweep as sweep
 from vidstyle.studio.queue import Queue
 from vidstyle.studio.runs import Order, Run
 from vidstyle.studio.tuning import Stage, Tuner
+from vidstyle.studio.words import labels_of
 
 from ..conftest import QUICK
 
@@ -209,6 +210,22 @@ def test_the_log_says_nothing_of_pages_that_were_closed() -> None:
     later.__cause__ = HTTPError()
     assert not told(ClientDisconnect()) and not told(later)
     assert told(None) and told(RuntimeError("something else"))
+
+
+def test_a_run_is_given_a_name_and_keeps_it(queue: Queue, order: Order) -> None:
+    run = queue.add(order)
+    wait(queue, lambda: run.state == "done")
+    version = queue.version
+    queue.rename(run.name, " the first try ")
+    assert labels_of(queue)[0][0].startswith("the first try, ") and queue.version > version
+    queue.rename(run.name, "the first try")
+    queue.rename("no such run", "x")
+    assert queue.version == version + 1
+    again = Run.load(run.folder)
+    assert again.title == "the first try" and again.state == "done"
+    record = run.folder / runs.RECORD
+    record.write_text(record.read_text().replace('"title"', '"other"'))
+    assert Run.load(run.folder).title == ""
 
 
 def test_a_folder_that_cannot_be_one_is_refused_and_an_empty_one_goes(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from .. import media
-from ..core.errors import VidstyleError, line_of
+from ..core.errors import UsageError, VidstyleError, line_of
 from ..core.frames import FOUND
 from ..core.images import resized
 from ..media import Clip
@@ -40,6 +40,8 @@ from .words import (
     wrong,
 )
 
+NO_PLAN: tuple[Any, ...] = ("", gr.update(visible=False), None)
+"""What ``Studio.plan`` yields for nothing that is planned."""
 REST = 0.25
 """Seconds that a slider must rest before the frame is painted again."""
 
@@ -190,7 +192,8 @@ class Studio:
         Returns:
             The new choice, the gallery of its frames, and a line about the clip.
         """
-        chosen = replace(choice, styles=[(str(self.shelf[-2]), 1.0)])
+        style = self.shelf[-2:][:1]  # some may be missing
+        chosen = replace(choice, styles=[(str(path), 1.0) for path in style])
         return self.take_clip(str(self.clips[0]), chosen, "", "")[:3]
 
     # What a page has chosen, for the next time.
@@ -404,24 +407,51 @@ class Studio:
         rows = [[name, short(fact, order)] for name, fact in plan_facts(summary)]
         yield [table([*rows, ["output", str(output)]]), gr.update(visible=True), order]
 
-    def unplan(self) -> list[Any]:
-        """Take a plan away that is not of the controls as they are. See ``plan``."""
-        return ["", gr.update(visible=False), None]
+    def unplan(
+        self, order: Order | None, choice: Choice, start: str, end: str, steps: str, *values: Any
+    ) -> list[Any]:
+        """Take a plan away that is not of the controls as they are.
 
-    def begin(self, order: Order | None) -> list[Any]:
-        """Queue a run of what was planned.
+        Args:
+            order: that was planned.
+            choice, start, end, steps, values: as in ``tune``.
 
         Returns:
-            As ``plan``: an error message or "", the start button, hidden, and no order; then the
-            menu of runs.
+            As ``plan``.
         """
-        if order is None:
-            return [*self.unplan(), gr.skip()]
+        if self._is_of(order, choice, start, end, steps, *values):
+            return [gr.skip()] * 3
+        return [*NO_PLAN]
+
+    def begin(
+        self, order: Order | None, choice: Choice, start: str, end: str, steps: str, *values: Any
+    ) -> Iterator[list[Any]]:
+        """Queue a run of what was planned, or plan anew if that is not of the controls as they are.
+        For the arguments, see ``unplan``.
+
+        Yields:
+            As ``plan``; then the menu of runs.
+        """
+        if not self._is_of(order, choice, start, end, steps, *values):
+            for shown in self.plan(choice, start, end, steps, *values):
+                yield [*shown, gr.skip()]
+            return
         try:
+            assert order is not None
             run = self.queue.add(order)
         except Exception as error:
-            return [wrong(error), *self.unplan()[1:], gr.skip()]
-        return [*self.unplan(), gr.Dropdown(labels_of(self.queue), value=run.name)]
+            yield [wrong(error), *NO_PLAN[1:], gr.skip()]
+            return
+        yield [*NO_PLAN, gr.Dropdown(labels_of(self.queue), value=run.name)]
+
+    def _is_of(
+        self, order: Order | None, choice: Choice, start: str, end: str, steps: str, *values: Any
+    ) -> bool:
+        """Whether an order is what the controls say."""
+        try:
+            return order == choice.order(controls.settings_of(steps, values, start, end))
+        except UsageError:
+            return False
 
     def refresh(self, name: str | None, seen: PageView) -> dict[str, Any]:
         """Return what has changed in a run since the page was last refreshed.
@@ -455,6 +485,7 @@ class Studio:
             found["picture"] = gr.update(value=run.picture, visible=True)
         if (now.name, now.state) != (seen.name, seen.state):
             found |= buttons(run) | result_of(run)
+            found["title"] = gr.update(value=run.title, visible=True, placeholder=run.name)
         return found
 
     def anew(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,14 @@ class Corrector:
     def __init__(self, queue: Queue, files: Path, tuner: Tuner) -> None:
         self.queue, self.files, self.tuner = queue, files, tuner
 
-    def open(self, name: str | None, made: Corrections) -> Shown:
+    def open(self, name: str | None, made: Corrections, remembered: Any = None) -> Shown:
         """Show the first frame of a run, if it can be corrected, and forget what is collected for
         another one.
+
+        Args:
+            name: of the run.
+            made: what the page has collected.
+            remembered: what its browser remembers to have collected. See ``remember``.
 
         Returns:
             The new corrections, the part of the page, the strip of frames, the slider, the editor,
@@ -75,10 +80,8 @@ class Corrector:
             return [made, gr.update(visible=False), *[gr.skip()] * 5]
         if made.run == name:
             return [made, gr.update(visible=True), *[gr.skip()] * 5]
-        folder = self.files / uuid.uuid4().hex
-        folder.mkdir()
-        made = Corrections(name, str(folder))
-        strip = [(str(path), f"{number}") for number, path in self._thumbnails(kept, folder)]
+        made = self._recalled(name, remembered)
+        strip = [(str(path), f"{number}") for number, path in self._thumbnails(kept, made)]
         slider = gr.Slider(1, max(2, kept.frames), value=1, interactive=kept.frames > 1)
         picture = media.read_image(kept.painting(1))[0]
         brush = gr.Brush(default_size=max(2, round(min(picture.shape[:2]) * BRUSH)))
@@ -88,9 +91,25 @@ class Corrector:
             strip,
             slider,
             gr.ImageEditor(editor_value(picture), brush=brush),
-            [],
+            self._collected(made),
             "",
         ]
+
+    def remember(self, made: Corrections) -> dict[str, Any]:
+        """Return what a browser is to remember of what is collected."""
+        return asdict(made)
+
+    def _recalled(self, name: str, remembered: Any) -> Corrections:
+        """Return what is remembered for a run, as far as its pictures are there; or a new folder
+        for it."""
+        known = isinstance(remembered, dict) and remembered.get("run") == name
+        if known and Path(remembered["folder"]).is_dir():
+            made = Corrections(name, remembered["folder"])
+            there = (number for number in remembered["numbers"] if made.picture(number).is_file())
+            return replace(made, numbers=tuple(there))
+        folder = self.files / uuid.uuid4().hex
+        folder.mkdir()
+        return Corrections(name, str(folder))
 
     def show(self, name: str | None, number: int, made: Corrections) -> Shown:
         """Show the frame ``number``, as it is corrected or else as it was painted.
@@ -217,10 +236,10 @@ class Corrector:
         except UsageError:
             return None
 
-    def _thumbnails(self, kept: Kept, folder: Path) -> Iterator[tuple[int, Path]]:
+    def _thumbnails(self, kept: Kept, made: Corrections) -> Iterator[tuple[int, Path]]:
         """Write small pictures of some frames, evenly chosen, and yield their numbers and files."""
-        small = folder / "strip"
-        small.mkdir()
+        small = Path(made.folder) / "strip"
+        small.mkdir(exist_ok=True)
         for number in np.unique(np.linspace(1, kept.frames, THUMBNAILS).round().astype(int)):
             picture = within(media.read_image(kept.painting(number))[0], THUMBNAIL_SIDE)
             media.save_image(small / frame_name(number), picture)

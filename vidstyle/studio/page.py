@@ -240,6 +240,9 @@ def _runs() -> SimpleNamespace:
     with gr.Group():
         run = gr.Dropdown([], value=None, label="run", elem_id="run")
         progress = gr.HTML(NOTHING, elem_id="progress", padding=True)
+    title = gr.Textbox(
+        label="its name", max_lines=1, visible=False, interactive=True, elem_id="run-title"
+    )
     with gr.Row():
         pause = gr.Button("Pause", elem_id="pause", visible=False, min_width=80)
         more = gr.Button("Go on", elem_id="go-on", visible=False, min_width=80)
@@ -260,6 +263,7 @@ def _runs() -> SimpleNamespace:
     return SimpleNamespace(
         run=run,
         progress=progress,
+        title=title,
         pause=pause,
         more=more,
         stop=stop,
@@ -329,18 +333,11 @@ def _plan(
     """Connect the buttons that plan and start a run. Only what is planned can be started."""
     order = gr.State(None)
     shown = [frame.plan, frame.go, order]
-    planning = _on(frame.paint.click, studio.plan, [choice, *settings], shown)
-    _on(frame.go.click, studio.begin, [order], [*shown, runs.run])
+    now = [choice, *settings]
+    _on(frame.paint.click, studio.plan, now, shown)
+    _on(frame.go.click, studio.begin, [order, *now], [*shown, runs.run])
     changes = [choice.change, *(control.change for control in settings)]
-    gr.on(
-        changes,
-        studio.unplan,
-        [],
-        shown,
-        show_progress="hidden",
-        api_visibility="private",
-        cancels=[planning],
-    )
+    _on(partial(gr.on, changes), studio.unplan, [order, *now], shown)
 
 
 def _correct(
@@ -349,12 +346,14 @@ def _correct(
     """Connect the components that correct a run."""
     by, run = studio.corrector, runs.run
     made = gr.State(Corrections())
+    memory = gr.BrowserState(storage_key="vidstyle-corrections", secret="vidstyle-studio")
+    _on(made.change, by.remember, [made], [memory])
     frame = [fixes.editor, fixes.told]
     opened = [made, fixes.part, fixes.strip, fixes.number, fixes.editor, fixes.collected]
     gr.on(
         [run.change, runs.facts.change],
         by.open,
-        [run, made],
+        [run, made, memory],
         [*opened, fixes.told],
         show_progress="hidden",
         api_visibility="private",
@@ -420,6 +419,8 @@ def _watch(studio: Studio, runs: SimpleNamespace, page: gr.Blocks) -> None:
     )
     queue = studio.queue
     buttons = ((runs.pause, queue.pause), (runs.more, queue.go_on), (runs.stop, queue.stop))
+    for event in (runs.title.submit, runs.title.blur):
+        _on(event, queue.rename, [runs.run, runs.title], [])
     for button, act in buttons:
         _on(button.click, act, [runs.run], [])
     _on(runs.both.click, studio.compare, [runs.run, runs.other], [runs.pair])

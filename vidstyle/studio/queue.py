@@ -108,6 +108,15 @@ class Queue:
             self.pausing.discard(name)
             self._tell()
 
+    def rename(self, name: str, title: str) -> None:
+        """Give a run a ``title``. Its folder keeps its name."""
+        with self.changed:
+            run = self.runs.get(name)
+            if run is not None and run.title != title.strip():
+                run.title = title.strip()
+                run.save()
+                self._tell()
+
     def close(self) -> None:
         """End the queue. The run at work can be continued later."""
         with self.changed:

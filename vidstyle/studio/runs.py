@@ -92,6 +92,8 @@ class Run:
 
     folder: Path
     order: Order
+    title: str = ""
+    """What it is called by the user. Empty if nothing."""
     state: State = "waiting"
     message: str = ""
     """Why it failed, or what is kept of it after it was stopped. Empty otherwise."""
@@ -150,6 +152,7 @@ class Run:
             "corrections": order.corrections and self._name(order.corrections),
             "options": changed(order.settings),
             "output": self.output and self._name(self.output),
+            "title": self.title,
             **{name: getattr(self, name) for name in KEPT},
         }
         write_whole(self.folder / RECORD, json.dumps(facts, indent=1).encode())
@@ -173,7 +176,8 @@ class Run:
                 for found in map(facts.get, ("mask", "inside", "corrects", "corrections"))
             ),
         )
-        run = cls(folder, order, **{name: facts[name] for name in KEPT})
+        title = facts.get("title", "")
+        run = cls(folder, order, title, **{name: facts[name] for name in KEPT})
         run.size = None if run.size is None else (run.size[0], run.size[1])
         run.output = None if facts["output"] is None else folder / facts["output"]
         if not run.is_over:

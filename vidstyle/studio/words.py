@@ -117,7 +117,7 @@ def _label(run: Run) -> str:
         about = f"{styles} {options}".strip()
     if len(about) > LONGEST_LABEL:
         about = f"{about[: LONGEST_LABEL - 1]}…"
-    return f"{run.name}, {about}: {WORDS[run.state]}"
+    return f"{run.title or run.name}, {about}: {WORDS[run.state]}"
 
 
 def progress_of(run: Run) -> str:
