@@ -258,6 +258,13 @@ def test_two_runs_play_beside_each_other(studio: Studio, gif: Path, style: Path)
     assert found == "" and values[:3] == ["", "", "good"]
     settings = controls.settings_of(values[2], values[3:], *values[:2])
     assert settings == order.settings
+    runs[0].picture, runs[0].state = np.zeros((4, 4, 3), np.uint8), "painting"
+    shown = [studio.refresh(runs[0].name, PageView())["picture"]["value"] for _ in range(2)]
+    assert shown[0] == shown[1] and media.read_image(Path(shown[0]))[0].shape == (4, 4, 3)
+    runs[0].picture = np.ones((4, 4, 3), np.uint8)
+    assert studio.refresh(runs[0].name, PageView())["picture"]["value"] != shown[0]
+    assert not Path(shown[0]).exists()
+    runs[0].picture, runs[0].state = None, "done"
     seen = studio.refresh(runs[0].name, PageView())
     assert seen["player"]["visible"] and seen["download"]["visible"] and not seen["stop"]["visible"]
     assert [*studio.refresh(runs[0].name, seen["seen"])] == ["seen"]

@@ -16,7 +16,7 @@ import gradio as gr
 from .. import media
 from ..core.errors import UsageError, VidstyleError, line_of
 from ..core.frames import FOUND
-from ..core.images import resized
+from ..core.images import Image, resized
 from ..media import Clip
 from ..objective.styles import style_picture
 from ..plan import describe
@@ -81,6 +81,8 @@ class Studio:
         self.corrector = Corrector(queue, files, self.tuner)
         self.turns: dict[str, int] = {}
         self.lock = threading.Lock()
+        self.painted_last: tuple[Any, Path | None] = (None, None)
+        """The picture that was painted last, and its file."""
 
     def close(self) -> None:
         """End all work. Runs that are not done can be continued later."""
@@ -219,6 +221,19 @@ class Studio:
             return [gr.skip()] * (7 + len(controls.NAMES))
         styles, mask = remembered["styles"], remembered["mask"]
         return self._set_up(remembered["clip"], styles, mask, remembered.get("inside"), values)
+
+    def _painted_last(self, picture: Image) -> str:
+        """Return a file of the ``picture`` (H, W, 3) that was painted last, one for all pages:
+        Gradio would write the same one for each, while another page is reading it."""
+        with self.lock:
+            known, path = self.painted_last
+            if known is not picture or path is None:
+                if path is not None:
+                    path.unlink(missing_ok=True)
+                path = self.files / f"{uuid.uuid4().hex}.png"
+                media.save_image(path, picture)
+                self.painted_last = picture, path
+            return str(path)
 
     def open_run(self, name: str) -> list[Any]:
         """Set a page up as it was for a run. For what is returned, see ``recall``."""
@@ -482,7 +497,7 @@ class Studio:
             return found
         found["progress"] = progress_of(run)
         if run.state != "done" and run.picture is not None:
-            found["picture"] = gr.update(value=run.picture, visible=True)
+            found["picture"] = gr.update(value=self._painted_last(run.picture), visible=True)
         if (now.name, now.state) != (seen.name, seen.state):
             found |= buttons(run) | result_of(run)
             found["title"] = gr.update(value=run.title, visible=True, placeholder=run.name)
