@@ -9,20 +9,17 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
+from .studio import PATIENCE, served
 from .table import Row, parser, show
 
-WAIT_MS = 600_000
 REST_MS = 1500
 """Milliseconds that a person looks at something."""
 
@@ -34,22 +31,8 @@ def main() -> None:
     made.add_argument("--size", default="208")
     made.add_argument("--shots", type=Path, help="a folder for pictures of the page")
     options = made.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "vidstyle", "studio", f"{folder}/runs", "--no-browser"]
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        try:
-            assert server.stdout is not None
-            found = re.search(r"http://\S+", server.stdout.readline())
-            assert found is not None
-            with sync_playwright() as playwright:
-                program = shutil.which("chromium")
-                browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-                page = browser.new_page(viewport={"width": 1280, "height": 960})
-                page.set_default_timeout(WAIT_MS)
-                show([_walk(page, found[0], options)], options.json)
-        finally:
-            server.terminate()
-            server.wait()
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (page, url, _):
+        show([_walk(page, url, options)], options.json)
 
 
 def _walk(page: Any, url: str, options: Any) -> Row:
@@ -62,7 +45,9 @@ def _walk(page: Any, url: str, options: Any) -> Row:
         row[name] = time.monotonic() - began
 
     def text(part: str, told: str) -> Callable[[], Any]:
-        return lambda: expect(page.locator(part)).to_contain_text(re.compile(told), timeout=WAIT_MS)
+        return lambda: expect(page.locator(part)).to_contain_text(
+            re.compile(told), timeout=PATIENCE
+        )
 
     def shot(name: str, part: str) -> None:
         page.locator(part).evaluate("part => part.scrollIntoView()")

@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -41,7 +43,10 @@ def main() -> None:
         show([_measure(options, Path(folder))], options.json)
 
 
-def _measure(options: argparse.Namespace, folder: Path) -> Row:
+@contextmanager
+def served(folder: Path) -> Iterator[tuple[Any, str, int]]:
+    """Serve a studio in ``folder``; yield an empty page of a browser, the studio's address, and the
+    id of its process."""
     command = [sys.executable, "-m", "vidstyle", "studio", str(folder / "runs"), "--no-browser"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
@@ -51,19 +56,24 @@ def _measure(options: argparse.Namespace, folder: Path) -> Row:
         with sync_playwright() as playwright:
             program = shutil.which("chromium")
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-            page = browser.new_page()
+            page = browser.new_page(viewport={"width": 1280, "height": 960})
             page.set_default_timeout(PATIENCE)
-            page.goto(found[0])
-            _prepare(page, options)
-            rows = [_change(page, 4 + number, waits=True) for number in range(options.finals)]
-            first, memory = [], [_memory(server.pid)]
-            for number in range(options.changes):
-                first.append(_change(page, 10 + number % 20, waits=False)[0])
-                if number + 1 in (options.changes // 2, options.changes):
-                    memory.append(_memory(server.pid))
+            yield page, found[0], server.pid
     finally:
         server.terminate()
         server.wait()
+
+
+def _measure(options: argparse.Namespace, folder: Path) -> Row:
+    with served(folder) as (page, url, process):
+        page.goto(url)
+        _prepare(page, options)
+        rows = [_change(page, 4 + number, waits=True) for number in range(options.finals)]
+        first, memory = [], [_memory(process)]
+        for number in range(options.changes):
+            first.append(_change(page, 10 + number % 20, waits=False)[0])
+            if number + 1 in (options.changes // 2, options.changes):
+                memory.append(_memory(process))
     began = time.monotonic()
     subprocess.run(
         [

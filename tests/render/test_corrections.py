@@ -153,6 +153,24 @@ def test_a_folder_of_frames_is_corrected_into_another(walk: Path, style: Path) -
     assert shows(media.read_image(again.output / "000001.png")[0].astype(int))
 
 
+def test_what_another_run_has_kept_is_not_replaced_unasked(
+    walk: Path, painted: Path, style: Path
+) -> None:
+    """Whether its output is still there or not."""
+    mended = [(0.24, drawn(painted, 7))]
+    other = stylize(walk, style, walk.with_name("other.mkv"), keep_frames=True, **KEYS).output
+    corrected = correct(painted, mended).output
+    for output in (other, corrected):
+        there = sorted(path.read_bytes() for path in kept(output).glob("*.png"))
+        output.unlink()
+        with pytest.raises(UsageError, match="holds the paintings of another run"):
+            correct(painted, mended, output)
+        assert sorted(path.read_bytes() for path in kept(output).glob("*.png")) == there
+    with pytest.raises(UsageError, match="holds the frames of a corrected painting"):
+        stylize(walk, style, corrected, **KEYS)
+    assert correct(painted, mended, other, overwrite=True).frames == 11
+
+
 def test_black_bars_stay_around_a_corrected_frame(tmp_path: Path, style: Path) -> None:
     black = np.zeros((12, WIDTH, 3), np.uint8)
     barred = [np.concatenate([black, scene(step), black]) for step in range(5)]

@@ -43,6 +43,8 @@ def test_the_command_line_has_every_option_with_its_default() -> None:
         ({"fade": ("0=2",)}, "the strength must be in 0..1"),
         ({"fade": ("2",)}, "'2' is not SECONDS=X"),
         ({"fade": ("soon=1",)}, "'soon=1' is not SECONDS=X"),
+        ({"fade": ("inf=1",)}, "'inf=1' is not SECONDS=X"),
+        ({"fade": ("0=nan",)}, "the strength must be in 0..1"),
         ({"style_layers": ("relu1_1:-1",)}, "a weight must be 0 or more"),
         ({"style_layers": ("relu1_1:x",)}, "'x' is not a weight"),
         ({"content_layers": ("relu4_2:0",)}, "add up to 0"),

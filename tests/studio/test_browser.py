@@ -133,6 +133,18 @@ def open_group(page: Any, name: str) -> None:
     page.locator("button.label-wrap", has_text=name).click()
 
 
+def draw_line(page: Any, editor: str, left: float, right: float) -> None:
+    """Draw a line across the middle of an editor, from and to these shares of its width."""
+    canvas = page.locator(f"{editor} canvas").first
+    canvas.scroll_into_view_if_needed()
+    page.wait_for_timeout(1000)
+    box = canvas.bounding_box()
+    page.mouse.move(box["x"] + box["width"] * left, box["y"] + box["height"] * 0.5)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * right, box["y"] + box["height"] * 0.5, steps=8)
+    page.mouse.up()
+
+
 def pixels(page: Any) -> str:
     """The address of the tuned picture: another one for each picture."""
     return str(page.locator("#tuned img").last.get_attribute("src"))
@@ -227,15 +239,7 @@ def test_a_frame_is_drawn_on_and_the_clip_follows(
     page.wait_for_timeout(1500)
     page.locator("#keep").click()
     text(page, "#correction-told", "Frame 3 is as it was painted: draw on it first")
-    canvas = page.locator("#editor canvas").first
-    canvas.scroll_into_view_if_needed()
-    page.wait_for_timeout(1000)
-    box = canvas.bounding_box()
-    snap(page, "10-editor")
-    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + box["height"] * 0.5)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.5, steps=8)
-    page.mouse.up()
+    draw_line(page, "#editor", 0.3, 0.7)
     page.locator("#keep").click()
     text(page, "#correction-told", "Frame 3 is kept")
     snap(page, "11-kept")
@@ -289,14 +293,7 @@ def test_a_reload_loses_nothing_and_a_change_takes_the_plan_away(visit: Callable
     assert page.locator("#plan").inner_text().strip() == ""
     open_group(page, "mask")
     page.locator("#draw-mask").click()
-    canvas = page.locator("#mask-editor canvas").first
-    canvas.scroll_into_view_if_needed()
-    page.wait_for_timeout(1000)
-    box = canvas.bounding_box()
-    page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + box["height"] * 0.5)
-    page.mouse.down()
-    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + box["height"] * 0.5, steps=5)
-    page.mouse.up()
+    draw_line(page, "#mask-editor", 0.4, 0.6)
     page.locator("#use-mask").click()
     text(page, "#mask-told", "follows what you painted over")
     snap(page, "13-mask")

@@ -137,7 +137,7 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
         "--keep-frames",
         action="store_true",
         help="keep a folder of all frames as painted, before --keep-colors, --strength and masks "
-        "(.clip.picasso.mp4.vidstyle, beside the output)",
+        "(.clip.picasso.mp4.vidstyle, beside the output), which vidstyle correct can correct",
     )
     parser.add_argument(
         "--keep-partial",

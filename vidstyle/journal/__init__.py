@@ -46,6 +46,7 @@ __all__ = [
     "Journal",
     "facts",
     "has_left",
+    "has_paintings",
     "is_begun",
     "kept",
 ]
@@ -109,11 +110,18 @@ class Journal(ChunkStore):
             check: whether to read all of it. Otherwise it is taken to be whole.
 
         Raises:
-            UsageError: it has another fingerprint.
+            UsageError: it has another fingerprint, or is that of a correction.
         """
         files = self.parts.names()
         names = chunk_names(files)
-        if self.folder is None or (not names and not (self.folder / MODEL_FILE).exists()):
+        if self.folder is None:
+            return
+        if not names and not (self.folder / MODEL_FILE).exists():
+            if kept(self.folder):
+                raise UsageError(
+                    f"{self.folder}: holds the frames of a corrected painting: "
+                    f"use --restart to begin anew, or another --output"
+                )
             return
         found = facts(self.folder)
         if not found:
@@ -269,6 +277,11 @@ def kept(folder: Path) -> dict[str, Any]:
         return dict(json.loads((folder / KEPT_FILE).read_text()))
     except (OSError, ValueError, TypeError):
         return {}
+
+
+def has_paintings(folder: Path) -> bool:
+    """Whether there are paintings in ``folder`` that a run could go on from, or correct."""
+    return bool(kept(folder)) or any(folder.glob(f"*{PAINTINGS}"))
 
 
 def is_begun(folder: Path) -> bool:

@@ -209,6 +209,11 @@ def plan_correction(
         settings=settings,
         reads=[path],
     )
+    if not overwrite and made.journal is not None and journal.has_paintings(made.journal):
+        raise UsageError(
+            f"{made.journal}: holds the paintings of another run: use --overwrite to replace them, "
+            f"or another --output"
+        )
     return replace(made, footage=replace(made.footage, kept=kept))
 
 

@@ -50,10 +50,10 @@ def correct_here(
     if journal.fingerprint["clip"] != kept.clip_digest:
         raise UsageError(f"{kept.clip}: is not as it was when it was painted: paint it again")
     journal.begin()
-    edits = EditsFollowed(kept, len(footage.keys), footage.settings.flow)
+    edits = EditFollower(kept, len(footage.keys), footage.settings.flow)
     began = time.monotonic()
     with Behind(FRAMES_WAITING) as encoding:
-        for number, frame, layers in edits.of(ahead(frames_of(footage), READ_AHEAD)):
+        for number, frame, layers in edits.follow(ahead(frames_of(footage), READ_AHEAD)):
             for note in frame.notes:
                 emit(Notice(note))
             before = edits.painted(number)
@@ -84,7 +84,7 @@ class _Held:
 
 
 @dataclass(frozen=True, eq=False)
-class _Followed:
+class _FollowedEdit:
     """An edit that the frames of a shot follow."""
 
     number: int
@@ -94,8 +94,8 @@ class _Followed:
     """That of the last frame into the edited one."""
 
 
-class EditsFollowed:
-    """The edits of corrected frames, as the frames of their shots follow them.
+class EditFollower:
+    """Lets the frames of a shot follow the edits of its corrected frames.
 
     Args:
         kept: the paintings.
@@ -108,13 +108,13 @@ class EditsFollowed:
         self.flows: FlowPair | None = None if flow == "none" else both_ways(estimator(flow))
         self.held: deque[_Held] = deque()
         """The last frames of the shot, as long as there are corrections to come."""
-        self.followed: list[_Followed] = []
+        self.followed: list[_FollowedEdit] = []
 
     def painted(self, number: int) -> Image:
         """Return the painting of a frame as it was kept (H, W, 3)."""
         return media.read_image(self.kept.painting(number))[0]
 
-    def of(self, frames: Iterable[Frame]) -> Iterator[tuple[int, Frame, list[Layer]]]:
+    def follow(self, frames: Iterable[Frame]) -> Iterator[tuple[int, Frame, list[Layer]]]:
         """Yield each of the ``frames`` with its number from 1 on, and the edits that reach it."""
         before: Frame | None = None
         for number, frame in enumerate(frames, 1):
@@ -122,7 +122,7 @@ class EditsFollowed:
                 yield from self._released(0)
                 self.followed.clear()
             elif self.flows is not None and self.followed:
-                self._follow(number, frame, before)
+                self._advance(number, frame, before)
             held = _Held(number, frame, [])
             self.held.append(held)
             held.layers += self._layers(number, frame)
@@ -140,7 +140,7 @@ class EditsFollowed:
             held = self.held.popleft()
             yield held.number, held.frame, held.layers
 
-    def _follow(self, number: int, frame: Frame, before: Frame) -> None:
+    def _advance(self, number: int, frame: Frame, before: Frame) -> None:
         """Let the edits follow from the frame ``before`` to the next one."""
         assert self.flows is not None
         step = Motion.between(*self.flows(frame.rgb, before.rgb))
@@ -159,7 +159,7 @@ class EditsFollowed:
         edit = Edit.of(frame.rgb, self.painted(number), corrected)
         motion = Motion.none(frame.rgb.shape)
         self.held[-1].layers.append(edit.to(frame.rgb, motion))
-        self.followed.append(_Followed(number, edit, motion))
+        self.followed.append(_FollowedEdit(number, edit, motion))
         if self.flows is None:
             self.followed.clear()
             return

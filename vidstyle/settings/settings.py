@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, get_type_hints
@@ -422,15 +423,18 @@ class Settings:
         Raises:
             UsageError: one is not a time with a number in 0..1.
         """
-        found = {}
+        found: dict[float, float] = {}
         for point in self.fade:
-            time, _, factor = point.partition("=")
+            before, _, after = point.partition("=")
             try:
-                found[seconds_of(time)] = float(factor)
+                time, factor = seconds_of(before), float(after)
             except ValueError:
-                raise UsageError(f"fade: {point!r} is not SECONDS=X, as in 0=0,2=1") from None
-            if not 0 <= float(factor) <= 1:
+                time = factor = math.nan
+            if not math.isfinite(time):
+                raise UsageError(f"fade: {point!r} is not SECONDS=X, as in 0=0,2=1")
+            if not 0 <= factor <= 1:
                 raise UsageError(f"fade: {point!r}: the strength must be in 0..1")
+            found[time] = factor
         return tuple(sorted(found.items()))
 
     @property

@@ -222,19 +222,6 @@ class Studio:
         styles, mask = remembered["styles"], remembered["mask"]
         return self._set_up(remembered["clip"], styles, mask, remembered.get("inside"), values)
 
-    def _painted_last(self, picture: Image) -> str:
-        """Return a file of the ``picture`` (H, W, 3) that was painted last, one for all pages:
-        Gradio would write the same one for each, while another page is reading it."""
-        with self.lock:
-            known, path = self.painted_last
-            if known is not picture or path is None:
-                if path is not None:
-                    path.unlink(missing_ok=True)
-                path = self.files / f"{uuid.uuid4().hex}.png"
-                media.save_image(path, picture)
-                self.painted_last = picture, path
-            return str(path)
-
     def open_run(self, name: str) -> list[Any]:
         """Set a page up as it was for a run. For what is returned, see ``recall``."""
         order = self.queue.runs[name].order
@@ -502,6 +489,19 @@ class Studio:
             found |= buttons(run) | result_of(run)
             found["title"] = gr.update(value=run.title, visible=True, placeholder=run.name)
         return found
+
+    def _painted_last(self, picture: Image) -> str:
+        """Return a file of the ``picture`` (H, W, 3) that was painted last, one for all pages:
+        Gradio would write the same one for each, while another page is reading it."""
+        with self.lock:
+            known, path = self.painted_last
+            if known is not picture or path is None:
+                if path is not None:
+                    path.unlink(missing_ok=True)
+                path = self.files / f"{uuid.uuid4().hex}.png"
+                media.save_image(path, picture)
+                self.painted_last = picture, path
+            return str(path)
 
     def anew(
         self,
