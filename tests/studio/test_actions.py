@@ -18,7 +18,7 @@ import pytest
 from vidstyle import Settings, UsageError, media
 from vidstyle.studio import SAMPLES, controls, masks, samples
 from vidstyle.studio.actions import PageView, Studio
-from vidstyle.studio.choice import Choice
+from vidstyle.studio.choice import Choice, ChosenStyle
 from vidstyle.studio.page import build
 from vidstyle.studio.queue import Queue
 from vidstyle.studio.runs import Order, Run
@@ -99,7 +99,7 @@ def test_the_frames_are_those_of_the_wanted_part(studio: Studio, video: Path) ->
 
 def test_styles_are_added_weighed_and_taken_away(studio: Studio, style: Path, gif: Path) -> None:
     one, told, _ = studio.take_styles([str(style)], Choice())
-    assert one.styles == [(str(style), 1.0)] and told == ""
+    assert one.styles == [ChosenStyle(str(style))] and told == ""
     (studio.files / "no.jpg").write_text("no picture")
     kept, told, _ = studio.take_styles([str(studio.files / "no.jpg")], one)
     assert kept.styles == one.styles and "cannot be read as an image" in told
@@ -120,12 +120,18 @@ def test_a_page_is_set_up_as_a_browser_remembers_it(
     studio: Studio, video: Path, style: Path
 ) -> None:
     values = ["0.04", "", *controls.shown_of(Settings(size=64, style_weight=3.0))]
-    choice, *_ = studio.take_clip(str(video), Choice(styles=[(str(style), 0.5)]), "0.04", "")
+    choice, *_ = studio.take_clip(
+        str(video), Choice(styles=[ChosenStyle(str(style), 0.5)]), "0.04", ""
+    )
     remembered = json.loads(
         json.dumps(studio.remember(studio.take_found("person", choice), *values))
     )
     again, _, told, found, *shown = studio.recall(remembered)
-    assert (again.clip, again.styles, again.mask) == (str(video), [(str(style), 0.5)], "person")
+    assert (again.clip, again.styles, again.mask) == (
+        str(video),
+        [ChosenStyle(str(style), 0.5)],
+        "person",
+    )
     assert "64x48" in told and found == "person" and shown == values
     assert again.part == ("0.04", "") and again.order(Settings()).mask == "person"
     gone = remembered | {"clip": "/no/such.mp4", "styles": [["/no/such.jpg", 1.0]], "mask": None}
@@ -136,7 +142,7 @@ def test_a_page_is_set_up_as_a_browser_remembers_it(
 
 
 def test_only_what_is_planned_is_painted(studio: Studio, gif: Path, style: Path) -> None:
-    choice, *_ = studio.take_clip(str(gif), Choice(styles=[(str(style), 1.0)]), "", "")
+    choice, *_ = studio.take_clip(str(gif), Choice(styles=[ChosenStyle(str(style))]), "", "")
     steps, *values = controls.shown_of(Settings(**QUICK))
     planning, done = studio.plan(choice, "", "", steps, *values)
     assert planning[2] is None and "4" in done[0] and done[1]["visible"]
@@ -157,7 +163,7 @@ def test_only_what_is_planned_is_painted(studio: Studio, gif: Path, style: Path)
 
 
 def test_a_detail_needs_a_clip_and_gives_way(studio: Studio, gif: Path, style: Path) -> None:
-    choice, *_ = studio.take_clip(str(gif), Choice(styles=[(str(style), 1.0)]), "", "")
+    choice, *_ = studio.take_clip(str(gif), Choice(styles=[ChosenStyle(str(style))]), "", "")
     steps, *values = controls.shown_of(Settings(**QUICK))
     page = cast("gr.Request", SimpleNamespace(session_hash="page"))
     first, *stages = studio.detail(page, choice, 10, 90, "", "", steps, *values)
@@ -191,7 +197,7 @@ def test_a_mask_is_drawn_on_the_first_frame_and_has_a_style_of_its_own(
     studio: Studio, video: Path, style: Path
 ) -> None:
     assert "no clip yet" in masks.draw(Choice())[2]
-    choice, *_ = studio.take_clip(str(video), Choice(styles=[(str(style), 1.0)]), "", "")
+    choice, *_ = studio.take_clip(str(video), Choice(styles=[ChosenStyle(str(style))]), "", "")
     _, use, told = masks.draw(choice)
     assert use["visible"] and told == ""
     nothing = np.zeros((48, 64, 4), np.uint8)
@@ -201,7 +207,7 @@ def test_a_mask_is_drawn_on_the_first_frame_and_has_a_style_of_its_own(
     one[10:20, 10:20] = 255
     other[30:40, 30:40] = 255
     choice, told = studio.take_drawn({"layers": [nothing, one, other]}, choice)
-    assert "follows" in told and len(choice.mask_stills) == 3
+    assert "follows" in told and not choice.mask_stills
     mask = media.read_image(Path(str(choice.mask)))[0]
     assert mask[15, 15].min() == mask[35, 35].min() == 255 and mask.mean() < 20
     same, told = masks.take_inside(str(video), choice)
@@ -215,6 +221,102 @@ def test_a_mask_is_drawn_on_the_first_frame_and_has_a_style_of_its_own(
     again = studio.open_run(run.name)[0]
     assert again.inside == choice.inside and again.mask == str(run.order.mask)
     assert masks.take_inside(None, choice)[0].inside is None
+
+
+def test_a_drawn_mask_is_followed_to_the_tuned_frames(
+    studio: Studio, video: Path, style: Path
+) -> None:
+    choice, *_ = studio.take_clip(str(video), Choice(styles=[ChosenStyle(str(style))]), "", "")
+    drawn = np.zeros((48, 64, 4), np.uint8)
+    drawn[16:28, 4:16] = 255  # the square, which walks on by two pixels a frame
+    choice, _ = studio.take_drawn({"layers": [drawn]}, choice)
+    quick = Settings(**QUICK)
+    assert studio._still(choice, quick).mask == Path(str(choice.mask))
+    assert not studio.followed.is_new(choice)
+    last = replace(choice, tuned=2)
+    assert studio.followed.is_new(last)
+    moved = studio._still(last, quick).mask
+    assert isinstance(moved, Path) and not studio.followed.is_new(last)
+    mask = media.read_image(moved)[0][..., 0]
+    steps = len([*media.open_clip(video)]) - 1
+    front = np.flatnonzero(mask[22] > 127)[-1]
+    assert abs(front - (15 + 2 * steps)) <= 1 and steps > 2
+    assert studio._still(last, quick).mask == moved  # it is known now
+    other = replace(last, tuned=1)
+    assert studio._still(other, quick, lambda: False).mask == Path(str(choice.mask))
+    kept = studio._still(last, replace(quick, follow=False)).mask
+    assert kept == Path(str(choice.mask))
+
+
+def test_a_style_counts_from_a_second_on(studio: Studio, video: Path, style: Path) -> None:
+    later = str(studio.shelf[0])
+    styles = [ChosenStyle(str(style)), ChosenStyle(later, 2.0, "0:00.2")]
+    choice, *_ = studio.take_clip(str(video), Choice(styles=styles), "0.04", "")
+    assert choice.times[0] == 0 and choice.times == sorted(choice.times)
+    order = choice.order(Settings(**QUICK))
+    assert order.styles == ((style, 1.0),) and order.later == ((0.2, Path(later), 2.0),)
+    assert f"--style-at 0.2={later}:2" in order.command
+    assert order.styles_at(0) == ((style, 1.0),) and order.styles_at(9) == ((Path(later), 1.0),)
+    half = dict(order.styles_at(0.1))
+    assert half == pytest.approx({style: 0.5, Path(later): 0.5})
+    still = studio._still(replace(choice, tuned=1), Settings(**QUICK))
+    assert still.styles == order.styles_at(choice.times[1]) and not still.later
+    assert order.plan(studio.files).schedule.keyframes.keys() == {0.0, 0.2}
+    run = studio.queue.add(order)
+    assert Run.load(run.folder).order == run.order
+    assert studio.open_run(run.name)[0].styles == [styles[0], styles[1]._replace(since="0.2")]
+    assert f"{style.stem}+{Path(later).stem}" in labels_of(studio.queue)[0][0]
+    wrong_time = choice.with_style(1, ChosenStyle(later, 1.0, "soon"))
+    with pytest.raises(UsageError, match=r"from soon: write seconds"):
+        wrong_time.order(Settings(**QUICK))
+    assert choice.with_style(0).styles == styles[1:]
+
+
+def test_key_frames_are_proposed_and_come_back_painted(
+    studio: Studio, video: Path, tmp_path: Path
+) -> None:
+    steps, *values = controls.shown_of(Settings(**{**QUICK, "engine": "keyframes"}))
+    (_, _, told) = [*studio.keys.propose(Choice(), "", "", steps, *values)][-1]
+    assert "no clip yet" in told
+    choice, *_ = studio.take_clip(str(video), Choice(), "", "")
+    shown, files, told = [*studio.keys.propose(choice, "", "", steps, *values)][-1]
+    numbers = [int(label) for _, label in shown["value"]]
+    assert numbers[0] == 1 and len(numbers) > 1 and f"{len(numbers)} of" in told
+    paths = [Path(path) for path in files["value"]]
+    assert [int(path.stem) for path in paths] == numbers
+    assert studio.keys.shown(choice)[1]["visible"] is False
+    painted = []
+    for path in (paths[0], paths[-1]):
+        picture = media.read_image(path)[0][..., ::-1]
+        media.save_image(tmp_path / path.name, np.ascontiguousarray(picture))
+        painted.append(str(tmp_path / path.name))
+    one, told, emptied = studio.keys.take(painted[:1], choice)
+    assert told == "" and emptied is None and one.keys != choice.keys
+    both, *_ = studio.keys.take(painted[1:], one)
+    assert both.keys != one.keys  # so that a plan of one is not taken for that of both
+    assert [label for _, label in studio.keys.shown(both)[0]["value"]] == ["1", str(numbers[-1])]
+    media.save_image(tmp_path / "wide-0001.png", np.zeros((10, 90, 3), np.uint8))
+    media.save_image(tmp_path / "unnumbered.png", np.zeros((48, 64, 3), np.uint8))
+    for name, said in (("wide-0001.png", "another shape"), ("unnumbered.png", "must end with")):
+        same, told, _ = studio.keys.take([str(tmp_path / name)], both)
+        assert said in told and same == both
+    # No style: the painted frames are the style.
+    order = both.order(controls.settings_of(steps, values, "", ""))
+    assert [path.name for path, _ in order.styles_at(0)] == [
+        path.name for path in (paths[0], paths[-1])
+    ]
+    assert "--key" in order.command and len(order.plan(studio.files).footage.keys) == 2
+    run = studio.queue.add(order)
+    assert run.order.keys == run.folder / "keys" and Run.load(run.folder).order == run.order
+    with studio.queue.changed:
+        assert studio.queue.changed.wait_for(lambda: run.is_over, 120)
+    assert run.state == "done", run.message
+    assert studio.open_run(run.name)[0].keys == str(run.order.keys)
+    page = cast("gr.Request", SimpleNamespace(session_hash="page"))
+    *_, (tuned, said) = studio.tune(page, both, "", "", steps, *values)
+    assert "painted in" in said and tuned[1].shape == (48, 64, 3)
+    assert studio.keys.forget(both).keys is None
+    assert studio.take_part(both, "0.04", "")[0].keys is None  # its frames have other numbers
 
 
 def test_a_sample_is_tried_at_once_and_a_tuned_frame_is_stopped(studio: Studio) -> None:
@@ -254,7 +356,11 @@ def test_two_runs_play_beside_each_other(studio: Studio, gif: Path, style: Path)
     shown = media.open_clip(studio.compare(runs[0].name, runs[1].name)["value"])
     assert (shown.info.width, shown.info.height) == (128, 48)
     choice, _, told, found, *values = studio.open_run(runs[0].name)
-    assert choice.clip == str(gif) and choice.styles == [(str(style), 1.0)] and "walk.gif" in told
+    assert (
+        choice.clip == str(gif)
+        and choice.styles == [ChosenStyle(str(style))]
+        and "walk.gif" in told
+    )
     assert found == "" and values[:3] == ["", "", "good"]
     settings = controls.settings_of(values[2], values[3:], *values[:2])
     assert settings == order.settings

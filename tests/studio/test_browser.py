@@ -186,8 +186,18 @@ def test_a_newcomer_paints_a_gif(visit: Callable[..., Any], server: Server, tmp_
     take(page, SAMPLES / "fish.gif")
     first = tuned(page)
     snap(page, "2-tuned")
-    page.get_by_label("number input for style weight").fill("1")
-    page.get_by_label("number input for style weight").press("Enter")
+    divided = page.locator("#tuned img").last
+    api.expect(divided).to_have_attribute("style", re.compile(r"50%\)"))
+    page.locator("#divide input[type=range]").focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowRight")
+    api.expect(divided).to_have_attribute("style", re.compile(r"(70|69\.9\d*)%\)"))
+    weight = page.get_by_label("number input for style weight")
+    weight.fill("500")
+    weight.press("Tab")
+    api.expect(weight).to_have_value("32")
+    weight.fill("1")
+    weight.press("Enter")
     assert tuned(page, first) != first
     open_group(page, "part of the clip")
     most = page.get_by_label("max frames")
@@ -305,6 +315,47 @@ def test_a_reload_loses_nothing_and_a_change_takes_the_plan_away(visit: Callable
     tuned(page)
     page.locator("#paint").click()
     text(page, "#plan", "48x40")
+
+
+def test_key_frames_are_painted_by_hand_and_a_style_comes_later(
+    visit: Callable[..., Any], server: Server, tmp_path: Path
+) -> None:
+    page = visit()
+    take(page, SAMPLES / "fish.gif")
+    open_group(page, "paint key frames yourself")
+    page.locator("#propose").click()
+    text(page, "#keys-told", r"\d+ of 16 frames")
+    page.wait_for_selector("#proposed img")
+    numbers = page.locator("#proposed .caption-label").all_inner_texts()
+    assert numbers[0] == "1"
+    found = sorted(Path(path) for path in proposed(page, tmp_path))
+    pictures = [media.read_image(path)[0] for path in found]
+    for path, picture in zip(found, pictures, strict=True):
+        media.save_image(path, np.ascontiguousarray(picture[..., ::-1]))
+    page.set_input_files("#painted-keys input[type=file]", [found[0], found[-1]])
+    page.wait_for_selector("#given-keys img")
+    assert page.locator("#given-keys img").count() == 2
+    snap(page, "15-keys")
+    since = page.get_by_label("from second", exact=True).last
+    since.fill("0.5")
+    since.press("Enter")
+    page.locator("#paint").click()
+    text(page, "#plan", "64x53")
+    page.locator("#start-painting").click()
+    text(page, "#progress", "done, 16 of 16 frames")
+    text(page, "#facts", r"--style-at 0\.5=\S*starry_night.jpg --key \S*keys")
+    painted = kept(next(server.folder.glob("*/*.gif")))
+    assert np.abs(painted[0].astype(float) - pictures[0][..., ::-1]).mean() < 12
+
+
+def proposed(page: Any, folder: Path) -> Iterator[Path]:
+    """Download the proposed frames."""
+    for link in page.locator("#proposed-files a[download]").all():
+        with page.expect_download() as waiting:
+            link.click()
+        path = folder / waiting.value.suggested_filename
+        waiting.value.save_as(path)
+        yield path
 
 
 def test_it_fits_a_phone_and_a_screen_in_the_dark(visit: Callable[..., Any]) -> None:

@@ -86,11 +86,14 @@ def test_a_correction_is_taken_back_and_what_does_not_fit_is_refused(
 ) -> None:
     made = corrector.open(run.name, Corrections())[0]
     made = corrector.keep(run.name, drawn(run, 1), made)[0]
-    remembered = json.loads(json.dumps(corrector.remember(made)))
+    others = {"another": {"run": "another", "folder": made.folder, "numbers": [1], "shown": 1}}
+    remembered = json.loads(json.dumps(corrector.remember(made, others)))
+    assert remembered.keys() == {"another", run.name}
     again, _, strip, _, _, collected, _ = corrector.open(run.name, Corrections(), remembered)
     assert again == made and len(strip) == 4 and [label for _, label in collected] == ["1"]
-    other = corrector.open(run.name, Corrections(), remembered | {"run": "another"})[0]
+    other = corrector.open(run.name, Corrections(), others)[0]
     assert other.folder != made.folder and other.numbers == ()
+    assert corrector.remember(other, remembered).keys() == {"another"}
     collected, made, shown, _ = corrector.drop(run.name, made)
     assert corrector.open(run.name, Corrections(), remembered)[0].numbers == ()
     assert collected == [] and made.numbers == ()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from ..core.errors import UsageError, VidstyleError, line_of
 from ..core.frames import FOUND
 from ..core.images import Image, resized
 from ..media import Clip
+from ..objective.masks import is_one
 from ..objective.styles import style_picture
 from ..plan import describe
 from ..settings import Settings, changed
 from . import controls, masks
 from .beside import write_beside
-from .choice import MAX_PIXELS, Choice
+from .choice import MAX_PIXELS, Choice, ChosenStyle
 from .corrections import Corrections, Corrector
+from .keys import KeyFrames
 from .queue import Queue
 from .runs import Order
 from .shown import buttons, gallery, result_of, times_of
@@ -79,6 +81,8 @@ class Studio:
             (files / name).mkdir()
         self.tuner = Tuner(files / "tuned")
         self.corrector = Corrector(queue, files, self.tuner)
+        self.keys = KeyFrames(files)
+        self.followed = masks.Followed(files)
         self.turns: dict[str, int] = {}
         self.lock = threading.Lock()
         self.painted_last: tuple[Any, Path | None] = (None, None)
@@ -108,15 +112,7 @@ class Studio:
         """
         if not path:
             return [choice, gr.skip(), gr.skip(), None]
-        try:
-            clip = media.open_clip(path, MAX_PIXELS)
-            stills = self._stills(clip, start, end)
-            masks = self._mask_stills(choice.mask, clip, start, end)
-        except VidstyleError as error:
-            return [choice, gr.skip(), wrong(error), None]
-        taken = replace(choice, stills=stills, mask_stills=masks, tuned=0, part=(start, end))
-        taken = replace(taken, clip=path)
-        return [taken, gallery(stills), clip_line(clip), None]
+        return [*self._with_part(replace(choice, clip=path), choice, start, end), None]
 
     def take_part(self, choice: Choice, start: str, end: str) -> list[Any]:
         """Choose the part of the clip to paint.
@@ -126,13 +122,26 @@ class Studio:
         """
         if choice.clip is None or choice.part == (start, end):
             return [choice, gr.skip(), gr.skip()]
+        return self._with_part(choice, choice, start, end)
+
+    def _with_part(self, wanted: Choice, before: Choice, start: str, end: str) -> list[Any]:
+        """Choose a part of the clip that is wanted; if it cannot be read, what was chosen before.
+
+        Given paintings are of frames of what was chosen before.
+
+        Returns:
+            The new choice, the gallery of its frames, and a line about the clip.
+        """
         try:
-            clip = media.open_clip(choice.clip, MAX_PIXELS)
-            stills = self._stills(clip, start, end)
-            masks = self._mask_stills(choice.mask, clip, start, end)
+            assert wanted.clip is not None
+            clip = media.open_clip(wanted.clip, MAX_PIXELS)
+            times = times_of(clip, start, end)[: 1 if clip.info.frames == 1 else None]
+            stills = [self._keep(clip, time) for time in times]
+            masks = self._mask_stills(wanted.mask, times)
         except VidstyleError as error:
-            return [choice, gr.skip(), wrong(error)]
-        taken = replace(choice, stills=stills, mask_stills=masks, tuned=0, part=(start, end))
+            return [before, gr.skip(), wrong(error)]
+        taken = replace(wanted, stills=stills, mask_stills=masks, tuned=0, part=(start, end))
+        taken = replace(taken, times=[float(time - times[0]) for time in times], keys=None)
         return [taken, gallery(stills), clip_line(clip)]
 
     def tune_another(self, choice: Choice, chosen: gr.SelectData) -> Choice:
@@ -152,15 +161,15 @@ class Studio:
             except VidstyleError as error:
                 told = wrong(error)
                 continue
-            styles.append((path, 1.0))
+            styles.append(ChosenStyle(path))
         return [replace(choice, styles=styles), told, None]
 
     def take_from_shelf(self, choice: Choice, chosen: gr.SelectData) -> Choice:
         """Add a sample picture to the styles, or remove it if it is one already."""
         path = str(self.shelf[int(chosen.index)])
-        styles = [style for style in choice.styles if style[0] != path]
+        styles = [style for style in choice.styles if style.path != path]
         if len(styles) == len(choice.styles):
-            styles.append((path, 1.0))
+            styles.append(ChosenStyle(path))
         return replace(choice, styles=styles)
 
     def take_mask(self, path: str | None, choice: Choice, start: str, end: str) -> list[Any]:
@@ -173,7 +182,7 @@ class Studio:
             stills: list[str] = []
             if path and choice.clip:
                 clip = media.open_clip(choice.clip, MAX_PIXELS)
-                stills = self._mask_stills(path, clip, start, end)
+                stills = self._mask_stills(path, times_of(clip, start, end))
             elif path:
                 media.open_clip(path, MAX_PIXELS)
         except VidstyleError as error:
@@ -195,7 +204,7 @@ class Studio:
             The new choice, the gallery of its frames, and a line about the clip.
         """
         style = self.shelf[-2:][:1]  # some may be missing
-        chosen = replace(choice, styles=[(str(path), 1.0) for path in style])
+        chosen = replace(choice, styles=[ChosenStyle(str(path)) for path in style])
         return self.take_clip(str(self.clips[0]), chosen, "", "")[:3]
 
     # What a page has chosen, for the next time.
@@ -219,49 +228,39 @@ class Studio:
         values = remembered.get("values", ()) if isinstance(remembered, dict) else ()
         if len(values) != 3 + len(controls.NAMES):  # of another version, or nothing
             return [gr.skip()] * (7 + len(controls.NAMES))
-        styles, mask = remembered["styles"], remembered["mask"]
-        return self._set_up(remembered["clip"], styles, mask, remembered.get("inside"), values)
+        names = [field.name for field in fields(Choice)]
+        known = Choice(**{name: remembered[name] for name in names if name in remembered})
+        known.styles = [ChosenStyle(*style) for style in known.styles]
+        return self._set_up(known, values)
 
     def open_run(self, name: str) -> list[Any]:
         """Set a page up as it was for a run. For what is returned, see ``recall``."""
         order = self.queue.runs[name].order
         given = changed(order.settings)
         part = [controls.shown(name, given.get(name)) for name in controls.ELSEWHERE]
-        styles = [(str(path), weight) for path, weight in order.styles]
-        mask = None if order.mask is None else str(order.mask)
-        inside = str(order.inside) if order.inside else None
-        shown = [*part, *controls.shown_of(order.settings)]
-        return self._set_up(str(order.clip), styles, mask, inside, shown)
+        return self._set_up(Choice.of(order), [*part, *controls.shown_of(order.settings)])
 
-    def _set_up(
-        self,
-        clip: str | None,
-        styles: Iterable[Sequence[Any]],
-        mask: str | None,
-        inside: str | None,
-        values: Sequence[Any],
-    ) -> list[Any]:
+    def _set_up(self, wanted: Choice, values: Sequence[Any]) -> list[Any]:
+        """Choose what is wanted, as far as its files are there. For the rest, see ``recall``."""
         start, end = values[:2]
-        there = [(path, weight) for path, weight in styles if Path(path).is_file()]
-        inside = inside if inside and Path(inside).is_file() else None
+        there = [style for style in wanted.styles if Path(style.path).is_file()]
+        inside = wanted.inside if wanted.inside and Path(wanted.inside).is_file() else None
         choice, shown, told = Choice(styles=there, inside=inside), gr.skip(), ""
-        if clip and Path(clip).exists():
-            choice, shown, told, _ = self.take_clip(clip, choice, start, end)
-        if mask in FOUND:
-            choice = self.take_found(str(mask), choice)
-        elif mask and Path(mask).exists():
-            choice, _ = self.take_mask(mask, choice, start, end)
+        if wanted.clip and Path(wanted.clip).exists():
+            choice, shown, told, _ = self.take_clip(wanted.clip, choice, start, end)
+            keys = wanted.keys if wanted.keys and Path(wanted.keys).is_dir() else None
+            choice = replace(choice, keys=keys)
+        if wanted.mask in FOUND:
+            choice = self.take_found(str(wanted.mask), choice)
+        elif wanted.mask and Path(wanted.mask).exists():
+            choice, _ = self.take_mask(wanted.mask, choice, start, end)
         return [choice, shown, told, choice.mask if choice.mask in FOUND else "", *values]
 
-    def _stills(self, clip: Clip, start: str, end: str) -> list[str]:
-        times = times_of(clip, start, end)
-        return [self._keep(clip, time) for time in (times[:1] if clip.info.frames == 1 else times)]
-
-    def _mask_stills(self, mask: str | None, clip: Clip, start: str, end: str) -> list[str]:
+    def _mask_stills(self, mask: str | None, times: Sequence[Fraction]) -> list[str]:
         if mask is None or mask in FOUND:
             return []
         opened = media.open_clip(mask, MAX_PIXELS)
-        return [self._keep(opened, time) for time in times_of(clip, start, end)]
+        return [] if is_one(opened) else [self._keep(opened, time) for time in times]
 
     def _keep(self, clip: Clip, time: Fraction) -> str:
         frame = media.frame_at(clip, time)
@@ -299,7 +298,7 @@ class Studio:
         if choice.clip is None:
             return
         before, _ = media.read_image(Path(choice.stills[choice.tuned]))
-        if not choice.styles:
+        if not choice.styles and choice.keys is None:
             yield (before, before), "Now a style: drop a picture, or take one from the shelf."
             return
         time.sleep(REST)
@@ -307,7 +306,9 @@ class Studio:
             return
         try:
             settings = controls.settings_of(steps, values, start, end)
-            still = self._still(choice, settings)
+            if self.followed.is_new(choice):
+                yield gr.skip(), "following the mask to this frame …"
+            still = self._still(choice, settings, wanted)
             began = time.monotonic()
             for stage in self.tuner.paint(still, wanted):
                 small = resized(before, stage.picture.shape[1::-1])
@@ -343,7 +344,7 @@ class Studio:
         yield gr.skip(), "painting a detail"
         try:
             settings = controls.settings_of(steps, values, start, end)
-            still = self._still(choice, settings)
+            still = self._still(choice, settings, wanted)
             middle = None if across is None or down is None else (across / 100, down / 100)
             began = time.monotonic()
             for stage in self.tuner.paint_detail(still, middle, wanted):
@@ -354,16 +355,23 @@ class Studio:
             if wanted():
                 yield gr.skip(), wrong(error)
 
-    def _still(self, choice: Choice, settings: Settings) -> Order:
-        """Return the order to paint the chosen frame alone.
+    def _still(
+        self, choice: Choice, settings: Settings, wanted: Callable[[], bool] = lambda: True
+    ) -> Order:
+        """Return the order to paint the chosen frame alone, as the clip has it at that time.
 
         Raises:
             UsageError: there is no clip, or no style.
         """
         order = choice.order(settings)
-        still = replace(order, clip=Path(choice.stills[choice.tuned]))
+        styles = order.styles_at(choice.times[choice.tuned])
+        still = replace(
+            order, clip=Path(choice.stills[choice.tuned]), styles=styles, later=(), keys=None
+        )
         if choice.mask_stills:
-            still = replace(still, mask=Path(choice.mask_stills[choice.tuned]))
+            return replace(still, mask=Path(choice.mask_stills[choice.tuned]))
+        if isinstance(order.mask, Path):
+            return replace(still, mask=self.followed(choice, order, wanted))
         return still
 
     def rest(self, request: gr.Request) -> str:

@@ -44,6 +44,18 @@ NAMES = (*MAIN, *(name for names in GROUPS.values() for name in names))
 """All options that have a control, in the order of the controls."""
 
 
+class Slider(gr.Slider):
+    """A slider for usual values. A number that is typed beside it may be any that the option takes.
+
+    Gradio's own refuses one out of its range, with a traceback in the server's log.
+    """
+
+    is_template = True  # so that Gradio draws it as the class that it is made from
+
+    def preprocess(self, payload: float | None) -> float | None:  # type: ignore[override]
+        return payload
+
+
 def quality_control() -> gr.Radio:
     """Make the control for the quality."""
     return gr.Radio(
@@ -66,7 +78,7 @@ def control(name: str) -> Any:
     }
     if name in SLIDERS:
         low, high, step = SLIDERS[name]
-        return gr.Slider(low, high, step=step, **about)
+        return Slider(low, high, step=step, **about)
     if name in MENUS:
         return gr.Dropdown([*MENUS[name]], allow_custom_value=True, **about)
     names = choices_of(name)

@@ -30,6 +30,8 @@ BRUSH = 1 / 30
 """Breadth of the brush to draw with at first, as a share of the frame's shorter side."""
 ROUNDED = 2
 """Levels of 255 by which a browser may change what was not drawn on."""
+REMEMBERED_RUNS = 8
+"""Runs whose collected corrections a browser remembers."""
 Shown = list[Any]
 """New values of components."""
 
@@ -95,17 +97,25 @@ class Corrector:
             "",
         ]
 
-    def remember(self, made: Corrections) -> dict[str, Any]:
-        """Return what a browser is to remember of what is collected."""
-        return asdict(made)
+    def remember(self, made: Corrections, remembered: Any) -> dict[str, Any]:
+        """Return what a browser is to remember of what is collected, by the names of runs.
+
+        Args:
+            made: what the page has collected.
+            remembered: what the browser remembers so far.
+        """
+        known = remembered if isinstance(remembered, dict) else {}
+        others = {name: one for name, one in known.items() if name != made.run}
+        own = {made.run: asdict(made)} if made.numbers else {}
+        return dict([*(others | own).items()][-REMEMBERED_RUNS:])
 
     def _recalled(self, name: str, remembered: Any) -> Corrections:
         """Return what is remembered for a run, as far as its pictures are there; or a new folder
         for it."""
-        known = isinstance(remembered, dict) and remembered.get("run") == name
-        if known and Path(remembered["folder"]).is_dir():
-            made = Corrections(name, remembered["folder"])
-            there = (number for number in remembered["numbers"] if made.picture(number).is_file())
+        known = remembered.get(name) if isinstance(remembered, dict) else None
+        if isinstance(known, dict) and Path(known["folder"]).is_dir():
+            made = Corrections(name, known["folder"])
+            there = (number for number in known["numbers"] if made.picture(number).is_file())
             return replace(made, numbers=tuple(there))
         folder = self.files / uuid.uuid4().hex
         folder.mkdir()

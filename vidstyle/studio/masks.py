@@ -1,8 +1,10 @@
-"""The handlers of a page's mask: drawn on the first frame, and with a style of its own."""
+"""The handlers of a page's mask: drawn on the first frame, followed to others, and with a style of
+its own."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,10 +14,78 @@ import numpy as np
 
 from .. import media
 from ..core.errors import UsageError, VidstyleError
+from ..core.frames import FOUND
 from ..objective.styles import style_picture
+from ..plan import plan_mask
+from ..render.frames import frames_of
+from ..settings import Settings
 from .choice import MAX_PIXELS, Choice
 from .corrections import editor_value
+from .runs import Order
+from .tuning import LARGEST_TUNED
 from .words import wrong
+
+
+class Followed:
+    """Masks of the tuned frames, each followed there once from the first frame on, where it is
+    drawn.
+
+    Args:
+        folder: an existing private folder for their files.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.known: dict[Any, Path] = {}
+
+    def is_new(self, choice: Choice) -> bool:
+        """Whether a mask has to be followed to the frame that is tuned."""
+        drawn = choice.mask is not None and choice.mask not in FOUND and not choice.mask_stills
+        return drawn and choice.tuned > 0 and _key(choice) not in self.known
+
+    def __call__(self, choice: Choice, order: Order, wanted: Callable[[], bool]) -> Path:
+        """Return the mask of the frame that is tuned.
+
+        Args:
+            choice: says which one.
+            order: of the whole clip, with a picture as its mask.
+            wanted: returns whether it is still waited for. Otherwise the mask is not followed.
+
+        Raises:
+            UsageError: the mask does not fit the clip.
+        """
+        assert isinstance(order.mask, Path)
+        if choice.tuned == 0 or not order.settings.follow:
+            return order.mask
+        if _key(choice) not in self.known:
+            found = self._follow(order, choice.times[choice.tuned], wanted)
+            if found is None:
+                return order.mask
+            self.known[_key(choice)] = found
+        return self.known[_key(choice)]
+
+    def _follow(self, order: Order, time: float, wanted: Callable[[], bool]) -> Path | None:
+        """Follow a mask to the frame at a ``time``. None if it is no longer wanted."""
+        path = self.folder / f"{uuid.uuid4().hex}.png"
+        settings = Settings(start=order.settings.start, end=order.settings.end)
+        plan = plan_mask(order.clip, str(order.mask), path.with_suffix(""), settings=settings)
+        width, height = plan.footage.whole
+        share = min(1.0, LARGEST_TUNED / max(width, height))
+        whole = max(1, round(width * share)), max(1, round(height * share))
+        layer = None
+        for frame in frames_of(replace(plan.footage, whole=whole)):
+            if not wanted():
+                return None
+            (layer,) = frame.masks
+            if frame.time + frame.duration > time:
+                break
+        assert layer is not None  # the tuned frame was read before
+        media.save_image(path, np.repeat(layer[..., None], 3, 2))
+        return path
+
+
+def _key(choice: Choice) -> Any:
+    return choice.clip, choice.mask, choice.part, choice.tuned
 
 
 def draw(choice: Choice) -> list[Any]:
@@ -50,10 +120,8 @@ def take_drawn(drawn: Any, choice: Choice, folder: Path) -> list[Any]:
     mask = np.max(inside, 0).astype(np.uint8)
     path = folder / f"{uuid.uuid4().hex}.png"
     media.save_image(path, np.repeat(mask[..., None], 3, 2))
-    # It is that of the first frame, and its tuned neighbors show it where it was drawn.
-    stills = [str(path)] * len(choice.stills)
     told = "The mask follows what you painted over, from the first frame on."
-    return [replace(choice, mask=str(path), mask_stills=stills), told]
+    return [replace(choice, mask=str(path), mask_stills=[]), told]
 
 
 def take_inside(path: str | None, choice: Choice) -> list[Any]:

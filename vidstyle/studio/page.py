@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -27,7 +26,10 @@ CSS = """
 #plan table, #facts table { width: 100%; table-layout: fixed }
 #plan th, #facts th { width: 8em }
 #plan td, #facts td { overflow-wrap: anywhere }
-#shots .grid-container, #shelf .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)) }
+#shots .grid-container, #shelf .grid-container, #proposed .grid-container,
+#given-keys .grid-container {
+  grid-template-columns: repeat(3, minmax(0, 1fr))
+}
 /* Where there is no room beside the controls, the tuned frame stays in view above them. */
 .gradio-container { overflow: clip !important }
 @media (max-width: 700px) {
@@ -65,6 +67,7 @@ def build(studio: Studio) -> gr.Blocks:
         part = [given.start, given.end]
         settings = [*part, steps, *made.values()]
         _take(studio, choice, given, part)
+        _keys(studio, choice, given.keys, settings)
         gr.on(
             [choice.change, steps.change, *(made[n].change for n in made if n in MATTERS)],
             studio.tune,
@@ -82,6 +85,8 @@ def build(studio: Studio) -> gr.Blocks:
             where = [choice, frame.across, frame.down, *settings]
             _on(slider.release, studio.detail, where, detail)
         _on(frame.rest.click, studio.rest, [], [frame.told])
+        divided = partial(frame.divide.input, trigger_mode="always_last")
+        _on(divided, _divided, [frame.divide], [frame.tuned])
         _plan(studio, frame, runs, choice, settings)
         set_up = [choice, given.shots, given.clip_told, given.found, *settings]
         _on(runs.over.click, studio.open_run, [runs.run], set_up)
@@ -167,10 +172,40 @@ def _given(studio: Studio, choice: gr.State) -> SimpleNamespace:
         use=use,
         inside=inside,
         tried=tried,
+        keys=_key_frames(),
     )
 
 
-def _pictures(label: str, name: str, pictures: Any = None, height: int = 140) -> gr.Gallery:
+def _key_frames() -> SimpleNamespace:
+    """Add the components for key frames that a person paints."""
+    with gr.Accordion("paint key frames yourself", open=False):
+        ask = gr.Button("Which frames are worth painting?", elem_id="propose")
+        told = gr.Markdown(elem_classes="vs-told", elem_id="keys-told")
+        proposed = _pictures("worth painting", "proposed", visible=False)
+        files = gr.File(
+            label="download them",
+            file_count="multiple",
+            interactive=False,
+            visible=False,
+            height=120,
+            elem_id="proposed-files",
+        )
+        painted = gr.File(
+            label="drop painted ones: the number stays in the name",
+            file_count="multiple",
+            height=120,
+            elem_id="painted-keys",
+        )
+        given = _pictures("painted key frames", "given-keys", visible=False)
+        away = gr.Button("Take them away", size="sm", visible=False, elem_id="forget-keys")
+    return SimpleNamespace(
+        ask=ask, told=told, proposed=proposed, files=files, painted=painted, given=given, away=away
+    )
+
+
+def _pictures(
+    label: str, name: str, pictures: Any = None, height: int = 140, visible: bool = True
+) -> gr.Gallery:
     """Add a gallery of three pictures in a row, to choose from by a click."""
     return gr.Gallery(
         pictures,
@@ -180,6 +215,7 @@ def _pictures(label: str, name: str, pictures: Any = None, height: int = 140) ->
         height=height,
         allow_preview=False,
         object_fit="contain" if pictures is None else "cover",
+        visible=visible,
         elem_id=name,
         buttons=[],
         interactive=False,
@@ -194,6 +230,9 @@ def _frame() -> SimpleNamespace:
         elem_id="tuned",
         max_height=640,
         buttons=["fullscreen"],
+    )
+    divide = gr.Slider(
+        0, 100, value=50, step=5, label="how much of it shows the frame before", elem_id="divide"
     )
     with gr.Row():
         told = gr.Markdown(
@@ -222,6 +261,7 @@ def _frame() -> SimpleNamespace:
     go = gr.Button("Start", variant="primary", visible=False, elem_id="start-painting")
     return SimpleNamespace(
         tuned=tuned,
+        divide=divide,
         told=told,
         rest=rest,
         detail=detail,
@@ -347,7 +387,7 @@ def _correct(
     by, run = studio.corrector, runs.run
     made = gr.State(Corrections())
     memory = gr.BrowserState(storage_key="vidstyle-corrections", secret="vidstyle-studio")
-    _on(made.change, by.remember, [made], [memory])
+    _on(made.change, by.remember, [made, memory], [memory])
     frame = [fixes.editor, fixes.told]
     opened = [made, fixes.part, fixes.strip, fixes.number, fixes.editor, fixes.collected]
     gr.on(
@@ -397,6 +437,16 @@ def _take(studio: Studio, choice: gr.State, given: SimpleNamespace, part: list[A
     _on(given.mask.change, studio.take_mask, mask, [choice, given.mask_told])
 
 
+def _keys(studio: Studio, choice: gr.State, keys: SimpleNamespace, settings: list[Any]) -> None:
+    """Connect the components for key frames that a person paints."""
+    by = studio.keys
+    _on(keys.ask.click, by.propose, [choice, *settings], [keys.proposed, keys.files, keys.told])
+    taken = [choice, keys.told, keys.painted]
+    _on(keys.painted.upload, by.take, [keys.painted, choice], taken)
+    _on(keys.away.click, by.forget, [choice], [choice])
+    _on(choice.change, by.shown, [choice], [keys.given, keys.away])
+
+
 def _watch(studio: Studio, runs: SimpleNamespace, page: gr.Blocks) -> None:
     """Connect the buttons of a run, and refresh the components that show it once a second."""
     seen = gr.State(PageView())
@@ -427,11 +477,11 @@ def _watch(studio: Studio, runs: SimpleNamespace, page: gr.Blocks) -> None:
 
 
 def _styles_chosen(choice: gr.State) -> None:
-    """Add a weight slider and a remove button for each style in ``choice``."""
+    """Add a weight, a beginning and a remove button for each style in ``choice``."""
 
     @gr.render(inputs=[choice])  # type: ignore[untyped-decorator]
     def rows(chosen: Choice) -> None:
-        for number, (path, weight) in enumerate(chosen.styles):
+        for number, (path, weight, since) in enumerate(chosen.styles):
             name = Path(path).stem
             with gr.Row():
                 gr.Image(
@@ -448,18 +498,35 @@ def _styles_chosen(choice: gr.State) -> None:
                 share = gr.Slider(
                     0.05, 2, value=weight, step=0.05, label=f"weight of {name}", min_width=160
                 )
+                time = gr.Textbox(
+                    since,
+                    label="from second",
+                    placeholder="0",
+                    max_lines=1,
+                    scale=0,
+                    min_width=100,
+                )
                 away = gr.Button("Remove", size="sm", scale=0, min_width=80)
 
             def weigh(value: float, now: Choice, number: int = number) -> Choice:
-                styles = list(now.styles)
-                styles[number] = (styles[number][0], value)
-                return replace(now, styles=styles)
+                return now.with_style(number, now.styles[number]._replace(weight=value))
+
+            def begin(value: str, now: Choice, number: int = number) -> Choice:
+                return now.with_style(number, now.styles[number]._replace(since=value.strip()))
 
             def remove(now: Choice, number: int = number) -> Choice:
-                return replace(now, styles=[*now.styles[:number], *now.styles[number + 1 :]])
+                return now.with_style(number)
 
             _on(share.release, weigh, [share, choice], [choice])
+            for event in (time.submit, time.blur):
+                _on(event, begin, [time, choice], [choice])
             _on(away.click, remove, [choice], [choice])
+
+
+def _divided(share: float) -> Any:
+    """Show another ``share`` of the tuned frame as it was before, in percent: by the keyboard,
+    which cannot move what divides the picture itself."""
+    return gr.ImageSlider(slider_position=share)
 
 
 def _on(event: Any, act: Callable[..., Any], inputs: list[Any], outputs: list[Any]) -> Any:

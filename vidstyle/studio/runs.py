@@ -16,13 +16,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from ..core.errors import UsageError
 from ..core.files import write_whole
 from ..core.frames import FOUND, Found
 from ..core.images import Image
+from ..objective.styles import schedule_from_options
 from ..plan import PaintPlan, plan, plan_correction
+from ..plan.keys import keys_of, styles_of
+from ..plan.styles import NO_PICTURE
 from ..render import Result
 from ..settings import Settings, changed, restored
 from ..settings.text import arguments_of
@@ -51,6 +54,11 @@ class Order:
     """The painting that is corrected. None if the clip is painted."""
     corrections: Path | None = None
     """A folder of its corrected frames, each called by its number."""
+    keys: Path | None = None
+    """A folder of given paintings, each called by the number of its frame."""
+    later: tuple[tuple[float, Path, float], ...] = ()
+    """Styles that count from a time on, each as (seconds, picture, weight). Between their times,
+    styles are blended."""
 
     def plan(self, folder: Path) -> PaintPlan:
         """Plan to paint it into an existing ``folder``.
@@ -66,10 +74,26 @@ class Order:
             self.styles,
             folder,
             masks=masks,
+            style_at=[(time, (path, weight)) for time, path, weight in self.later],
+            keys=() if self.keys is None else [self.keys],
             settings=self.settings,
             keep_frames=True,
             keep_partial=True,
         )
+
+    def styles_at(self, time: float) -> tuple[tuple[Path, float], ...]:
+        """Return the styles and their weights, ``time`` seconds after the painting's beginning.
+
+        Raises:
+            UsageError: the weights make no sense.
+        """
+        named = [*self.styles, *((path, weight) for _, path, weight in self.later)]
+        if self.keys is not None and not named:
+            return tuple((path, 1.0) for path in styles_of(keys_of([self.keys])))
+        pictures = dict.fromkeys((path for path, _ in named), NO_PICTURE)
+        blend = schedule_from_options(self.styles, self.later, (), pictures).at(time)
+        shares = zip(pictures, blend, strict=True)
+        return tuple((path, share) for path, share in shares if share)
 
     @property
     def command(self) -> str:
@@ -80,7 +104,11 @@ class Order:
             )
         parts = ["vidstyle", str(self.clip)]
         for path, weight in self.styles:
-            parts += ["--style", str(path) if weight == 1 else f"{path}:{weight:g}"]
+            parts += ["--style", _weighted(path, weight)]
+        for since, path, weight in self.later:
+            parts += ["--style-at", f"{since:g}={_weighted(path, weight)}"]
+        if self.keys is not None:
+            parts += ["--key", str(self.keys)]
         if self.mask is not None:
             parts += ["--mask", f"{self.mask}={self.inside}" if self.inside else str(self.mask)]
         return shlex.join([*parts, *arguments_of(self.settings)])
@@ -146,10 +174,8 @@ class Run:
         facts = {
             "clip": self._name(order.clip),
             "styles": [[self._name(path), weight] for path, weight in order.styles],
-            "mask": self._name(order.mask) if isinstance(order.mask, Path) else order.mask,
-            "inside": order.inside and self._name(order.inside),
-            "corrects": order.corrects and self._name(order.corrects),
-            "corrections": order.corrections and self._name(order.corrections),
+            **{name: self._name(getattr(order, name)) for name in FILES},
+            "later": [[since, self._name(path), weight] for since, path, weight in order.later],
             "options": changed(order.settings),
             "output": self.output and self._name(self.output),
             "title": self.title,
@@ -171,9 +197,10 @@ class Run:
             folder / facts["clip"],
             tuple((folder / path, float(weight)) for path, weight in facts["styles"]),
             restored(facts["options"]),
-            *(
-                found if found is None or found in FOUND else folder / found
-                for found in map(facts.get, ("mask", "inside", "corrects", "corrections"))
+            **{name: _path(folder, facts.get(name)) for name in FILES},
+            later=tuple(
+                (float(since), folder / path, float(weight))
+                for since, path, weight in facts.get("later", ())
             ),
         )
         title = facts.get("title", "")
@@ -184,8 +211,10 @@ class Run:
             run.state = "left"
         return run
 
-    def _name(self, path: Path) -> str:
-        """Make ``path`` relative to the run's folder if it is inside, since that may be moved."""
+    def _name(self, path: Path | str | None) -> str | None:
+        """Make a ``path`` relative to the run's folder if it is inside, since that may be moved."""
+        if not isinstance(path, Path):
+            return path
         path = path.absolute()
         inside = path.is_relative_to(self.folder.absolute())
         return str(path.relative_to(self.folder.absolute()) if inside else path)
@@ -195,6 +224,15 @@ KEPT = ("state", "message", "notes", "size", "done", "total", "seconds", "measur
 """The fields of ``Run`` that the record holds unchanged."""
 
 
+FILES = ("mask", "inside", "corrects", "corrections", "keys")
+"""The fields of ``Order`` that are None, or a file or folder, or what is found."""
+
+
+def _path(folder: Path, name: str | None) -> Any:
+    """Return what ``Run._name`` made ``name`` of."""
+    return name if name is None or name in FOUND else folder / name
+
+
 def begin(folder: Path, order: Order, uploads: Path) -> Run:
     """Create a run with its own folder.
 
@@ -202,8 +240,8 @@ def begin(folder: Path, order: Order, uploads: Path) -> Run:
 
     Args:
         folder: the parent of the runs' folders.
-        order: what to paint. Its files among the uploads, and its corrected frames, are copied
-            into the run's folder.
+        order: what to paint. Its files among the uploads, and its corrected frames and given
+            paintings, are copied into the run's folder.
         uploads: the temporary folder of uploads.
     """
     stem = re.sub(r"[^\w.-]+", "_", order.clip.stem)[:40]
@@ -222,18 +260,20 @@ def begin(folder: Path, order: Order, uploads: Path) -> Run:
     try:
         clip = kept(order.clip, own / "clip")
         styles = tuple((kept(path, own / "styles"), weight) for path, weight in order.styles)
+        later = tuple((time, kept(path, own / "styles"), w) for time, path, w in order.later)
         mask = order.mask
         if isinstance(mask, Path):
             mask = kept(mask, own / "mask")
-        corrections = order.corrections
-        if corrections is not None:
-            (own / "corrections").mkdir()
-            for picture in corrections.glob("*.png"):
-                shutil.copy2(picture, own / "corrections")
-            corrections = own / "corrections"
         inside = None if order.inside is None else kept(order.inside, own / "mask")
         order = replace(
-            order, clip=clip, styles=styles, mask=mask, inside=inside, corrections=corrections
+            order,
+            clip=clip,
+            styles=styles,
+            later=later,
+            mask=mask,
+            inside=inside,
+            corrections=_copied(order.corrections, own / "corrections"),
+            keys=_copied(order.keys, own / "keys"),
         )
         run = Run(own, order)
         run.save()
@@ -241,6 +281,21 @@ def begin(folder: Path, order: Order, uploads: Path) -> Run:
         shutil.rmtree(own)  # safe, because it was created above
         raise
     return run
+
+
+def _weighted(path: Path, weight: float) -> str:
+    """Return a style as the command line takes it."""
+    return str(path) if weight == 1 else f"{path}:{weight:g}"
+
+
+def _copied(pictures: Path | None, folder: Path) -> Path | None:
+    """Copy a folder of ``pictures``, if there is one, to a new ``folder``."""
+    if pictures is None:
+        return None
+    folder.mkdir()
+    for picture in pictures.glob("*.png"):
+        shutil.copy2(picture, folder)
+    return folder
 
 
 def _new(folder: Path, name: str) -> Path:

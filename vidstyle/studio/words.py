@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ..core.errors import line_of
 from ..media import Clip
@@ -80,9 +81,21 @@ def plan_facts(summary: PlanSummary) -> Iterator[tuple[str, str]]:
 
 def short(told: str, order: Order) -> str:
     """Replace the paths of the order's clip and styles in a text by their file names."""
-    for path in (order.clip, *(path for path, _ in order.styles)):
+    for path in (order.clip, *pictures_of(order)):
         told = told.replace(str(path), path.name)
     return told
+
+
+def pictures_of(order: Order) -> list[Path]:
+    """Return the style pictures of an order, in the order of their times."""
+    return [*(path for path, _ in order.styles), *(path for _, path, _ in order.later)]
+
+
+def _styles_told(order: Order) -> Iterator[str]:
+    for path, weight in order.styles:
+        yield f"{path.stem} ({weight:g})"
+    for time, path, weight in order.later:
+        yield f"{path.stem} ({weight:g}, from {time:g} s on)"
 
 
 def _clock(seconds: float) -> str:
@@ -112,7 +125,7 @@ def _label(run: Run) -> str:
     if run.order.corrects is not None:
         about = f"corrected from {run.order.corrects.parent.name}"
     else:
-        styles = "+".join(path.stem for path, _ in run.order.styles)
+        styles = "+".join(path.stem for path in pictures_of(run.order))
         options = " ".join(arguments_of(run.order.settings))
         about = f"{styles} {options}".strip()
     if len(about) > LONGEST_LABEL:
@@ -142,7 +155,7 @@ def facts_of(run: Run) -> str:
     order = run.order
     rows = [
         ["clip", order.clip.name],
-        ["styles", ", ".join(f"{path.stem} ({weight:g})" for path, weight in order.styles)],
+        ["styles", ", ".join(_styles_told(order)) or "painted key frames"],
     ]
     if run.size:
         rows.append(["size", f"{run.size[0]}x{run.size[1]}"])
