@@ -35,9 +35,14 @@ from .settings import Settings, seconds
 from .subjects.faces import FaceDetector
 from .subjects.tracks import nearest
 from .temporal import flow
+from .temporal.truth import Seen, TrueMotion
 
 GAP = 5
-"""Distance, in frames, between the two frames of the long warping error."""
+"""Distance, in frames, between the two frames of the long warping error …"""
+FAR = 10
+"""… and of the long root mean square error."""
+JUDGE = "farneback"
+"""The flow by which it is measured: not the default one, which has carried the paint."""
 MOVING_SPEED = 1.0
 """Pixels per frame. A pixel that is faster is moving."""
 STILL_SPEED = 0.25
@@ -52,7 +57,11 @@ DIRECTIONS, QUANTILES, POSITIONS = 48, 128, 20_000
 """Numbers of directions, of quantiles and of positions (at most) in the Wasserstein distance."""
 EDGE_WIDTH, EDGE_BESIDE = 3, 8
 """Widths, in pixels, of the outermost strip of a frame and of the strip it is compared with."""
-FACE_FIGURES = ("faces", "faces_found", "faces_moved")
+UNKNOWN_FIGURES = (
+    *("rmse", "rmse_source", "rmse_far", "rmse_far_source"),
+    *("faces", "faces_found", "faces_moved"),
+)
+"""Figures that are None where there is nothing to measure."""
 FEATURES_OF_FACE = 4
 """The first points of a face are its eyes, its nose and its mouth."""
 LEAST_CHROMA = 1.0
@@ -82,8 +91,25 @@ class Metrics:
     """``content`` of the moving pixels, over that of the others: above 1 if shapes are lost."""
     content_moving: float
     """``content`` of the moving pixels."""
+    rmse: float | None
+    """Root mean square change, of values in 0..1, along the source's motion, where both frames show
+    the same.
+
+    The motion is the true one if it is known; otherwise as estimated by another flow than the one
+    that carries the paint. None if it is not known.
+    """
+    rmse_source: float | None
+    """The same for the source."""
+    rmse_far: float | None
+    """``rmse`` for frames that are ten apart. None if there are none, or their motion is not
+    known."""
+    rmse_far_source: float | None
+    """The same for the source."""
     warping: float
-    """Mean squared change along the source's flow, of values in 0..1 (Lai et al. 2018)."""
+    """Mean squared change along the source's flow, of values in 0..1 (Lai et al. 2018).
+
+    By the flow that carries the paint by default, which flatters it: see ``rmse``.
+    """
     warping_source: float
     """The same for the source."""
     warping_long: float
@@ -146,6 +172,8 @@ def measure(
     max_frames: int | None = None,
     max_pixels: int | None = None,
     faces: bool = False,
+    flow: str = JUDGE,
+    flow_truth: str | Path | None = None,
     listener: Listener = lambda event: None,
 ) -> Metrics:
     """Measure the quality of a painted clip.
@@ -158,17 +186,23 @@ def measure(
         max_frames: how many frames to measure. None means all.
         max_pixels: the most pixels of a frame or picture to accept. None means any number.
         faces: whether to look for faces, too.
+        flow: the estimator of the motion for ``Metrics.rmse``: farneback, raft or dis. It should
+            not be the one that carried the paint.
+        flow_truth: a folder of the true motion, which is taken instead (see ``TrueMotion``). Its
+            numbers count the frames that are measured, from 1 on.
         listener: called with ``LookedAt`` for each frame, and with notices.
 
     Raises:
-        UsageError: an input cannot be read, or the clips have fewer than two frames in common.
+        UsageError: an input cannot be read, the flow is unknown, or the clips have fewer than two
+            frames in common.
     """
+    truth = None if flow_truth is None else TrueMotion.of(Path(flow_truth))
     look = trimmed(style_picture(Path(style), max_pixels))
     before, after = (media.open_clip(clip, max_pixels) for clip in (source, painted))
     accumulator: MetricAccumulator | None = None
     frames = min(filter(None, (after.info.frames, max_frames)), default=None)
     for number, pair in enumerate(islice(pairs(before, after, seconds(start)), max_frames), 1):
-        accumulator = accumulator or MetricAccumulator(look, pair[1].shape, faces)
+        accumulator = accumulator or MetricAccumulator(look, pair[1].shape, faces, flow, truth)
         accumulator.add(*pair)
         listener(LookedAt(number, frames))
     if accumulator is None or not accumulator.steps:
@@ -227,9 +261,18 @@ class MetricAccumulator:
         style: the style picture, (H, W, 3) uint8 RGB.
         shape: the shape of the frames, (H, W, …).
         faces: whether to look for faces, too.
+        judge: the estimator of the motion for ``Metrics.rmse``.
+        truth: the true motion, which is taken instead.
     """
 
-    def __init__(self, style: Image, shape: tuple[int, ...], faces: bool = False) -> None:
+    def __init__(
+        self,
+        style: Image,
+        shape: tuple[int, ...],
+        faces: bool = False,
+        judge: str = JUDGE,
+        truth: TrueMotion | None = None,
+    ) -> None:
         defaults = Settings()
         self.style_layers, self.content_layers = defaults.style_layers, defaults.content_layers
         self.network = networks.load(
@@ -240,6 +283,9 @@ class MetricAccumulator:
         )
         self.estimate = flow.estimator(defaults.flow)
         self.flows = flow.both_ways(self.estimate)
+        self.judge, self.truth = flow.both_ways(flow.estimator(judge)), truth
+        self.number = 0
+        """Of the frame that was measured last, from 1 on."""
         size = shape[1], shape[0]
         target = self._features(at_scale(style, size, size))
         self.target = {name: losses.gram(target[name]) for name in self.style_layers}
@@ -247,20 +293,23 @@ class MetricAccumulator:
         self.rows: dict[str, list[float]] = {name: [] for name in Metrics.__dataclass_fields__}
         self.find_faces = FaceDetector() if faces else None
         self.steps: list[tuple[float, float]] = []
-        self.past: deque[tuple[Image, Image]] = deque(maxlen=GAP)
+        self.past: deque[tuple[Image, Image]] = deque(maxlen=FAR)
         self.first: tuple[Image, Image] | None = None
 
     def add(self, source: Image, painted: Image) -> None:
         """Measure the next frame, given its source and its painting, both (H, W, 3) uint8 RGB."""
         moving = np.zeros(source.shape[:2], bool)
+        self.number += 1
+        self._errors((source, painted))
         if self.past:
             before = self.past[-1]
             forward, backward = self.flows(source, before[0])
             moving = self._along(before, (source, painted), forward, backward)
             self.steps.append((_change(source, before[0]), _change(painted, before[1])))
-        if len(self.past) == GAP:
-            forward, backward = self.flows(source, self.past[0][0])
-            self.rows["warping_long"].append(_warping(painted, self.past[0][1], forward, backward))
+        if len(self.past) >= GAP:
+            before = self.past[-GAP]
+            forward, backward = self.flows(source, before[0])
+            self.rows["warping_long"].append(_warping(painted, before[1], forward, backward))
         self._within(source, painted, moving)
         if self.find_faces is not None:
             found = (self.find_faces(picture) for picture in (source, painted))
@@ -287,10 +336,37 @@ class MetricAccumulator:
             fine.append(_fine(last[i]) / max(_fine(first[i]), 1e-6))
         rows["contrast"] = [fine[1] / max(fine[0], 1e-6)]
         means: dict[str, Any] = {
-            name: fmean(values) if values else None if name in FACE_FIGURES else 0.0
+            name: fmean(values) if values else None if name in UNKNOWN_FIGURES else 0.0
             for name, values in rows.items()
         }
         return Metrics(frames=len(self.steps) + 1, **means)
+
+    def _errors(self, now: tuple[Image, Image]) -> None:
+        """Measure the change from frames before, along the motion into this one."""
+        for apart, name in ((1, "rmse"), (FAR, "rmse_far")):
+            if len(self.past) < apart:
+                continue
+            before = self.past[-apart]
+            found = self._motion(before[0], now[0], apart)
+            if found is None:
+                continue
+            motion, seen = found
+            for suffix, index in (("", 1), ("_source", 0)):
+                error = _rmse(before[index], now[index], motion, seen)
+                self.rows[name + suffix].append(error)
+
+    def _motion(self, before: Image, now: Image, apart: int) -> tuple[Field, Seen] | None:
+        """Return the flow of a frame into this one, and where both show the same. None if it is not
+        known, or nothing is."""
+        if self.truth is None:
+            motion, backward = self.judge(before, now)
+            seen = flow.trust(motion, backward) > 0.5
+        else:
+            known = self.truth.between(self.number - apart, self.number)
+            if known is None:
+                return None
+            motion, seen = _fitting(*known, (now.shape[1], now.shape[0]))
+        return (motion, seen) if seen.any() else None
 
     def _along(
         self,
@@ -450,6 +526,24 @@ def _warping(now: Image, before: Image, forward: Field, backward: Field) -> floa
     warped = flow.warp(before.astype(np.float32), forward)
     error = np.square((now - warped) / 255).mean(-1)
     return float((trust * error).sum() / max(float(trust.sum()), 1.0))
+
+
+def _rmse(before: Image, now: Image, motion: Field, seen: Seen) -> float:
+    """Return √(mean (x − W(now))²) for values in 0..1 where both are seen (H, W), given the motion
+    (H, W, 2) of ``before`` into ``now``."""
+    warped = flow.warp(now.astype(np.float32), motion, cv2.INTER_CUBIC)
+    return float(np.sqrt(np.square((before - warped) / 255).mean(-1)[seen].mean()))
+
+
+def _fitting(motion: Field, seen: Seen, size: tuple[int, int]) -> tuple[Field, Seen]:
+    """Return a flow, and where it is seen, for frames of another ``size`` (width, height)."""
+    height, width = seen.shape
+    if (width, height) == size:
+        return motion, seen
+    scale = np.array([size[0] / width, size[1] / height], np.float32)
+    large = cv2.resize(motion * scale, size, interpolation=cv2.INTER_LINEAR)
+    there = cv2.resize(seen.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    return np.asarray(large, np.float32), there
 
 
 def _change(one: Image, other: Image) -> float:

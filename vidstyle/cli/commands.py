@@ -72,6 +72,18 @@ def measure(arguments: Sequence[str]) -> None:
         dest="finds_faces",  # unlike the setting
         help="look for the source's faces in the painting, too",
     )
+    parser.add_argument(
+        "--flow",
+        dest="judge",  # unlike the setting
+        choices=("farneback", "raft", "dis"),
+        default="farneback",
+        help="the motion to follow for rmse; not that which carried the paint (default: farneback)",
+    )
+    parser.add_argument(
+        "--flow-truth",
+        metavar="FOLDER",
+        help="the true motion, as .flo or .npz, with the numbers of the frames in the names",
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
     add_settings(parser, ("max_pixels",))
@@ -87,6 +99,8 @@ def measure(arguments: Sequence[str]) -> None:
             max_frames=options.max_frames,
             max_pixels=Settings(**settings_given(options)).max_pixels,
             faces=options.finds_faces,
+            flow=options.judge,
+            flow_truth=options.flow_truth,
             listener=reporter,
         )
     if options.json:

@@ -44,16 +44,14 @@ NAMES = (*MAIN, *(name for names in GROUPS.values() for name in names))
 """All options that have a control, in the order of the controls."""
 
 
-class Slider(gr.Slider):
-    """A slider for usual values. A number that is typed beside it may be any that the option takes.
+def _as_typed(self: gr.Slider, payload: float | None) -> float | None:
+    """Take any number that is typed beside a slider: whether it makes sense is for its option."""
+    return payload
 
-    Gradio's own refuses one out of its range, with a traceback in the server's log.
-    """
 
-    is_template = True  # so that Gradio draws it as the class that it is made from
-
-    def preprocess(self, payload: float | None) -> float | None:  # type: ignore[override]
-        return payload
+# Gradio's own refuses what is out of the slider's range, with a traceback in the server's log. (A
+# class of ours would make Gradio write a stub file beside this one.)
+gr.Slider.preprocess = _as_typed  # type: ignore[method-assign, assignment]
 
 
 def quality_control() -> gr.Radio:
@@ -78,7 +76,7 @@ def control(name: str) -> Any:
     }
     if name in SLIDERS:
         low, high, step = SLIDERS[name]
-        return Slider(low, high, step=step, **about)
+        return gr.Slider(low, high, step=step, **about)
     if name in MENUS:
         return gr.Dropdown([*MENUS[name]], allow_custom_value=True, **about)
     names = choices_of(name)

@@ -128,7 +128,7 @@ class Corrector:
             The corrections, the editor's value, and an empty line.
         """
         kept = self._kept(name)
-        if kept is None or made.run != name:
+        if kept is None or made.run != name or not 1 <= number <= kept.frames:
             return [made, gr.skip(), ""]
         path = made.picture(number) if number in made.numbers else kept.painting(number)
         return [replace(made, shown=number), editor_value(media.read_image(path)[0]), ""]
