@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -41,8 +42,8 @@ SCREENSHOTS = os.environ.get("VIDSTYLE_SCREENSHOTS")
 class Server:
     """A studio as a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, command: str = "studio") -> None:
+        self.folder, self.command = folder, command
         self.start()
 
     @property
@@ -50,7 +51,7 @@ class Server:
         return self.folder.with_name("log.txt")
 
     def start(self) -> None:
-        command = (sys.executable, "-m", "vidstyle", "studio", self.folder, "--no-browser")
+        command = (sys.executable, "-m", "vidstyle", self.command, self.folder, "--no-browser")
         with self.log.open("a") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
@@ -423,3 +424,38 @@ def test_a_studio_that_is_killed_goes_on(visit: Callable[..., Any], server: Serv
     command = facts.replace("vidstyle", f"{sys.executable} -m vidstyle", 1)
     subprocess.run(f"{command} -o {paint_again} --quiet", shell=True, check=True)
     assert all(np.array_equal(*both) for both in zip(goes_on, frames(paint_again), strict=True))
+
+
+def test_people_vote_on_pairs_of_paintings(browser: Any, tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    for name in ("fish", "again"):
+        (asked / name).mkdir(parents=True)
+        shutil.copy(SAMPLES / "fish.gif", asked / name / "source.gif")
+        shutil.copy(SAMPLES / "wave.jpg", asked / name / "style.jpg")
+        for way in ("new", "old"):
+            shutil.copy(SAMPLES / "fish.gif", asked / name / f"{way}.gif")
+    poll = Server(asked, "vote")
+    try:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        page.set_default_timeout(SLOW)
+        page.goto(poll.url)
+        for number, button in enumerate(("#left", "#alike"), 1):
+            text(page, "#vote-told", f"{number} of 2")
+            page.wait_for_function("document.querySelector('#pair video')?.readyState > 1")
+            snap(page, f"16-vote-{number}")
+            shown = page.content()
+            assert "new" not in re.findall(r"[^/\"]+\.mp4", shown) and "old.gif" not in shown
+            page.locator(button).focus()
+            page.keyboard.press("Enter")
+        text(page, "#vote-told", "Thank you: 2 votes")
+        text(page, "#results", "new beside old")
+        snap(page, "17-votes")
+        with page.expect_download() as waiting:
+            page.locator("#votes-file").click()
+        votes = json.loads(Path(waiting.value.path()).read_text())["votes"]
+        assert {vote["question"] for vote in votes} == {"fish", "again"}
+        assert [vote["better"] == vote["left"] for vote in votes] == [True, False]
+        page.close()
+    finally:
+        poll.end()
+    assert "Traceback" not in poll.log.read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import json
 import sys
@@ -332,7 +333,7 @@ def doctor(arguments: Sequence[str]) -> None:
 
 def studio(arguments: Sequence[str]) -> None:
     """Run ``vidstyle studio``: tune and paint in the browser."""
-    from ..studio import LOOPBACK, serve
+    from ..studio import serve
 
     parser = Parser(
         prog="vidstyle studio",
@@ -347,6 +348,63 @@ def studio(arguments: Sequence[str]) -> None:
         default=Path("vidstyle-runs"),
         help="where each painting has a folder (default: %(default)s)",
     )
+    options = _served(parser, arguments)
+    serve(
+        options.folder, _tell, host=options.host, port=options.port, browser=not options.no_browser
+    )
+
+
+def vote(arguments: Sequence[str]) -> None:
+    """Run ``vidstyle vote FOLDER``: ask people which of two paintings is better."""
+    from ..studio import serve_vote
+
+    parser = Parser(
+        prog="vidstyle vote",
+        description="Ask people which of two paintings is better, without saying which is which.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "folder",
+        metavar="FOLDER",
+        type=Path,
+        help="a folder for each question, with a source, a style and two paintings",
+    )
+    parser.add_argument(
+        "--votes", metavar="FILE", type=Path, help="where they are written (default: in FOLDER)"
+    )
+    options = _served(parser, arguments)
+    serve_vote(
+        options.folder,
+        options.votes or options.folder / "votes.json",
+        _tell,
+        host=options.host,
+        port=options.port,
+        browser=not options.no_browser,
+    )
+
+
+def votes(arguments: Sequence[str]) -> None:
+    """Run ``vidstyle votes FILE…``: count the votes of several people."""
+    from ..studio.votes import in_words, read_votes, standings
+
+    parser = Parser(prog="vidstyle votes", description="Count the votes in files of vidstyle vote.")
+    parser.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
+    options = parser.parse_args(arguments)
+    cast = dict.fromkeys(one for path in options.files for one in read_votes(path))
+    found = standings(cast)
+    if options.json:
+        print(json.dumps([dataclasses.asdict(standing) for standing in found]))
+        return
+    for standing in found:
+        print(f"{standing.one} beside {standing.other}: {in_words(standing)}")
+
+
+def _served(parser: Parser, arguments: Sequence[str]) -> argparse.Namespace:
+    """Parse the arguments of a command that serves a page."""
+    from ..studio import LOOPBACK
+
     parser.add_argument("--port", metavar="N", type=int, help="default: a free one from 7860 on")
     parser.add_argument(
         "--host",
@@ -357,14 +415,11 @@ def studio(arguments: Sequence[str]) -> None:
     )
     parser.add_argument("--no-browser", action="store_true", help="open no page by itself")
     parser.add_argument("--verbose", action="store_true", help="print a traceback with an error")
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
 
-    def tell(line: str) -> None:
-        print(line, flush=True)
 
-    serve(
-        options.folder, tell, host=options.host, port=options.port, browser=not options.no_browser
-    )
+def _tell(line: str) -> None:
+    print(line, flush=True)
 
 
 COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
@@ -378,5 +433,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {
     "export": export,
     "doctor": doctor,
     "studio": studio,
+    "vote": vote,
+    "votes": votes,
 }
 """The commands other than painting, by name. Each takes the arguments after its name."""

@@ -11,9 +11,11 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock, Timeout
 
@@ -54,16 +56,8 @@ def serve(
     Raises:
         UsageError: another studio uses the folder, the port is taken, or Gradio is missing.
     """
-    # Gradio reads these when it is imported. No data may leave the machine.
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     with _private() as files:
-        os.environ["GRADIO_TEMP_DIR"] = str(files / "uploads")
-        try:
-            import gradio as gr
-        except ImportError as error:
-            raise UsageError('the studio needs Gradio: pip install "vidstyle[studio]"') from error
-        logging.getLogger("uvicorn.error").addFilter(_is_told)
+        _prepare(files)
         from .actions import Studio
         from .page import CSS, build
         from .queue import Queue
@@ -75,33 +69,106 @@ def serve(
             tell(f"{missing} of {len(SAMPLES)} samples are missing; all else works without them")
         studio = Studio(queue, found, files)
         try:
-            page = build(studio)
-            password = None if host in (LOOPBACK, "localhost") else secrets.token_urlsafe(9)
-            _, url, _ = page.launch(
-                server_name=host,
-                server_port=port,
-                auth=None if password is None else ("vidstyle", password),
-                inbrowser=browser,
-                prevent_thread_lock=True,
-                quiet=True,
-                share=False,
-                footer_links=[],
-                allowed_paths=[*map(str, (folder.absolute(), files, *found))],
-                max_file_size=LARGEST_UPLOAD,
-                ssr_mode=False,
-                theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-                css=CSS,
-            )
-            if password is not None:
-                tell(f"user vidstyle, password {password}")
-            tell(f"the studio is at {url} (Ctrl-C ends it)")
-            page.block_thread()
-        except OSError as error:  # Gradio's own message is meant for programmers
-            where = host if port is None else f"{host}:{port}"
-            told = f"the studio cannot be served at {where}: name another --port, or --host"
-            raise UsageError(told) from error
+            shown = [folder.absolute(), files, *found]
+            _launch(build(studio), "studio", tell, shown, CSS, host, port, browser)
         finally:
             studio.close()
+
+
+def serve_vote(
+    folder: Path,
+    votes: Path,
+    tell: Callable[[str], None],
+    *,
+    host: str = LOOPBACK,
+    port: int | None = None,
+    browser: bool = True,
+) -> None:
+    """Serve a page on which people vote, until Ctrl-C.
+
+    Args:
+        folder: the questions (see ``votes.questions``).
+        votes: the file of votes. Those that are there are kept.
+        tell, host, port, browser: see ``serve``.
+
+    Raises:
+        UsageError: there are no questions, the file is not one of votes, the port is taken, or
+            Gradio is missing.
+    """
+    with _private() as files:
+        _prepare(files)
+        from .votes import Ballot, questions
+        from .voting import Poll, build
+
+        poll = Poll(questions(folder), Ballot(votes), files)
+        shown = [files, votes.absolute()]
+        _launch(build(poll), "vote", tell, shown, "", host, port, browser)
+
+
+def _prepare(files: Path) -> None:
+    """Get Gradio ready to serve, with its own files in a private folder ``files``.
+
+    Raises:
+        UsageError: it is missing.
+    """
+    # Gradio reads these when it is imported. No data may leave the machine.
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    os.environ["GRADIO_TEMP_DIR"] = str(files / "uploads")
+    if find_spec("gradio") is None:
+        raise UsageError('the studio needs Gradio: pip install "vidstyle[studio]"')
+    logging.getLogger("uvicorn.error").addFilter(_is_told)
+
+
+def _launch(
+    page: Any,
+    what: str,
+    tell: Callable[[str], None],
+    shown: Sequence[Path],
+    css: str,
+    host: str,
+    port: int | None,
+    browser: bool,
+) -> None:
+    """Serve a ``page`` until Ctrl-C.
+
+    Args:
+        page: the page.
+        what: it is called.
+        tell, host, port, browser: see ``serve``.
+        shown: the files and folders that the page may show.
+        css: of the page.
+
+    Raises:
+        UsageError: the port is taken.
+    """
+    import gradio as gr
+
+    password = None if host in (LOOPBACK, "localhost") else secrets.token_urlsafe(9)
+    try:
+        _, url, _ = page.launch(
+            server_name=host,
+            server_port=port,
+            auth=None if password is None else ("vidstyle", password),
+            inbrowser=browser,
+            prevent_thread_lock=True,
+            quiet=True,
+            share=False,
+            footer_links=[],
+            allowed_paths=[*map(str, shown)],
+            max_file_size=LARGEST_UPLOAD,
+            ssr_mode=False,
+            theme=gr.themes.Soft(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+            css=css,
+        )
+        if password is not None:
+            tell(f"user vidstyle, password {password}")
+        tell(f"the {what} is at {url} (Ctrl-C ends it)")
+        page.block_thread()
+    except OSError as error:  # Gradio's own message is meant for programmers
+        where = host if port is None else f"{host}:{port}"
+        told = f"the {what} cannot be served at {where}: name another --port, or --host"
+        raise UsageError(told) from error
 
 
 def _is_told(record: logging.LogRecord) -> bool:

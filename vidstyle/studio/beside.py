@@ -91,8 +91,8 @@ def _rate(clip: Clip) -> Fraction:
     return min(FASTEST_SHOWN, info.rate or USUAL_RATE)
 
 
-class _Part:
-    """The part of a clip that was painted."""
+class Part:
+    """The part of a clip that was painted, without its sound."""
 
     def __init__(self, clip: Clip, settings: Settings) -> None:
         self.clip, self.settings = clip, settings
@@ -106,7 +106,7 @@ class _Part:
 
 def _source(run: Run) -> Clip:
     settings = run.order.settings
-    return _Part(media.open_clip(run.order.clip, settings.max_pixels), settings)
+    return Part(media.open_clip(run.order.clip, settings.max_pixels), settings)
 
 
 def _sheet(source: Clip, painted: Clip) -> Image:
