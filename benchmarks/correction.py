@@ -31,7 +31,7 @@ def main() -> None:
     made.add_argument("--size", default="208")
     made.add_argument("--shots", type=Path, help="a folder for pictures of the page")
     options = made.parse_args()
-    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (page, url, _):
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder) / "runs") as (page, url, _):
         show([_walk(page, url, options)], options.json)
 
 

@@ -44,10 +44,10 @@ def main() -> None:
 
 
 @contextmanager
-def served(folder: Path) -> Iterator[tuple[Any, str, int]]:
-    """Serve a studio in ``folder``; yield an empty page of a browser, the studio's address, and the
-    id of its process."""
-    command = [sys.executable, "-m", "vidstyle", "studio", str(folder / "runs"), "--no-browser"]
+def served(folder: Path, page: str = "studio") -> Iterator[tuple[Any, str, int]]:
+    """Serve a page in ``folder``; yield an empty page of a browser, the address, and the id of the
+    server's process."""
+    command = [sys.executable, "-m", "vidstyle", page, str(folder), "--no-browser"]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert server.stdout is not None
@@ -56,16 +56,16 @@ def served(folder: Path) -> Iterator[tuple[Any, str, int]]:
         with sync_playwright() as playwright:
             program = shutil.which("chromium")
             browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-            page = browser.new_page(viewport={"width": 1280, "height": 960})
-            page.set_default_timeout(PATIENCE)
-            yield page, found[0], server.pid
+            opened = browser.new_page(viewport={"width": 1280, "height": 960})
+            opened.set_default_timeout(PATIENCE)
+            yield opened, found[0], server.pid
     finally:
         server.terminate()
         server.wait()
 
 
 def _measure(options: argparse.Namespace, folder: Path) -> Row:
-    with served(folder) as (page, url, process):
+    with served(folder / "runs") as (page, url, process):
         page.goto(url)
         _prepare(page, options)
         rows = [_change(page, 4 + number, waits=True) for number in range(options.finals)]

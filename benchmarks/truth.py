@@ -35,6 +35,7 @@ def main() -> None:
     for scene in options.scenes:
         for way, given in WAYS.items():
             out = options.work / scene.name / way.replace(" ", "_")
+            out.parent.mkdir(parents=True, exist_ok=True)
             figures = painted(scene, options.style, out, ("style", "content"), **given)
             true = measure(scene, out, options.style, flow_truth=scene)
             estimated = measure(scene, out, options.style)

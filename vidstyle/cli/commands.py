@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .. import media
 from ..core import files
-from ..settings import Settings, fields, recipes
+from ..settings import Settings, choices_of, fields, recipes
 from ..settings.times import seconds_of
 from .paint import report_of
 from .parser import (
@@ -76,8 +76,7 @@ def measure(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--flow",
         dest="judge",  # unlike the setting
-        choices=("farneback", "raft", "dis"),
-        default="farneback",
+        choices=choices_of("flow"),
         help="the motion to follow for rmse; not that which carried the paint (default: farneback)",
     )
     parser.add_argument(
@@ -100,7 +99,7 @@ def measure(arguments: Sequence[str]) -> None:
             max_frames=options.max_frames,
             max_pixels=Settings(**settings_given(options)).max_pixels,
             faces=options.finds_faces,
-            flow=options.judge,
+            flow=options.judge or metrics.JUDGE,
             flow_truth=options.flow_truth,
             listener=reporter,
         )

@@ -191,7 +191,7 @@ def _key_frames() -> SimpleNamespace:
             elem_id="proposed-files",
         )
         painted = gr.File(
-            label="drop painted ones: the number stays in the name",
+            label="painted frames, by their numbers",
             file_count="multiple",
             height=120,
             elem_id="painted-keys",
