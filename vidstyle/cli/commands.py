@@ -76,7 +76,7 @@ def measure(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "--flow",
         dest="judge",  # unlike the setting
-        choices=choices_of("flow"),
+        choices=[name for name in choices_of("flow") if name != "none"],
         help="the motion to follow for rmse; not that which carried the paint (default: farneback)",
     )
     parser.add_argument(
