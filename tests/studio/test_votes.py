@@ -42,6 +42,10 @@ def test_each_two_paintings_are_a_question(asked: Path, tmp_path: Path) -> None:
     for path, said in ((asked / "notes", "no questions"), (tmp_path / "none", "is not a folder")):
         with pytest.raises(UsageError, match=said):
             questions(path)
+    shutil.copy(asked / "walk" / "old.gif", asked / "walk" / "old.mp4")
+    with pytest.raises(UsageError, match="old.mp4: old.gif is called the same"):
+        questions(asked)
+    (asked / "walk" / "old.mp4").unlink()
     (asked / "walk" / "old.gif").write_text("no film")
     with pytest.raises(UsageError, match="not a video"):
         questions(asked)
@@ -79,6 +83,8 @@ def test_what_is_no_file_of_votes_is_refused_and_kept(tmp_path: Path) -> None:
         assert path.read_text() == content
     with pytest.raises(UsageError, match="cannot be read"):
         read_votes(tmp_path / "none.json")
+    with pytest.raises(UsageError, match="no such folder"):
+        Ballot(tmp_path / "none" / "votes.json")
 
 
 def test_a_page_asks_each_question_once_and_does_not_say_which_is_which(

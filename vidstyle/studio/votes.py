@@ -77,13 +77,16 @@ def questions(folder: Path) -> list[Question]:
     called by how they were painted. Of more than two, each two are a question.
 
     Raises:
-        UsageError: there is none, or one of its files cannot be read.
+        UsageError: there is none, one of its files cannot be read, or two are called the same.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder}: is not a folder of questions")
     found = []
     for inside in sorted(path for path in folder.iterdir() if path.is_dir()):
-        parts = {path.stem: path for path in sorted(inside.iterdir()) if path.name[0] != "."}
+        parts: dict[str, Path] = {}
+        for path in sorted(path for path in inside.iterdir() if path.name[0] != "."):
+            if parts.setdefault(path.stem, path) is not path:
+                raise UsageError(f"{path}: {parts[path.stem].name} is called the same")
         source, style = parts.pop("source", None), parts.pop("style", None)
         if source is None or style is None or len(parts) < 2:
             continue
@@ -106,10 +109,12 @@ class Ballot:
         path: the file. Votes that are there are kept.
 
     Raises:
-        UsageError: the file is not one of votes.
+        UsageError: the file is not one of votes, or cannot be in that folder.
     """
 
     def __init__(self, path: Path) -> None:
+        if not path.absolute().parent.is_dir():
+            raise UsageError(f"{path}: cannot be written (there is no such folder)")
         self.path, self.lock = path, Lock()
         self.votes = read_votes(path) if path.exists() else []
 
