@@ -109,7 +109,7 @@ def sheets(clips: Path) -> dict[str, list[Row] | list[Strip] | Mustache | Animat
         ],
         "engines-fish": [Strip(FISH, 0, 16, 200, AUVERS, [{"engine": "feedforward"}])],
         "long": [Strip(vtest, 0, 120, 640, STARRY, [{}], shown=12)],
-        "keys": Mustache(man, 24, 352, AUVERS),
+        "keys": Mustache(man, 36, 352, AUVERS),
         "city": Animation(CITY, STARRY, 2),
         "fish": Animation(FISH, AUVERS, 1),
         "rabbit": Animation(clips / "bigbuckbunny.mp4", WAVE, 2, {"start": 1.0, "max_frames": 24}),
@@ -207,8 +207,7 @@ def _strip(strip: Strip, work: Path) -> list[list[Image]]:
 
 def _with_mustache(given: Mustache, work: Path) -> list[list[Image]]:
     first = media.frame_at(media.open_clip(given.clip), seconds(0))
-    media.save_image(work / "first.png", first.rgb)
-    stylize(work / "first.png", given.style, work / "key.png", size=given.size)
+    stylize(given.clip, given.style, work / "key.png", size=given.size, max_frames=1)
     picture = media.read_image(work / "key.png")[0]
     face = max(FaceDetector()(resized(first.rgb, picture.shape[1::-1])), key=lambda f: f.eyes_apart)
     nose, mouth = face.points[2], face.points[3]
@@ -225,8 +224,10 @@ def _with_mustache(given: Mustache, work: Path) -> list[list[Image]]:
     before = [resized(frame.rgb, picture.shape[1::-1]) for frame in source]
     left, top = (max(0, round(float(at) - 1.6 * face.eyes_apart)) for at in nose)
     side = round(3.2 * face.eyes_apart)
+    # Its last frame is a key frame, too, which is painted by the optimizer.
+    shown = range(0, given.frames * 2 // 3, 3)
     return [
-        [row[number][top : top + side, left : left + side] for number in range(0, given.frames, 3)]
+        [row[number][top : top + side, left : left + side] for number in shown]
         for row in (before, painted)
     ]
 

@@ -19,7 +19,6 @@ from .table import Row, parser, show
 
 WAYS: dict[str, dict[str, Any]] = {
     "every frame": {"engine": "gatys"},
-    "every frame, temporal loss": {"engine": "gatys", "temporal_weight": 200.0},
     "key frames": {"engine": "keyframes"},
     "a network": {"engine": "feedforward"},
 }

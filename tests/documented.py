@@ -16,11 +16,13 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from vidstyle import cli, media
 from vidstyle.cli.commands import COMMANDS
 from vidstyle.studio import SAMPLES
+from vidstyle.studio.votes import Ballot, Vote
 
 from .conftest import scene, write_video
 from .subjects.drawn import person
@@ -36,7 +38,7 @@ FURTHER = {
     "mask": ["--overwrite"],
 }
 """What the commands are given beside what is written."""
-ELSEWHERE = {"studio", "doctor", "--cluster", "-"}
+ELSEWHERE = {"studio", "vote", "doctor", "--cluster", "-"}
 """What has tests of its own: it ends with Ctrl-C, measures for long, starts other processes, or
 reads and writes through pipes."""
 
@@ -72,6 +74,12 @@ def prepare(folder: Path) -> None:
             shutil.copy(ROOT / "samples" / name, samples)
     for name in ("cat.gif", "one.gif", "two.gif"):
         shutil.copy(samples / "fish.gif", folder / name)
+    for name in ("scene.mp4", "scene.picasso.mp4"):
+        shutil.copy(folder / "clip.mp4", folder / name)
+    (folder / "flow").mkdir(exist_ok=True)
+    cv2.writeOpticalFlow(str(folder / "flow" / "0001.flo"), np.zeros((48, 64, 2), np.float32))
+    for name in ("votes.json", "hers.json"):
+        Ballot(folder / name).add(Vote("bikes", "fine", "broad", "fine", name, 3.0))
     for seed, name in enumerate(("picasso.jpg", "monet.jpg", "starry_night.jpg", "face.png")):
         picture = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), np.uint8)
         media.save_image(folder / name, picture)

@@ -51,6 +51,15 @@ def test_each_two_paintings_are_a_question(asked: Path, tmp_path: Path) -> None:
         questions(asked)
 
 
+def test_the_pairs_that_come_along_can_be_voted_on() -> None:
+    pairs = Path(__file__).parents[2] / "docs" / "pairs"
+    found = questions(pairs)
+    assert len(found) == 20 and len({question.name for question in found}) == 20
+    for question in found:
+        sizes = {media.open_clip(path).info.width for path in (question.one, question.other)}
+        assert sizes == {256}, question.name
+
+
 def test_votes_are_kept_and_counted_for_each_two_ways(tmp_path: Path) -> None:
     path = tmp_path / "votes.json"
     ballot = Ballot(path)
