@@ -144,3 +144,12 @@ def test_votes_of_several_people_are_counted_together(
     assert json.loads(capsys.readouterr().out)[0]["voters"] == 2
     assert cli.main(["vote", str(tmp_path), "--no-browser"]) == 2
     assert "no questions" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("page", ["studio", "vote"])
+def test_a_page_says_what_it_needs(
+    page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("vidstyle.studio.find_spec", lambda name: None)
+    assert cli.main([page, str(tmp_path), "--no-browser"]) == 2
+    assert 'needs Gradio: pip install "vidstyle[studio]"' in capsys.readouterr().err

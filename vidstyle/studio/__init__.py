@@ -111,12 +111,12 @@ def _prepare(files: Path) -> None:
     Raises:
         UsageError: it is missing.
     """
+    if find_spec("gradio") is None:
+        raise UsageError('this page needs Gradio: pip install "vidstyle[studio]"')
     # Gradio reads these when it is imported. No data may leave the machine.
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ["GRADIO_TEMP_DIR"] = str(files / "uploads")
-    if find_spec("gradio") is None:
-        raise UsageError('the studio needs Gradio: pip install "vidstyle[studio]"')
     logging.getLogger("uvicorn.error").addFilter(_is_told)
 
 
