@@ -67,7 +67,7 @@ class Followed:
     def _follow(self, order: Order, time: float, wanted: Callable[[], bool]) -> Path | None:
         """Follow a mask to the frame at a ``time``. None if it is no longer wanted."""
         path = self.folder / f"{uuid.uuid4().hex}.png"
-        settings = Settings(start=order.settings.start, end=order.settings.end)
+        settings = Settings(start=order.settings.start)
         plan = plan_mask(order.clip, str(order.mask), path.with_suffix(""), settings=settings)
         width, height = plan.footage.whole
         share = min(1.0, LARGEST_TUNED / max(width, height))
