@@ -193,7 +193,7 @@ def _strip(strip: Strip, work: Path) -> list[list[Image]]:
     for way in strip.ways:
         out = work / "painted"
         stylize(strip.clip, strip.style, out, overwrite=True, seamless=False, **part, **way)
-        rows.append([frame.rgb for frame in media.open_clip(out)])
+        rows.append([laid_over(f.rgb, f.alpha, BLACK) for f in media.open_clip(out)])
     shape = rows[0][0].shape[1::-1]
     source = media.trim(media.open_clip(strip.clip), seconds(strip.second), None, strip.frames)
     rows.insert(0, [resized(laid_over(f.rgb, f.alpha, BLACK), shape) for f in source])
