@@ -30,6 +30,7 @@ import torch
 from vidstyle.core.images import Image, resized
 from vidstyle.metrics import measure
 from vidstyle.networks import layers, shapes, weights
+from vidstyle.temporal.truth import FLOW_SUFFIXES
 
 from .sheets import write_gif
 from .table import Row, parser, show
@@ -75,7 +76,8 @@ def main() -> None:
                 facts.write_text(json.dumps(found))
             rows_of.setdefault(name, {})[called] = frames_of(out)
             row = {"clip": name, "program": called, **json.loads(facts.read_text())}
-            truth = Path(path) if any(Path(path).glob("*.npz")) else None
+            there = {one.suffix for one in Path(path).glob("*")}
+            truth = Path(path) if there & {*FLOW_SUFFIXES} else None
             figures = dataclasses.asdict(measure(source, out, options.style, flow_truth=truth))
             rows.append(row | {figure: figures[figure] for figure in FIGURES})
             show(rows, options.json)

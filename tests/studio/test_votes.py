@@ -75,6 +75,15 @@ def test_votes_are_kept_and_counted_for_each_two_ways(tmp_path: Path) -> None:
     assert json.loads(path.read_text())["standings"][0]["share"] == pytest.approx(0.7)
 
 
+def test_a_vote_that_cannot_be_written_does_not_count(tmp_path: Path) -> None:
+    ballot = Ballot(tmp_path / "votes.json")
+    ballot.add(vote("new"))
+    shutil.rmtree(tmp_path)
+    with pytest.raises(OSError):  # whatever the system calls it
+        ballot.add(vote("old"))
+    assert ballot.votes == [vote("new")]
+
+
 @pytest.mark.parametrize(
     ("share", "count", "low", "high"),  # by hand, from Wilson's formula
     [(0.5, 10, 0.2366, 0.7634), (0.0, 10, 0.0, 0.2775), (1.0, 20, 0.8389, 1.0)],

@@ -71,10 +71,19 @@ def _each(key: KeyLike) -> Iterator[GivenKey]:
             f"{key}: is not a folder: give one picture with the time of its frame, as T={key}"
         )
     for path in folder_images(Path(key)):
-        numbers = re.findall(r"\d+", path.stem)
-        if not numbers or not int(numbers[-1]):
-            raise UsageError(f"{path}: its name must end with the number of its frame, from 1 on")
-        yield GivenKey(path, number=int(numbers[-1]))
+        yield GivenKey(path, number=frame_number(path))
+
+
+def frame_number(path: Path) -> int:
+    """Return the number of the frame that a given painting is called by.
+
+    Raises:
+        UsageError: its name has none.
+    """
+    numbers = re.findall(r"\d+", path.stem)
+    if not numbers or not int(numbers[-1]):
+        raise UsageError(f"{path}: its name must end with the number of its frame, from 1 on")
+    return int(numbers[-1])
 
 
 def styles_of(keys: Sequence[GivenKey]) -> list[Path]:

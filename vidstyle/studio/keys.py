@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -16,7 +15,7 @@ from .. import media
 from ..core.errors import UsageError, VidstyleError
 from ..core.files import frame_name
 from ..plan import plan_keys
-from ..plan.keys import has_shape
+from ..plan.keys import frame_number, has_shape
 from ..render.keys import write_keys
 from . import controls
 from .choice import MAX_PIXELS, Choice
@@ -48,7 +47,7 @@ class KeyFrames:
             settings = controls.settings_of(steps, values, start, end)
             folder = self._new()
             found = write_keys(plan_keys(choice.clip, folder / "frames", settings))
-        except VidstyleError as error:
+        except Exception as error:
             yield [gr.skip(), gr.skip(), wrong(error)]
             return
         paths = [str(found.output / frame_name(number)) for number in found.numbers]
@@ -97,9 +96,7 @@ class KeyFrames:
         """
         if choice.clip is None:
             raise UsageError("no clip yet: drop one, or take a sample")
-        number = re.findall(r"\d+", path.stem)
-        if not number or not int(number[-1]):
-            raise UsageError(f"{path.name}: its name must end with the number of its frame")
+        number = frame_number(path)
         picture, _ = media.read_image(path, MAX_PIXELS)
         frame = media.read_image(Path(choice.stills[0]))[0]
         high, wide = frame.shape[:2]
@@ -111,7 +108,7 @@ class KeyFrames:
         folder = self._new()
         for one in Path(choice.keys).glob("*.png") if choice.keys else ():
             shutil.copy2(one, folder)
-        media.save_image(folder / frame_name(int(number[-1])), picture)
+        media.save_image(folder / frame_name(number), picture)
         return replace(choice, keys=str(folder))
 
     def _new(self) -> Path:

@@ -125,12 +125,13 @@ class Ballot:
             OSError: the file cannot be written.
         """
         with self.lock:
-            self.votes.append(vote)
+            votes = [*self.votes, vote]
             facts = {
-                "votes": [asdict(vote) for vote in self.votes],
-                "standings": [asdict(standing) for standing in standings(self.votes)],
+                "votes": [asdict(one) for one in votes],
+                "standings": [asdict(standing) for standing in standings(votes)],
             }
             write_whole(self.path, json.dumps(facts, indent=1).encode())
+            self.votes = votes  # last, or a vote that was not written would count
 
 
 def read_votes(path: Path) -> list[Vote]:
