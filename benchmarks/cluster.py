@@ -18,6 +18,7 @@ ten of the segments loses its worker.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import subprocess
@@ -207,7 +208,7 @@ def head(clip: Path, style: Path, work: Path) -> list[Row]:
         ray.init(
             num_cpus=workers,
             include_dashboard=False,
-            logging_level="ERROR",
+            logging_level=logging.ERROR,
             log_to_driver=False,
             runtime_env={"worker_process_setup_hook": "benchmarks.simulated.install"},
         )

@@ -43,7 +43,7 @@ FIGURES = (
     "content",
     "content_moving",
     "hole",
-    "warping",
+    "rmse",
     "motion",
     "flicker",
     "contrast",

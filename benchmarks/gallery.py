@@ -23,7 +23,7 @@ from vidstyle.metrics import measure
 from .table import Row, parser, show
 from .temporal import clip_of, cut_out, frames_of
 
-FIGURES = ("style", "texture", "content", "edge", "edge_source", "warping", "warping_source")
+FIGURES = ("style", "texture", "content", "edge", "edge_source", "rmse", "rmse_source")
 
 
 def painted(

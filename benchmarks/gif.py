@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 import tempfile
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ def by_ffmpeg(pictures: Pictures, path: Path, dither: str) -> None:
     for frame in frames:
         gather.push(frame)
     gather.push(None)
-    palette = sink.pull()
+    palette: Any = sink.pull()
 
     graph = av.filter.Graph()
     pictures_in = source(graph)
@@ -89,8 +90,8 @@ def by_ffmpeg(pictures: Pictures, path: Path, dither: str) -> None:
         stream: Any = out.add_stream("gif", rate=10)
         stream.width, stream.height, stream.pix_fmt = width, height, "pal8"
         stream.codec_context.time_base = Fraction(1, 100)
-        for frame in [*frames, None]:
-            pictures_in.push(frame)
+        for pushed in [*frames, None]:
+            pictures_in.push(pushed)
             while True:
                 try:
                     ready = sink.pull()
@@ -130,7 +131,7 @@ def main() -> None:
     ]
     still = [np.abs(b - a).max(-1) <= UNCHANGED for a, b in itertools.pairwise(source)]
     rows = [quality("(painted frames)", painted, painted, still, 0)]
-    writers = {
+    writers: dict[str, Callable[[Pictures, Path], None]] = {
         "vidstyle": by_vidstyle,
         "Pillow": by_pillow,
         "FFmpeg palettegen, sierra2_4a": lambda p, f: by_ffmpeg(p, f, "sierra2_4a"),

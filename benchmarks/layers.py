@@ -43,7 +43,7 @@ Array = NDArray[Any]
 def texture(seed: int, side: int) -> Array:
     """Blobs of many sizes (side, side, 3), as real things have."""
     random = np.random.default_rng(seed)
-    total = np.zeros((side, side, 3), np.float32)
+    total: Array = np.zeros((side, side, 3), np.float32)
     for cells in (6, 14, 32, 80, 160):
         noise = random.normal(0, 1, (cells, cells, 3)).astype(np.float32)
         total += cv2.resize(noise, (side, side), interpolation=cv2.INTER_CUBIC) / cells**0.35

@@ -11,14 +11,16 @@ from __future__ import annotations
 import argparse
 import re
 import tempfile
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
+from PIL import Image
 from playwright.sync_api import expect
 
 from vidstyle import media
+from vidstyle.core.images import resized
 
 from .sheets import CITY, STARRY
 from .studio import PATIENCE, served
@@ -78,7 +80,8 @@ def _picture(page: Any, path: Path, *parts: str) -> None:
         page.set_viewport_size({"width": 1280, "height": 2400})
         page.wait_for_timeout(REST_MS)
     boxes = [page.locator(part).bounding_box() for part in parts]
-    whole = cv2.imdecode(np.frombuffer(page.screenshot(), np.uint8), cv2.IMREAD_COLOR)
+    with Image.open(BytesIO(page.screenshot())) as whole:
+        shown = whole.convert("RGB")
     if boxes:
         page.set_viewport_size({"width": 1280, "height": 960})
         left, right = (
@@ -86,9 +89,9 @@ def _picture(page: Any, path: Path, *parts: str) -> None:
             for choose in (min, max)
         )
         top, bottom = boxes[0]["y"], boxes[-1]["y"] + boxes[-1]["height"]
-        whole = whole[round(top) : round(bottom), round(left) : round(right)]
-    small = cv2.resize(whole, None, fx=SMALLER, fy=SMALLER, interpolation=cv2.INTER_AREA)
-    media.save_image(path, np.ascontiguousarray(small[..., ::-1]))
+        shown = shown.crop((round(left), round(top), round(right), round(bottom)))
+    size = round(SMALLER * shown.width), round(SMALLER * shown.height)
+    media.save_image(path, resized(np.asarray(shown), size))
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ from vidstyle.core.frames import Frame
 from vidstyle.core.images import Image
 from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.networks import VGG, layers, shapes, weights
-from vidstyle.networks.vgg import NOT_THE_WEIGHTS
+from vidstyle.networks.network import Features, Surroundings, Vjp
 from vidstyle.objective.styles import StyleSchedule
 
 Curve = list[tuple[float, Image]]
@@ -81,13 +81,24 @@ class ZeroPadded(VGG):
         conv = self.convolutions[name]
         return F.conv2d(x, conv.get_parameter("weight"), conv.get_parameter("bias"), padding=1)
 
-    def _conv_back(self, name: str, shape: torch.Size, grad: Tensor) -> Tensor:
-        weight = self.convolutions[name].get_parameter("weight")
-        given = torch.empty(shape, dtype=weight.dtype, memory_format=torch.channels_last)
-        found: Tensor = torch.ops.aten.convolution_backward(
-            grad, given, weight, None, (1, 1), (1, 1), (1, 1), False, (0, 0), 1, NOT_THE_WEIGHTS
-        )[0]
-        return found
+    def forward_vjp(
+        self, picture: Tensor, around: Surroundings | None = None
+    ) -> tuple[Features, Vjp]:
+        assert around is None, "whole pictures only"
+        return super().forward_vjp(picture, self._nothing(*picture.shape[2:]))
+
+    def _nothing(self, height: int, width: int) -> Surroundings:
+        """What is around a picture, if that is black to every convolution."""
+        found = {}
+        for name in self.order:
+            if name.startswith("conv"):
+                weight = self.convolutions[name].get_parameter("weight")
+                size = (1, weight.shape[1], height + 2, width + 2)
+                empty = torch.empty(size, dtype=weight.dtype, memory_format=torch.channels_last)
+                found[name] = empty.zero_()
+            elif name.startswith("pool"):
+                height, width = height // 2, width // 2
+        return Surroundings(found, known=(True,) * 4)
 
 
 class ObjectiveJudge:
@@ -162,13 +173,13 @@ def by_tutorial(content: Image, style: Image, steps: int) -> Curve:
                 picture.clamp_(0, 1)
             optimizer.zero_grad()
             loss = judge.loss(picture)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             seen.append(picture.detach().clone())
             return loss
 
         while steps > len(seen):
             before = len(seen)
-            optimizer.step(closure)
+            optimizer.step(closure)  # type: ignore[no-untyped-call]
             yield from seen[before:]
 
     return timed(work())

@@ -19,7 +19,7 @@ from vidstyle.settings import recipes
 
 from .table import Row, parser, show
 
-FIGURES = ("style", "content", "warping", "motion")
+FIGURES = ("style", "content", "rmse", "motion")
 
 
 def paint(name: str, options: dict[str, Any], clip: Path, style: Path, work: Path) -> Row:
@@ -44,7 +44,9 @@ def main() -> None:
     options = made.parse_args()
     options.work.mkdir(parents=True, exist_ok=True)
     same = {"size": options.size, "max_frames": options.frames}
-    known = {"(defaults)": {}} | {recipe.name: recipe.options for recipe in recipes.every()}
+    known: dict[str, dict[str, Any]] = {"(defaults)": {}} | {
+        recipe.name: recipe.options for recipe in recipes.every()
+    }
     table, rows = [], []
     for name, chosen in known.items():
         table.append(paint(name, chosen | same, options.clip, options.style, options.work))

@@ -106,14 +106,19 @@ def animation(path: Path, frames: int = FRAMES) -> Path:
         alpha = np.full(SIZE[::-1], 255, np.uint8)
         alpha[:, :40] = 0
         pictures.append(Image.fromarray(np.dstack([scene(step), alpha])))
-    kind: dict[str, Any] = {
+    kinds: dict[str, dict[str, Any]] = {
         ".gif": {"disposal": 2},
         ".webp": {"lossless": True, "exact": True},
         ".png": {},
-    }[path.suffix]
+    }
     delays = [40 + 10 * (i % 5) for i in range(frames)]
     pictures[0].save(
-        path, save_all=True, append_images=pictures[1:], duration=delays, loop=0, **kind
+        path,
+        save_all=True,
+        append_images=pictures[1:],
+        duration=delays,
+        loop=0,
+        **kinds[path.suffix],
     )
     return path
 

@@ -66,11 +66,11 @@ class IdentityEngine(BaseEngine):
     def is_duplicate(self, frame: Frame, before: Frame) -> bool:
         return False
 
-    def paint(self, frame: Frame, on_step: OnStep) -> tuple[Image, float]:
+    def paint(self, frame: Frame, on_step: OnStep = lambda step: None) -> tuple[Image, float]:
         return self._after_a_while("paint", frame)
 
     def repaint(
-        self, frame: Frame, painted: Image, share: float, on_step: OnStep
+        self, frame: Frame, painted: Image, share: float, on_step: OnStep = lambda step: None
     ) -> tuple[Image, float]:
         return self._after_a_while("repaint", frame)
 
@@ -87,9 +87,11 @@ def install() -> None:
     ENGINES.things["gatys"] = IdentityEngine
     lock, plain = threading.Lock(), ast.literal_eval
 
-    def literal_eval(text: Any) -> Any:  # numpy's headers; not safe in threads before Python 3.12
+    def literal_eval(
+        node_or_string: Any,
+    ) -> Any:  # numpy's headers; not safe in threads before Python 3.12
         with lock:
-            return plain(text)
+            return plain(node_or_string)
 
     ast.literal_eval = literal_eval
 

@@ -18,6 +18,7 @@ import time
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -142,7 +143,7 @@ def save(picture: Image, path: Path) -> None:
     media.save_image(path, picture)
 
 
-def motion(picture: Image, style: Image, precision: str) -> list[Row]:
+def motion(picture: Image, style: Image, precision: Any) -> list[Row]:
     """Seconds a frame where a part of each is new, over those where all of it is."""
     height, width = picture.shape[:2]
     random = np.random.default_rng(0)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,6 +27,7 @@ from vidstyle.journal import ChunkStore
 from vidstyle.plan import plan
 from vidstyle.plan.describe import step_seconds
 from vidstyle.render import painting
+from vidstyle.render.frames import frames_of
 from vidstyle.render.output import OutputWriter
 from vidstyle.temporal import flow
 
@@ -49,8 +50,8 @@ class AtOnce(Behind):
 
 def run(clip: Path, style: Path, output: Path, side_by_side: bool, **options: Any) -> Row:
     """Seconds of a run, and of each stage."""
-    spent: Counter[str] = Counter()
-    plain, both_ways = painting.frames_of, flow.both_ways
+    spent: defaultdict[str, float] = defaultdict(float)
+    plain, both_ways = frames_of, flow.both_ways
 
     def timed(stage: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def called(*given: Any, **named: Any) -> Any:

@@ -73,8 +73,10 @@ def measure(width: int, height: int, precision: str, device: str, rounds: int) -
     optimizer = BoxLBFGS(start, torch.zeros_like(start), torch.ones_like(start))
     floors, steps = [], []
     closure = Recorder(engine.device).closure(objective)
+    network = engine.network
+    assert isinstance(network, networks.VGG)
     for turn in range(rounds + 3):
-        lowest = floor(engine.network, start)
+        lowest = floor(network, start)
         _wait(start.device)
         began = time.perf_counter()
         optimizer.step(closure)

@@ -39,6 +39,8 @@ SHOWN = 8
 """Frames on a contact sheet."""
 LEFT_OUT = (
     "frames",
+    "rmse_source",
+    "rmse_far_source",
     "warping_source",
     "flicker_source",
     "drift_source",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -41,7 +41,7 @@ class FeedForwardEngine(BaseEngine):
         UsageError: the settings name no model, and there is no style to train one for.
     """
 
-    options_of = ("feedforward",)
+    options_of: ClassVar[tuple[str, ...]] = ("feedforward",)
     has_loss = False
     patience = 3.0
 

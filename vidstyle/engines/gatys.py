@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from fractions import Fraction
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -64,7 +64,7 @@ ANOTHER_STYLE = 0.5
 class OptimizingEngine(BaseEngine):
     """Paints each frame by optimizing its objective. See ``BaseEngine`` for the arguments."""
 
-    options_of = ("gatys",)
+    options_of: ClassVar[tuple[str, ...]] = ("gatys",)
 
     def __init__(self, settings: Settings, schedule: StyleSchedule, size: tuple[int, int]) -> None:
         super().__init__(settings, schedule, size)

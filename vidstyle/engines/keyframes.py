@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -80,7 +81,7 @@ class Carry:
 class KeyframesEngine(OptimizingEngine):
     """Paints key frames, and carries their paint to the frames between. See ``BaseEngine``."""
 
-    options_of = ("keyframes",)
+    options_of: ClassVar[tuple[str, ...]] = ("keyframes",)
     paints_key_frames = True
 
     span: Span | None = None
