@@ -1,9 +1,9 @@
-"""Changes to the program that paint another picture, and the tests that fail for each.
+"""Changes to the program that make another picture, and the tests that fail for each.
 
     python -m benchmarks.mutations [NAME ...] [--json FILE]
 
 Each is made in a copy of the package, where the tests of how a painting looks, and of the loss,
-run. A change for which none fails ends the benchmark with 1.
+run, or those that the change names. A change for which none fails ends the benchmark with 1.
 """
 
 from __future__ import annotations
@@ -23,26 +23,28 @@ from .table import parser, show
 
 ROOT = Path(__file__).parents[1]
 COPIED = ("vidstyle", "tests", "samples", "pyproject.toml")
-TESTS = (
+LOOK = (
     "tests/test_look.py",
     "tests/objective/test_default_loss.py",
     "tests/render/test_render.py::test_a_temporal_weight_holds_a_frame_to_the_one_before",
 )
+"""The tests of a change that names none."""
 MUTATIONS = Path(__file__).with_suffix(".toml")
 
 
 @dataclass(frozen=True)
 class Mutation:
-    """``old`` text of a ``file`` that becomes ``new``."""
+    """``old`` text of a ``file`` that becomes ``new``, and the tests that should see it."""
 
     name: str
     file: str
     old: str
     new: str
+    tests: Sequence[str] = LOOK
 
 
-def failing(mutation: Mutation | None) -> list[str]:
-    """The tests that fail after a ``mutation``; None: of the program as it is."""
+def failing(tests: Sequence[str], mutation: Mutation | None = None) -> list[str]:
+    """Those of some ``tests`` that fail after a ``mutation``; None: with the program as it is."""
     with tempfile.TemporaryDirectory() as name:
         copy = Path(name)
         for part in COPIED:
@@ -58,7 +60,7 @@ def failing(mutation: Mutation | None) -> list[str]:
                 raise SystemExit(f"{mutation.name}: {mutation.file} has changed: mend the mutation")
             path.write_text(text.replace(mutation.old, mutation.new))
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS],
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
             cwd=copy,
             env={**os.environ, "PYTHONPATH": str(copy)},
             capture_output=True,
@@ -73,12 +75,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser(__doc__)
     options.add_argument("names", nargs="*", help="only these")
     given = options.parse_args(arguments)
-    if plain := failing(None):
+    mutations = [Mutation(**facts) for facts in tomllib.loads(MUTATIONS.read_text())["mutation"]]
+    chosen = [one for one in mutations if not given.names or one.name in given.names]
+    if plain := failing(sorted({test for one in chosen for test in one.tests})):
         raise SystemExit(f"these fail without any change: {', '.join(plain)}")
-    found = {}
-    for facts in tomllib.loads(MUTATIONS.read_text())["mutation"]:
-        if not given.names or facts["name"] in given.names:
-            found[facts["name"]] = failing(Mutation(**facts))
+    found = {one.name: failing(one.tests, one) for one in chosen}
     rows = [{"change": name, "fails": ", ".join(tests) or "NONE"} for name, tests in found.items()]
     show(rows, given.json)
     return 0 if all(found.values()) else 1

@@ -3,13 +3,15 @@
 python -m benchmarks.recipes WORK --clip PATH --style IMAGE [--size N] [--frames N] [--json FILE]
 
 Paintings stay in the folder WORK, and what is there is not painted again; so does the contact
-sheet, recipes.jpg: the source first, then a row for each recipe.
+sheet, recipes.jpg: the last frame of the source first, then that of each recipe. Seconds are those
+of all processor cores together.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +20,23 @@ from vidstyle.core.images import contact_sheet, resized
 from vidstyle.settings import recipes
 
 from .table import Row, parser, show
+from .temporal import frames_of
 
 FIGURES = ("style", "content", "rmse", "motion")
+SHOWN_WIDTH, COLUMNS = 288, 4
+"""Of the contact sheet: pixels of a cell, and cells of a row."""
 
 
 def paint(name: str, options: dict[str, Any], clip: Path, style: Path, work: Path) -> Row:
     """The figures of one recipe; painted unless it was before."""
     kept = work / f"{name}.json"
     if not kept.exists():
+        began = time.process_time()
         result = stylize(clip, style, work / name, overwrite=True, report=True, **options)
+        seconds = time.process_time() - began
         assert result.measures is not None
         found = dataclasses.asdict(result.measures)
-        row = {"seconds a frame": result.seconds / result.frames}
+        row = {"seconds a frame": seconds / result.frames}
         kept.write_text(json.dumps(row | {figure: found[figure] for figure in FIGURES}))
     return {"recipe": name, **json.loads(kept.read_text())}
 
@@ -47,15 +54,14 @@ def main() -> None:
     known: dict[str, dict[str, Any]] = {"(defaults)": {}} | {
         recipe.name: recipe.options for recipe in recipes.every()
     }
-    table, rows = [], []
+    table = []
     for name, chosen in known.items():
         table.append(paint(name, chosen | same, options.clip, options.style, options.work))
-        rows.append([frame.rgb for frame in media.open_clip(options.work / name)])
-    size = rows[0][0].shape[1::-1]
-    source = [
-        frame.rgb for frame in media.trim(media.open_clip(options.clip), max_frames=options.frames)
-    ]
-    rows.insert(0, [resized(picture, size) for picture in source])
+    source = frames_of(options.clip)[options.frames - 1]
+    lasts = [source, *(frames_of(options.work / name)[-1] for name in known)]
+    size = SHOWN_WIDTH, round(SHOWN_WIDTH * source.shape[0] / source.shape[1])
+    cells = [resized(picture, size) for picture in lasts]
+    rows = [cells[at : at + COLUMNS] for at in range(0, len(cells), COLUMNS)]
     media.save_image(options.work / "recipes.jpg", contact_sheet(rows))
     show(table, options.json)
 

@@ -103,8 +103,8 @@ def painted(rival: dict[str, Any], home: Path, source: Path, style: Path, out: P
         "cache": out.with_name(f"{out.name}.cache"),
         "keys": out.with_name("keys"),
     }
-    if rival.get("keys"):
-        words |= dict(zip(("first", "last"), two_keys(out.parent, words["keys"]), strict=True))
+    keys = two_keys(out.parent, words["keys"]) if rival.get("keys") else []
+    words |= dict(zip(("first", "last"), keys, strict=False))
     out.parent.mkdir(parents=True, exist_ok=True)
     if "config" in rival:
         words["config"] = out.with_suffix(".yml")
@@ -116,10 +116,13 @@ def painted(rival: dict[str, Any], home: Path, source: Path, style: Path, out: P
         usages = [run(rival["whole"].format(**words), folder, home)]
     else:
         out.mkdir()
-        usages = [
-            run(rival["each"].format(frame=frame, painted=out / frame.name, **words), folder, home)
-            for frame in frames
-        ]
+        usages = []
+        for number, frame in enumerate(frames):
+            words |= {"frame": frame, "painted": out / frame.name}
+            if keys:
+                end = 0 if 2 * number < len(frames) else -1
+                words |= {"key": keys[end], "key_frame": frames[end]}
+            usages.append(run(rival["each"].format(**words), folder, home))
     seconds = sum(usage.ru_utime + usage.ru_stime for usage in usages)
     memory = max(usage.ru_maxrss for usage in usages) / 1024
     return {"s a frame": seconds / len(frames), "MB": memory}

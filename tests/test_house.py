@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,3 +84,14 @@ def test_no_constant_and_no_class_has_the_name_of_another() -> None:
         for name in named(ast.parse(path.read_text(encoding="utf-8"))):
             homes[name].append(path.relative_to(PACKAGE).as_posix())
     assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def test_each_mutation_finds_its_place() -> None:
+    """Or what it was to show goes unseen until somebody runs all of them."""
+    text = (ROOT / "benchmarks" / "mutations.toml").read_text(encoding="utf-8")
+    lost = [
+        one["name"]
+        for one in tomllib.loads(text)["mutation"]
+        if (ROOT / one["file"]).read_text(encoding="utf-8").count(one["old"]) != 1
+    ]
+    assert not lost

@@ -12,9 +12,11 @@ import pytest
 from tests.conftest import QUICK
 from tests.subjects.drawn import scene
 from vidstyle import Settings, media, stylize
+from vidstyle.core.faces import SURELY_A_FACE
 from vidstyle.core.frames import Frame
 from vidstyle.engines.gatys import OptimizingEngine
 from vidstyle.metrics import measure
+from vidstyle.objective.faces import beside_features, importance
 from vidstyle.objective.styles import StyleSchedule
 from vidstyle.plan import describe, plan
 from vidstyle.subjects.faces import FaceDetector
@@ -43,6 +45,20 @@ def test_eyes_count_most_then_cheeks_then_what_is_around() -> None:
     assert eye > cheek > corner == 1
     more = engine(faces="more").emphasis(shown, SIZE)
     assert more is not None and float(more.max()) > float(found.max()) > 2
+
+
+def test_eyes_that_are_six_pixels_apart_have_room_and_two_have_not() -> None:
+    (shown,) = frame().faces
+    for apart, has_room in ((6, True), (2, False)):
+        one = shown.moved(0, 0, apart / shown.eyes_apart)
+        assert (importance([one], 96, 128) is not None) == has_room
+
+
+def test_what_only_may_be_a_face_of_a_style_is_style() -> None:
+    (shown,) = frame().faces
+    assert shown.is_sure and beside_features([shown], 96, 128) is not None
+    doubtful = replace(shown, score=SURELY_A_FACE - 0.01)
+    assert beside_features([doubtful], 96, 128) is None
 
 
 def test_a_part_and_a_smaller_picture_have_that_of_the_whole() -> None:

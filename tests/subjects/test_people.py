@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from vidstyle.subjects.people import PersonFinder, PersonMask, shows_somebody
+from vidstyle.subjects.people import EDGE_CONTRAST, PersonFinder, PersonMask, shows_somebody
 
 from .drawn import person, scene
 
@@ -34,6 +34,12 @@ def test_a_person_is_found_in_wide_high_and_square_pictures(
     picture, inside = person(height, width, middle)
     assert shows_somebody(find(picture))
     assert agreement(PersonMask(find)(picture), inside) > 0.9
+
+
+def test_a_person_in_a_part_of_a_high_picture_is_found(find: PersonFinder) -> None:
+    """A third is found in the whole of it, which the network sees from far off."""
+    picture, inside = person(640, 144, 70)
+    assert agreement(PersonMask(find)(picture), inside) > 0.7
 
 
 def test_nobody_is_found_before_a_wall(find: PersonFinder) -> None:
@@ -81,7 +87,8 @@ def test_the_edge_of_a_coarse_mask_follows_outlines() -> None:
     large = cv2.resize(picture, (1024, 576), interpolation=cv2.INTER_CUBIC)
     wanted = cv2.resize(inside, (1024, 576))
     coarse = cv2.resize(inside, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    plain = np.rint(255 * cv2.resize(coarse, (1024, 576))).astype(np.uint8)
+    plain = cv2.resize(coarse, (1024, 576))
+    steeper = (EDGE_CONTRAST * (plain - 0.5) + 0.5).clip(0, 1)
     follows = PersonMask(lambda picture: coarse)(large)
-    wrong = [np.abs(mask.astype(int) - wanted).sum() for mask in (plain, follows)]
-    assert wrong[1] < 0.7 * wrong[0]
+    wrong = [np.abs(255.0 * mask - wanted).sum() for mask in (plain, steeper, follows / 255)]
+    assert wrong[2] < 0.8 * wrong[1] < 0.8 * wrong[0]

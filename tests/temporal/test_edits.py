@@ -37,6 +37,19 @@ def test_an_edit_is_seen_where_the_scene_is_the_same() -> None:
     assert layer.weight[24:36, 32:40].min() == 1 and layer.weight[:, 50:].max() == 0
 
 
+def test_an_edit_moves_with_the_scene_and_fades_at_its_edge() -> None:
+    drawn = PAINTED.copy()
+    drawn[16:32, 12:36] = 255
+    edit = Edit.of(SOURCE, PAINTED, drawn)
+    still = Motion.none(SOURCE.shape)
+    motion = Motion(still.flow + np.float32((-12, 0)), still.agreement)
+    here = edit.to(SOURCE, still).weight
+    moved = edit.to(np.roll(SOURCE, 12, 1), motion).weight
+    assert np.allclose(moved[:, 20:-4], here[:, 8:-16], atol=1e-3)
+    assert moved[24, 16] == 0 and moved[24, 28] == moved[24, 44] == 1
+    assert 0 < here[24, 38] < 1 and 0 < here[13, 24] < 1
+
+
 def test_a_painting_without_edits_stays_and_the_nearer_of_two_counts_more() -> None:
     nothing = Layer(PAINTED, np.zeros((HEIGHT, WIDTH), np.float32), 1)
     assert edited(PAINTED, [nothing]) is PAINTED and edited(PAINTED, []) is PAINTED

@@ -124,6 +124,6 @@ def test_without_the_truth_another_flow_judges_than_the_one_that_carries_paint(
     found = measure(source, source, style)
     assert found.rmse == found.rmse_source < 0.02 and found.rmse_far is not None
     by = [measure(source, source, style, flow=name, max_frames=2) for name in ("farneback", "dis")]
-    assert by[0].rmse != by[1].rmse
+    assert measure(source, source, style, max_frames=2).rmse == by[0].rmse != by[1].rmse
     with pytest.raises(UsageError, match="flow"):
         measure(source, source, style, flow="none")
