@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 import vidstyle
 from vidstyle import Settings, UsageError, media, networks
@@ -179,6 +180,38 @@ def test_gray_of_every_depth_is_read_as_it_looks(
     Image.fromarray(np.tile(values, (4, 1))).save(tmp_path / "gray.tif")
     picture, alpha = media.read_image(tmp_path / "gray.tif")
     assert alpha is None and np.abs(picture[0, :, 0].astype(int) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [("size", "not that of the first image"), ("content", "cannot be read as an image")],
+)
+def test_every_picture_of_a_folder_is_looked_at_before_the_first_is_painted(
+    damage: str, told: str, style: Path, tmp_path: Path
+) -> None:
+    good, bad, out = (tmp_path / name for name in ("good", "bad", "out.mp4"))
+    good.mkdir()
+    for number in range(8):
+        Image.fromarray(scene(number)).save(good / f"{number}.png")
+    turned = Image.Exif()
+    turned[ExifTags.Base.Orientation] = 6
+    Image.fromarray(np.rot90(scene(1)).copy()).save(good / "1.jpg", exif=turned)
+    (good / "1.png").unlink()
+    shutil.copytree(good, bad)
+    if damage == "size":
+        Image.fromarray(scene(6)[:, :40]).save(bad / "6.png")
+    else:
+        (bad / "6.png").write_text("no picture")
+    before = contents(tmp_path)
+    plan(good, [style], out)
+    for options in ({}, {"start": 0.2, "max_frames": 2}):
+        with pytest.raises(UsageError, match=told):
+            plan(bad, [style], out, settings=Settings(**options))
+    with pytest.raises(UsageError, match=told):
+        plan(good, [style], out, masks=[bad])
+    for options in ({"end": 0.24}, {"max_frames": 6}):
+        plan(bad, [style], out, settings=Settings(**options))
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.parametrize("version", [1, 2])

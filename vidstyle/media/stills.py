@@ -5,13 +5,14 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import imageio.v3 as iio
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
 from ..core.errors import UsageError
@@ -23,6 +24,8 @@ STILL_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".avif"}
 OPAQUE_MODES = {"P": "RGB", "PA": "RGB", "RGBA": "RGB", "LA": "L"}
 """Pillow mode for the colors of a picture without palette and alpha, by the picture's mode."""
+LYING = range(5, 9)
+"""Values of the EXIF tag for the orientation that swap width and height."""
 STILLS_RATE = Fraction(25)
 """Frames per second of a folder of stills, which gives no frame rate of its own."""
 
@@ -75,14 +78,36 @@ def read_image(
         UsageError: the file does not exist, is not an image, may not be read, or has more than
             ``max_pixels``, which is checked before anything is decoded.
     """
+    with _opened(path, max_pixels) as image:
+        profile = image.info.get("icc_profile")
+        eight = in_eight_bits(ImageOps.exif_transpose(image))
+        rgba = np.asarray(_in_srgb(eight, profile).convert("RGBA"))
+    return split_alpha(rgba)
+
+
+def _size(path: Path, max_pixels: int | None) -> tuple[int, int]:
+    """Return the width and height of the picture that ``read_image`` would return, from its header.
+
+    Raises:
+        UsageError: as ``read_image``, but for what is damaged after the header.
+    """
+    with _opened(path, max_pixels) as image:
+        width, height = image.size
+        # Pillow decodes all of a PNG to see whether its tags come last, which is rare.
+        has_tags = image.format != "PNG" or "exif" in image.info
+        lies = has_tags and image.getexif().get(ExifTags.Base.Orientation) in LYING
+    return (height, width) if lies else (width, height)
+
+
+@contextmanager
+def _opened(path: Path, max_pixels: int | None) -> Iterator[Image.Image]:
+    """Open an image, and have whatever goes wrong with it told in one line."""
     if not path.is_file():
         raise UsageError(f"{path}: no such image: check the name")
     try:
         with Image.open(path, formats=STILL_FORMATS) as image:
             check_pixels(path, *image.size, max_pixels)
-            profile = image.info.get("icc_profile")
-            eight = in_eight_bits(ImageOps.exif_transpose(image))
-            rgba = np.asarray(_in_srgb(eight, profile).convert("RGBA"))
+            yield image
     except UsageError:
         raise
     except PermissionError as error:
@@ -91,7 +116,6 @@ def read_image(
         raise UsageError(f"{path}: the picture is too large to be opened safely") from error
     except Exception as error:  # damage can make Pillow raise any error
         raise UsageError(f"{path}: cannot be read as an image: use a JPEG or PNG") from error
-    return split_alpha(rgba)
 
 
 def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
@@ -198,6 +222,26 @@ class StillsClip:
     def __iter__(self) -> Iterator[Frame]:
         return self.since(Fraction(0))
 
+    def check_sizes(self, first: int = 0, last: int | None = None) -> None:
+        """Check in the headers that images are as large as the first one of all.
+
+        Args:
+            first, last: the number of the first image to check, from 0 on, and of the one after the
+                last. None checks all that follow.
+
+        Raises:
+            UsageError: one has another size, or cannot be read.
+        """
+        for path in self.images[first:last]:
+            self._check_size(path, *_size(path, self.max_pixels))
+
+    def _check_size(self, path: Path, width: int, height: int) -> None:
+        if (width, height) != (self.info.width, self.info.height):
+            raise UsageError(
+                f"{path}: its size {width}x{height} is not that of the first image, "
+                f"{self.info.width}x{self.info.height}: make all images the same size"
+            )
+
     def since(self, time: Fraction) -> Iterator[Frame]:
         """Yield the frames from the one shown at ``time`` (in seconds) on."""
         shape = (self.info.height, self.info.width)
@@ -205,13 +249,9 @@ class StillsClip:
         first = int(max(time, Fraction(0)) * STILLS_RATE)
         for index, path in enumerate(self.images[first:], first):
             rgb, alpha = read_image(path, self.max_pixels)
-            if rgb.shape[:2] != shape and self.fit:
+            if self.fit and rgb.shape[:2] != shape:
                 rgb, alpha = _covering(rgb, alpha, shape)
-            elif rgb.shape[:2] != shape:
-                raise UsageError(
-                    f"{path}: its size {rgb.shape[1]}x{rgb.shape[0]} is not that of the first "
-                    f"image, {shape[1]}x{shape[0]}: make all images the same size"
-                )
+            self._check_size(path, *rgb.shape[1::-1])
             yield Frame(rgb, index / STILLS_RATE, 1 / STILLS_RATE, alpha)
 
 

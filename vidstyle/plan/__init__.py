@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import islice
+from math import ceil, floor
 from pathlib import Path
 
 from .. import journal, media
 from ..core import files
 from ..core.errors import UsageError
 from ..media import Clip, ClipInfo, Format
-from ..media.stills import StillsClip
+from ..media.stills import STILLS_RATE, StillsClip
 from ..networks import transformer as models
 from ..networks.transformer import TransformerNet
 from ..objective.masks import is_one
@@ -396,9 +397,15 @@ def _reads(
 
 
 def _check_frames(footage: Footage, file_format: Format) -> None:
-    """Refuse a part of the clip that shows nothing, and more frames than a still holds."""
+    """Refuse a part of the clip that shows nothing, stills that cannot be read or differ in size,
+    and more frames than a still holds."""
     info, settings = footage.clip.info, footage.settings
     start, end = settings.span
+    for mask in footage.mask_clips:
+        if isinstance(mask, StillsClip):
+            mask.check_sizes()
+    if isinstance(footage.clip, StillsClip):
+        footage.clip.check_sizes(*_stills(settings))
     late = info.duration is not None and start >= info.duration + LATE_S
     if footage.frames == 0 or late:
         # The file may claim less than it holds.
@@ -411,6 +418,17 @@ def _check_frames(footage: Footage, file_format: Format) -> None:
             frames = media.resample(frames, rate_of(settings.fps))
         if sum(1 for _ in islice(frames, min(2, settings.max_frames or 2))) > 1:
             raise media.only_one_frame(file_format)
+
+
+def _stills(settings: Settings) -> tuple[int, int | None]:
+    """Return the number of the first of some stills that are painted, and of the one after the
+    last; None if there is no limit."""
+    start, end = settings.span
+    first = floor(start * STILLS_RATE)
+    limits = [] if end is None else [ceil(end * STILLS_RATE)]
+    if settings.max_frames is not None and settings.fps is None:
+        limits.append(first + settings.max_frames)
+    return first, min(limits, default=None)
 
 
 def _check_writes(made: PaintPlan) -> None:
