@@ -180,8 +180,8 @@ def correct(
     """Correct frames of a painted clip, and let the others of their shots follow.
 
     What was changed in a frame is carried along with what it is painted on, for up to 240 frames
-    before and after. All else stays as it was painted, to the bit. Nothing is optimized, so this
-    takes seconds.
+    before and after; before, as long as the frames in between take no more than a gigabyte. All
+    else stays as it was painted, to the bit. Nothing is optimized, so this takes seconds.
 
     Args:
         painted: a clip that was painted with ``keep_frames``.

@@ -41,14 +41,16 @@ CSS = """
   grid-template-columns: repeat(6, minmax(0, 1fr))
 }
 """
+SWEPT_S = 86_400, 7 * 86_400
+"""How often Gradio deletes its files, in seconds, and which: those older than a week, since
+somebody may still tune with them. All are deleted when the studio ends."""
 TITLE = """# vidstyle studio
 Drop a clip, drop a picture, move a slider, press **Paint**."""
 
 
 def build(studio: Studio) -> gr.Blocks:
     """Build the page of a ``studio``."""
-    swept = (600, 3600)  # Seconds: every 600, Gradio deletes its files that are older than 3600.
-    with gr.Blocks(title="vidstyle studio", analytics_enabled=False, delete_cache=swept) as page:
+    with gr.Blocks(title="vidstyle studio", analytics_enabled=False, delete_cache=SWEPT_S) as page:
         gr.Markdown(TITLE, elem_id="vidstyle-title")
         choice = gr.State(Choice())
         with gr.Row():
