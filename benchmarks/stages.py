@@ -22,7 +22,7 @@ from vidstyle import Settings, stylize
 from vidstyle.core.background import Behind
 from vidstyle.core.frames import Frame
 from vidstyle.engines.gatys import OptimizingEngine
-from vidstyle.engines.keyframes import KeyframesEngine
+from vidstyle.engines.keyframes import Carry
 from vidstyle.journal import ChunkStore
 from vidstyle.plan import plan
 from vidstyle.plan.describe import step_seconds
@@ -34,7 +34,7 @@ from vidstyle.temporal import flow
 from .table import Row, machine, parser, show
 
 STAGES: dict[str, tuple[type, str]] = {
-    "between key frames": (KeyframesEngine, "_between"),
+    "between key frames": (Carry, "to"),
     "journal": (ChunkStore, "_put"),
     "encode": (OutputWriter, "write"),
 }
