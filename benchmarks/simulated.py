@@ -87,9 +87,8 @@ def install() -> None:
     ENGINES.things["gatys"] = IdentityEngine
     lock, plain = threading.Lock(), ast.literal_eval
 
-    def literal_eval(
-        node_or_string: Any,
-    ) -> Any:  # numpy's headers; not safe in threads before Python 3.12
+    # For numpy's headers. It is not safe in threads before Python 3.12.
+    def literal_eval(node_or_string: Any) -> Any:
         with lock:
             return plain(node_or_string)
 
