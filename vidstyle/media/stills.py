@@ -24,7 +24,7 @@ STILL_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "PPM", "AVIF", "GIF")
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".avif"}
 OPAQUE_MODES = {"P": "RGB", "PA": "RGB", "RGBA": "RGB", "LA": "L"}
 """Pillow mode for the colors of a picture without palette and alpha, by the picture's mode."""
-LYING = range(5, 9)
+SIDEWAYS = range(5, 9)
 """Values of the EXIF tag for the orientation that swap width and height."""
 STILLS_RATE = Fraction(25)
 """Frames per second of a folder of stills, which gives no frame rate of its own."""
@@ -95,8 +95,8 @@ def _size(path: Path, max_pixels: int | None) -> tuple[int, int]:
         width, height = image.size
         # Pillow decodes all of a PNG to see whether its tags come last, which is rare.
         has_tags = image.format != "PNG" or "exif" in image.info
-        lies = has_tags and image.getexif().get(ExifTags.Base.Orientation) in LYING
-    return (height, width) if lies else (width, height)
+        is_turned = has_tags and image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
+    return (height, width) if is_turned else (width, height)
 
 
 @contextmanager
