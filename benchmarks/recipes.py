@@ -57,7 +57,7 @@ def main() -> None:
     table = []
     for name, chosen in known.items():
         table.append(paint(name, chosen | same, options.clip, options.style, options.work))
-    source = frames_of(options.clip)[options.frames - 1]
+    source = frames_of(options.clip)[: options.frames][-1]
     lasts = [source, *(frames_of(options.work / name)[-1] for name in known)]
     size = SHOWN_WIDTH, round(SHOWN_WIDTH * source.shape[0] / source.shape[1])
     cells = [resized(picture, size) for picture in lasts]

@@ -145,21 +145,37 @@ def test_only_what_is_planned_is_painted(studio: Studio, gif: Path, style: Path)
     choice, *_ = studio.take_clip(str(gif), Choice(styles=[ChosenStyle(str(style))]), "", "")
     steps, *values = controls.shown_of(Settings(**QUICK))
     planning, done = studio.plan(choice, "", "", steps, *values)
-    assert planning[2] is None and "4" in done[0] and done[1]["visible"]
+    assert not planning[2].is_planned and "4" in done[0] and done[1]["visible"]
     now = (choice, "", "", steps, *values)
     other = (choice, "0.1", "", steps, *values)
     assert studio.unplan(done[2], *now) == [gr.skip()] * 3
-    told, go, order = studio.unplan(done[2], *other)
-    assert (told, go["visible"], order) == ("", False, None)
+    told, go, asked = studio.unplan(done[2], *other)
+    assert (told, go["visible"], asked) == ("", False, None)
     for planned in (done[2], None):  # of other controls, or none: planned anew
         *_, shown = studio.begin(planned, *other)
-        assert shown[1]["visible"] and shown[2].settings.start == 0.1 and shown[3] == gr.skip()
+        assert shown[1]["visible"] and shown[2].said.settings.start == 0.1
+        assert shown[3] == gr.skip()
+    *_, shown = studio.begin(planning[2], *now)  # not yet planned
+    assert shown[2] == done[2] and shown[3] == gr.skip()
     assert not studio.queue.runs
-    ((told, go, order, menu),) = studio.begin(done[2], *now)
-    assert (told, go["visible"], order) == ("", False, None)
-    assert studio.queue.runs[menu.value].order == done[2]
-    *_, refused = studio.plan(Choice(), "", "", steps, *values)
-    assert "no clip yet" in refused[0] and refused[2] is None
+    ((told, go, asked, menu),) = studio.begin(done[2], *now)
+    assert (told, go["visible"], asked) == ("", False, None)
+    assert studio.queue.runs[menu.value].order == done[2].said
+
+
+def test_a_change_that_comes_late_takes_no_refusal_away(studio: Studio, gif: Path) -> None:
+    """On a busy machine, the change that was refused arrives after the refusal."""
+    choice, *_ = studio.take_clip(str(gif), Choice(), "", "")
+    steps, *values = controls.shown_of(Settings(**QUICK))
+    for now, why in (((Choice(), "", ""), "no clip yet"), ((choice, "x", ""), "x")):
+        planning, refused = studio.plan(*now, steps, *values)
+        assert why in refused[0] and not refused[1]["visible"] and not refused[2].is_planned
+        for asked in (planning[2], refused[2]):
+            assert studio.unplan(asked, *now, steps, *values) == [gr.skip()] * 3
+        other = (choice, "0.1", "")
+        assert studio.unplan(refused[2], *other, steps, *values)[0] == ""
+        assert why in [*studio.begin(refused[2], *now, steps, *values)][-1][0]
+    assert not studio.queue.runs
 
 
 def test_a_detail_needs_a_clip_and_gives_way(studio: Studio, gif: Path, style: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from .. import media
-from ..core.errors import UsageError, VidstyleError, line_of
+from ..core.errors import VidstyleError, line_of
 from ..core.frames import FOUND
 from ..core.images import Image, resized
 from ..media import Clip
@@ -46,6 +46,16 @@ NO_PLAN: tuple[Any, ...] = ("", gr.update(visible=False), None)
 """What ``Studio.plan`` yields for nothing that is planned."""
 REST = 0.25
 """Seconds that a slider must rest before the frame is painted again."""
+
+
+@dataclass  # not frozen, because Gradio would require a frozen one to be hashable
+class Asked:
+    """What a plan was asked for."""
+
+    said: Order | str
+    """What the controls said: an order, or, as HTML, what is wrong with it."""
+    is_planned: bool = False
+    """Whether it can be painted."""
 
 
 @dataclass(frozen=True)
@@ -404,37 +414,45 @@ class Studio:
 
         Yields:
             A table of the plan or an error message; the start button, visible if the plan can be
-            carried out; and the order that was planned, which is what will be painted.
+            carried out; and what was asked for, which is what will be painted.
         """
-        yield ["planning …", gr.update(visible=False), None]
+        order = self._said(choice, start, end, steps, *values)
+        asked = Asked(order)
+        yield ["planning …", gr.update(visible=False), asked]
+        if isinstance(order, str):
+            yield [order, gr.update(visible=False), asked]
+            return
         try:
-            order = choice.order(controls.settings_of(steps, values, start, end))
             summary = describe(order.plan(self.files / "planned"))
         except Exception as error:
-            yield [wrong(error), gr.update(visible=False), None]
+            yield [wrong(error), gr.update(visible=False), asked]
             return
         output = self.queue.folder / "…" / Path(summary.output).name
         rows = [[name, short(fact, order)] for name, fact in plan_facts(summary)]
-        yield [table([*rows, ["output", str(output)]]), gr.update(visible=True), order]
+        yield [
+            table([*rows, ["output", str(output)]]),
+            gr.update(visible=True),
+            Asked(order, is_planned=True),
+        ]
 
     def unplan(
-        self, order: Order | None, choice: Choice, start: str, end: str, steps: str, *values: Any
+        self, asked: Asked | None, choice: Choice, start: str, end: str, steps: str, *values: Any
     ) -> list[Any]:
-        """Take a plan away that is not of the controls as they are.
+        """Take a plan, or its refusal, away that is not of the controls as they are.
 
         Args:
-            order: that was planned.
+            asked: what a plan was asked for last.
             choice, start, end, steps, values: as in ``tune``.
 
         Returns:
             As ``plan``.
         """
-        if self._is_of(order, choice, start, end, steps, *values):
+        if asked is not None and asked.said == self._said(choice, start, end, steps, *values):
             return [gr.skip()] * 3
         return [*NO_PLAN]
 
     def begin(
-        self, order: Order | None, choice: Choice, start: str, end: str, steps: str, *values: Any
+        self, asked: Asked | None, choice: Choice, start: str, end: str, steps: str, *values: Any
     ) -> Iterator[list[Any]]:
         """Queue a run of what was planned, or plan anew if that is not of the controls as they are.
         For the arguments, see ``unplan``.
@@ -442,26 +460,24 @@ class Studio:
         Yields:
             As ``plan``; then the menu of runs.
         """
-        if not self._is_of(order, choice, start, end, steps, *values):
+        order = self._said(choice, start, end, steps, *values)
+        if isinstance(order, str) or asked != Asked(order, is_planned=True):
             for shown in self.plan(choice, start, end, steps, *values):
                 yield [*shown, gr.skip()]
             return
         try:
-            assert order is not None
             run = self.queue.add(order)
         except Exception as error:
             yield [wrong(error), *NO_PLAN[1:], gr.skip()]
             return
         yield [*NO_PLAN, gr.Dropdown(labels_of(self.queue), value=run.name)]
 
-    def _is_of(
-        self, order: Order | None, choice: Choice, start: str, end: str, steps: str, *values: Any
-    ) -> bool:
-        """Whether an order is what the controls say."""
+    def _said(self, choice: Choice, start: str, end: str, steps: str, *values: Any) -> Order | str:
+        """Return the order that the controls say, or, as HTML, what is wrong with it."""
         try:
-            return order == choice.order(controls.settings_of(steps, values, start, end))
-        except UsageError:
-            return False
+            return choice.order(controls.settings_of(steps, values, start, end))
+        except Exception as error:
+            return wrong(error)
 
     def refresh(self, name: str | None, seen: PageView) -> dict[str, Any]:
         """Return what has changed in a run since the page was last refreshed.

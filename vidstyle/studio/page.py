@@ -373,13 +373,13 @@ def _plan(
     settings: list[Any],
 ) -> None:
     """Connect the buttons that plan and start a run. Only what is planned can be started."""
-    order = gr.State(None)
-    shown = [frame.plan, frame.go, order]
+    asked = gr.State(None)
+    shown = [frame.plan, frame.go, asked]
     now = [choice, *settings]
     _on(frame.paint.click, studio.plan, now, shown)
-    _on(frame.go.click, studio.begin, [order, *now], [*shown, runs.run])
+    _on(frame.go.click, studio.begin, [asked, *now], [*shown, runs.run])
     changes = [choice.change, *(control.change for control in settings)]
-    _on(partial(gr.on, changes), studio.unplan, [order, *now], shown)
+    _on(partial(gr.on, changes), studio.unplan, [asked, *now], shown)
 
 
 def _correct(
